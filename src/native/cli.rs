@@ -1,0 +1,173 @@
+//! The command line: what can be said, and its help. What it does stands in `commands`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::wire::{PeerId, SessionId};
+
+/// Make and use a k-of-n FROST key together with other nodes, in browsers and on command lines.
+#[derive(Parser)]
+#[command(name = "frostmesh", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done · 2 usage · 3 server not reachable or lost · 4 aborted · 5 timed out · \
+                          6 wrong password or no such wallet · 1 anything else";
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Run the signaling server, with the web page at /
+    #[command(after_help = "Example:\n  frostmesh serve --listen 127.0.0.1:9000")]
+    Serve(Serve),
+    /// Propose a session to others and make a key with them
+    #[command(
+        after_help = "Example:\n  frostmesh create --server ws://127.0.0.1:9000 --peer-id alice \\\n    \
+                      --participants alice,bob,carol --threshold 2 --allow-unverified"
+    )]
+    Create(Create),
+    /// Take part in the first session that is proposed, or in a certain one
+    #[command(after_help = "Example:\n  frostmesh join --server ws://127.0.0.1:9000 --peer-id bob --allow-unverified")]
+    Join(Join),
+    /// List who is registered at a signaling server
+    #[command(after_help = "Example:\n  frostmesh peers --server ws://127.0.0.1:9000")]
+    Peers(Peers),
+    /// Show the keys that are kept here
+    #[command(subcommand, after_help = "Example:\n  frostmesh wallets list")]
+    Wallets(Wallets),
+}
+
+#[derive(Args)]
+pub(super) struct Serve {
+    /// Address and port to listen on; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:9000")]
+    pub listen: SocketAddr,
+    /// Folder with the web page [default: dist/www, where it exists]
+    #[arg(long, value_name = "DIR")]
+    pub www: Option<PathBuf>,
+    /// Print one JSON object a line on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Create {
+    #[command(flatten)]
+    pub network: Network,
+    /// Everyone who takes part, this node included, separated by commas
+    #[arg(long, value_delimiter = ',', required = true, value_name = "ID,ID,...")]
+    pub participants: Vec<PeerId>,
+    /// How many of them it takes to sign: 2 up to all
+    #[arg(long, value_name = "K")]
+    pub threshold: u16,
+    /// A name for the session [default: a random one]
+    #[arg(long)]
+    pub session_id: Option<SessionId>,
+    #[command(flatten)]
+    pub local: Local,
+}
+
+#[derive(Args)]
+pub(super) struct Join {
+    #[command(flatten)]
+    pub network: Network,
+    /// Wait for this session and leave others alone
+    #[arg(long)]
+    pub session_id: Option<SessionId>,
+    #[command(flatten)]
+    pub local: Local,
+}
+
+#[derive(Args)]
+pub(super) struct Peers {
+    /// The signaling server's address
+    #[arg(long, value_name = "URL")]
+    pub server: String,
+    /// Print one JSON object a line on stdout
+    #[arg(long)]
+    pub json: bool,
+    /// Give up after this many seconds
+    #[arg(long, default_value_t = 10, value_name = "SECONDS")]
+    pub timeout: u64,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Wallets {
+    /// One line for each wallet
+    #[command(after_help = "Example:\n  frostmesh wallets list --password-file ~/.frostmesh-password")]
+    List(Local),
+    /// All about one wallet
+    #[command(after_help = "Example:\n  frostmesh wallets show 02a1b2...")]
+    Show {
+        /// The group key, or the beginning of it
+        pubkey: String,
+        #[command(flatten)]
+        local: Local,
+    },
+}
+
+/// How to reach the others.
+#[derive(Args)]
+pub(super) struct Network {
+    /// The signaling server's address
+    #[arg(long, value_name = "URL")]
+    pub server: String,
+    /// This node's name there: 1 to 64 characters of A-Z a-z 0-9 . _ -
+    #[arg(long, value_name = "ID")]
+    pub peer_id: PeerId,
+    /// Take peers whose identity nothing proves: whoever runs the server could pose as them
+    #[arg(long)]
+    pub allow_unverified: bool,
+    /// Give up after this many seconds
+    #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub timeout: u64,
+    /// A STUN server to learn this machine's outer address from: stun:HOST:PORT (none by default)
+    #[arg(long, value_name = "URL")]
+    pub ice_server: Vec<String>,
+}
+
+/// Where keys are kept, and how to talk.
+#[derive(Args)]
+pub(super) struct Local {
+    /// Where keys are kept [default: $XDG_DATA_HOME/frostmesh or ~/.local/share/frostmesh]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// File with the password that protects the keys [or: the variable FROSTMESH_PASSWORD, or a prompt]
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// Print one JSON object a line on stdout
+    #[arg(long)]
+    pub json: bool,
+    /// Say more
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+/// Reads the command line, runs the command, and says how it went.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let result = match runtime {
+        Ok(runtime) => {
+            let result = runtime.block_on(super::commands::run(cli.command));
+            // A prompt that waits for a key stroke must not keep the program alive.
+            runtime.shutdown_background();
+            result
+        }
+        Err(error) => Err(super::exit::Failure::new(super::Exit::Other, error)),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if let Some(text) = failure.text {
+                eprintln!("frostmesh: {text}");
+            }
+            failure.exit.into()
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Drives a [`Node`]: carries its outputs out with tokio, and hands it what happens.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::mpsc;
+
+use super::Store;
+use super::peer_connection::PeerConnection;
+use super::websocket::Socket;
+use crate::node::{Command, Config, Error, Event, Input, Node, Output, StoreRequest, Timestamp, View};
+use crate::random::SystemRng;
+use crate::wire::{PeerId, SessionId};
+
+/// What a driver is made with.
+pub struct Settings {
+    /// The node's.
+    pub config: Config,
+    /// STUN servers to ask for outer addresses.
+    pub ice_servers: Vec<String>,
+    /// Where keys go.
+    pub store: Arc<Store>,
+}
+
+/// What the driver's tasks report; the number tells a server socket from those before it.
+enum Report {
+    Server(u64, Input),
+    Other(Input),
+}
+
+/// A running node.
+pub struct Driver {
+    node: Node<SystemRng>,
+    started: (Instant, u64),
+    settings: Settings,
+    reports: mpsc::UnboundedReceiver<Report>,
+    reporter: mpsc::UnboundedSender<Report>,
+    server: Option<Socket>,
+    sockets_opened: u64,
+    peers: HashMap<(PeerId, u32), PeerConnection>,
+    closing: Vec<tokio::task::JoinHandle<()>>,
+    wake: Option<Timestamp>,
+}
+
+impl Driver {
+    /// A node that is offline.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        let (reporter, reports) = mpsc::unbounded_channel();
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self {
+            node: Node::new(settings.config, SystemRng),
+            started: (Instant::now(), u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)),
+            settings,
+            reports,
+            reporter,
+            server: None,
+            sockets_opened: 0,
+            peers: HashMap::new(),
+            closing: Vec::new(),
+            wake: None,
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        let elapsed = u64::try_from(self.started.0.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Timestamp::from_millis(self.started.1).after(elapsed)
+    }
+
+    /// Gives the node a command.
+    ///
+    /// # Errors
+    /// The node's.
+    pub fn command(&mut self, command: Command) -> Result<(), Error> {
+        let now = self.now();
+        self.node.handle(now, Input::Command(command))
+    }
+
+    /// What people see of the node.
+    #[must_use]
+    pub fn view(&self) -> View {
+        self.node.view()
+    }
+
+    /// Drives the node until something happened that people want to hear of. Can be dropped and called again.
+    pub async fn next(&mut self) -> Event {
+        loop {
+            while let Some(output) = self.node.poll() {
+                if let Some(event) = self.carry_out(output) {
+                    return event;
+                }
+            }
+            let wait = self.wake.map(|at| Duration::from_millis(at.since(self.now())));
+            let input = tokio::select! {
+                report = self.reports.recv() => match report {
+                    Some(Report::Server(socket, _)) if socket != self.sockets_opened => continue,
+                    Some(Report::Server(_, input) | Report::Other(input)) => input,
+                    None => continue, // cannot be: we hold a sender
+                },
+                () = sleep(wait) => Input::Tick,
+            };
+            if let Input::ConnectionClosed { peer, attempt, .. } = &input {
+                self.peers.remove(&(peer.clone(), *attempt));
+            }
+            let now = self.now();
+            if matches!(input, Input::Tick) {
+                self.wake = None;
+            }
+            // Inputs other than commands are never refused.
+            let _ = self.node.handle(now, input);
+        }
+    }
+
+    fn carry_out(&mut self, output: Output) -> Option<Event> {
+        match output {
+            Output::Event(event) => return Some(event),
+            Output::ViewChanged => {}
+            Output::WakeAt(at) => self.wake = Some(at),
+            Output::OpenServer { url } => {
+                self.sockets_opened += 1;
+                let (reporter, number) = (self.reporter.clone(), self.sockets_opened);
+                let report = move |input| drop(reporter.send(Report::Server(number, input)));
+                self.server = Some(Socket::open(url, report));
+            }
+            Output::CloseServer => {
+                self.sockets_opened += 1;
+                if let Some(socket) = self.server.take() {
+                    self.closing.push(tokio::spawn(socket.finish(Duration::from_secs(2))));
+                }
+            }
+            Output::SendServer(text) => {
+                if let Some(socket) = &self.server {
+                    socket.send(text);
+                }
+            }
+            Output::OpenConnection { peer, attempt, role } => {
+                let reporter = self.reporter.clone();
+                let report = move |input| drop(reporter.send(Report::Other(input)));
+                let stun = self.settings.ice_servers.clone();
+                let connection = PeerConnection::open(peer.clone(), attempt, role, stun, report);
+                self.peers.insert((peer, attempt), connection);
+            }
+            Output::RemoteDescription { peer, attempt, sdp } => {
+                self.with_peer(peer, attempt, |connection| connection.remote_description(sdp));
+            }
+            Output::RemoteCandidate { peer, attempt, candidate } => {
+                self.with_peer(peer, attempt, |connection| connection.remote_candidate(candidate));
+            }
+            Output::SendChannel { peer, attempt, text } => {
+                self.with_peer(peer, attempt, |connection| connection.send(text));
+            }
+            Output::CloseConnection { peer, attempt } => {
+                if let Some(connection) = self.peers.remove(&(peer, attempt)) {
+                    self.closing.retain(|task| !task.is_finished());
+                    self.closing.push(tokio::spawn(connection.finish()));
+                }
+            }
+            Output::Store { session_id, request } => self.store(session_id, request),
+        }
+        None
+    }
+
+    fn with_peer(&self, peer: PeerId, attempt: u32, f: impl FnOnce(&PeerConnection)) {
+        if let Some(connection) = self.peers.get(&(peer, attempt)) {
+            f(connection);
+        }
+    }
+
+    fn store(&self, session_id: SessionId, request: StoreRequest) {
+        let (store, reporter) = (self.settings.store.clone(), self.reporter.clone());
+        tokio::task::spawn_blocking(move || {
+            let result = match request {
+                StoreRequest::Keep(record) => store.keep(&record),
+                StoreRequest::Confirm { pubkey } => store.confirm(&pubkey),
+            };
+            let result = result.map_err(|e| e.to_string());
+            let _ = reporter.send(Report::Other(Input::Stored { session_id, result }));
+        });
+    }
+
+    /// Closes everything, once what was sent has arrived or a moment has passed.
+    pub async fn finish(mut self) {
+        while let Some(output) = self.node.poll() {
+            self.carry_out(output);
+        }
+        let mut tasks = std::mem::take(&mut self.closing);
+        tasks.extend(self.peers.drain().map(|(_, connection)| tokio::spawn(connection.finish())));
+        tasks.extend(self.server.take().map(|socket| tokio::spawn(socket.finish(Duration::from_secs(2)))));
+        for task in tasks {
+            let _ = task.await;
+        }
+    }
+}
+
+async fn sleep(wait: Option<Duration>) {
+    match wait {
+        Some(wait) => tokio::time::sleep(wait).await,
+        None => std::future::pending().await,
+    }
+}

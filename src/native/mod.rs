@@ -1,0 +1,17 @@
+//! The command-line node: arguments, files, sockets. Drivers only; what the protocol decides stands in [`crate::node`].
+
+pub mod cli;
+mod commands;
+mod driver;
+mod exit;
+mod password;
+mod peer_connection;
+mod report;
+mod store;
+mod stun;
+mod wallets;
+mod websocket;
+
+pub use driver::{Driver, Settings};
+pub use exit::Exit;
+pub use store::Store;

@@ -1,0 +1,369 @@
+//! A WebRTC connection natively: str0m, which does no IO, and the UDP sockets and clock that it needs.
+//!
+//! One task an attempt. It binds a socket on each address of this machine, offers or answers, and carries text over one
+//! data channel. It ends by itself when told to close or when its channel closes, and says so.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Once;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
+use str0m::channel::ChannelId;
+use str0m::net::{Protocol, Receive};
+use str0m::{Candidate, Event, IceConnectionState, Input as RtcInput, Output as RtcOutput, Rtc};
+use tokio::io::ReadBuf;
+use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
+use zeroize::Zeroizing;
+
+use crate::node::{Input, Role};
+use crate::wire::{IceCandidate, MAX_PEER_MESSAGE, PeerId, PeerText};
+
+/// Label of the data channel that an offerer creates.
+const LABEL: &str = "frostmesh";
+/// Most bytes that wait for a slow peer before the connection is given up.
+const MAX_QUEUED: usize = 4 * 1024 * 1024;
+/// How long closing waits for the other end to have received everything.
+const FLUSH: Duration = Duration::from_secs(3);
+/// Largest UDP datagram that is read.
+const DATAGRAM: usize = 2048;
+
+/// What the driver tells a connection.
+enum Order {
+    RemoteDescription(String),
+    RemoteCandidate(String),
+    Send(PeerText),
+}
+
+/// A running connection. Dropping it closes the connection, once what was sent has arrived or a moment has passed.
+pub(super) struct PeerConnection {
+    orders: mpsc::UnboundedSender<Order>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl PeerConnection {
+    /// Starts an attempt; what happens to it goes to `happened`.
+    pub(super) fn open(
+        peer: PeerId,
+        attempt: u32,
+        role: Role,
+        stun: Vec<String>,
+        happened: impl Fn(Input) + Send + Sync + 'static,
+    ) -> Self {
+        let (orders, queue) = mpsc::unbounded_channel();
+        let task = tokio::spawn(async move {
+            // A panic in the WebRTC stack, whatever a stranger sent to cause it, ends this connection alone.
+            let report = Report { peer: peer.clone(), attempt, happened: Box::new(happened) };
+            let report = std::sync::Arc::new(report);
+            let work = tokio::spawn(run(role, stun, queue, report.clone()));
+            let reason = match work.await {
+                Ok(Ok(())) => "closed".to_owned(),
+                Ok(Err(error)) => error,
+                Err(_) => "the WebRTC stack failed".to_owned(),
+            };
+            (report.happened)(Input::ConnectionClosed { peer, attempt, reason });
+        });
+        Self { orders, task }
+    }
+
+    pub(super) fn remote_description(&self, sdp: String) {
+        let _ = self.orders.send(Order::RemoteDescription(sdp));
+    }
+
+    pub(super) fn remote_candidate(&self, candidate: IceCandidate) {
+        let _ = self.orders.send(Order::RemoteCandidate(candidate.candidate));
+    }
+
+    pub(super) fn send(&self, text: PeerText) {
+        let _ = self.orders.send(Order::Send(text)); // a closed connection has said so already
+    }
+
+    /// Closes, and waits until that is done.
+    pub(super) async fn finish(self) {
+        drop(self.orders);
+        let _ = self.task.await;
+    }
+}
+
+/// Where reports of one attempt go.
+struct Report {
+    peer: PeerId,
+    attempt: u32,
+    happened: Box<dyn Fn(Input) + Send + Sync>,
+}
+
+impl Report {
+    fn described(&self, sdp: String) {
+        (self.happened)(Input::LocalDescription { peer: self.peer.clone(), attempt: self.attempt, sdp });
+    }
+
+    fn opened(&self) {
+        (self.happened)(Input::ChannelOpened { peer: self.peer.clone(), attempt: self.attempt });
+    }
+
+    fn text(&self, text: Zeroizing<String>) {
+        (self.happened)(Input::ChannelText { peer: self.peer.clone(), attempt: self.attempt, text });
+    }
+
+    fn stalled(&self, stalled: bool) {
+        (self.happened)(Input::ChannelStalled { peer: self.peer.clone(), attempt: self.attempt, stalled });
+    }
+}
+
+/// Makes str0m use RustCrypto, once a process.
+fn install_crypto() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| str0m::crypto::from_feature_flags().install_process_default());
+}
+
+struct Connection {
+    rtc: Rtc,
+    sockets: Vec<(SocketAddr, UdpSocket)>,
+    channel: Option<ChannelId>,
+    pending_offer: Option<SdpPendingOffer>,
+    queue: VecDeque<PeerText>,
+    queued: usize,
+    /// Set once this side closes: until when to wait for the flush.
+    closing: Option<Instant>,
+    over: bool,
+}
+
+async fn run(
+    role: Role,
+    stun: Vec<String>,
+    mut orders: mpsc::UnboundedReceiver<Order>,
+    report: std::sync::Arc<Report>,
+) -> Result<(), String> {
+    install_crypto();
+    let mut rtc = Rtc::builder().build(Instant::now());
+    let sockets = bind().await.map_err(|e| format!("no UDP socket: {e}"))?;
+    for (address, socket) in &sockets {
+        add(&mut rtc, Candidate::host(*address, "udp"));
+        for outer in super::stun::outer_addresses(socket, *address, &stun).await {
+            add(&mut rtc, Candidate::server_reflexive(outer, *address, "udp"));
+        }
+    }
+    let mut this = Connection {
+        rtc,
+        sockets,
+        channel: None,
+        pending_offer: None,
+        queue: VecDeque::new(),
+        queued: 0,
+        closing: None,
+        over: false,
+    };
+    if role == Role::Offerer {
+        let mut api = this.rtc.sdp_api();
+        api.add_channel(LABEL.to_owned());
+        let (offer, pending) = api.apply().ok_or("no offer could be made")?;
+        this.pending_offer = Some(pending);
+        report.described(offer.to_sdp_string());
+    }
+    loop {
+        let wake = this.drain(&report).await?;
+        if this.over {
+            return Ok(());
+        }
+        let closing = this.closing.is_some();
+        let wake = this.closing.map_or(wake, |end| wake.min(end));
+        tokio::select! {
+            order = orders.recv(), if !closing => match order {
+                Some(order) => this.carry_out(order, &report)?,
+                None => this.closing = Some(Instant::now() + FLUSH),
+            },
+            received = receive(&this.sockets) => {
+                if let Ok((index, source, bytes)) = received {
+                    this.datagram(index, source, &bytes)?;
+                }
+            },
+            () = tokio::time::sleep_until(wake.into()) => {
+                this.rtc.handle_input(RtcInput::Timeout(Instant::now())).map_err(|e| e.to_string())?;
+            }
+        }
+    }
+}
+
+fn add<E>(rtc: &mut Rtc, candidate: Result<Candidate, E>) {
+    if let Ok(candidate) = candidate {
+        rtc.add_local_candidate(candidate);
+    }
+}
+
+impl Connection {
+    /// Sends and reports what str0m has ready. Returns when it wants to be woken.
+    async fn drain(&mut self, report: &Report) -> Result<Instant, String> {
+        loop {
+            match self.rtc.poll_output().map_err(|e| e.to_string())? {
+                RtcOutput::Timeout(at) if self.flush()? => {
+                    self.over |= self.finished();
+                    return Ok(at);
+                }
+                RtcOutput::Timeout(_) => {} // something was written: there is more to send
+                RtcOutput::Transmit(t) => {
+                    if let Some((_, socket)) = self.sockets.iter().find(|(address, _)| *address == t.source) {
+                        let _ = socket.send_to(&t.contents, t.destination).await; // lost packets are part of UDP
+                    }
+                }
+                RtcOutput::Event(event) => self.event(event, report)?,
+            }
+        }
+    }
+
+    /// Hands waiting text to the channel. True when there was nothing to do.
+    fn flush(&mut self) -> Result<bool, String> {
+        let (Some(id), Some(text)) = (self.channel, self.queue.front()) else { return Ok(true) };
+        let Some(mut channel) = self.rtc.channel(id) else { return Ok(true) };
+        if channel.write(false, text.as_str().as_bytes()).map_err(|e| e.to_string())? {
+            self.queued -= text.as_str().len();
+            self.queue.pop_front();
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// While closing: whether the other end has everything, or has had time enough.
+    fn finished(&mut self) -> bool {
+        let Some(end) = self.closing else { return !self.rtc.is_alive() };
+        let unsent = self.channel.and_then(|id| self.rtc.channel(id).map(|mut c| c.buffered_amount())).unwrap_or(0);
+        if (self.queue.is_empty() && unsent == 0) || Instant::now() >= end {
+            // Tells the other end with a DTLS close_notify; the next drain sends it.
+            let alive = self.rtc.is_alive();
+            let _ = self.rtc.close();
+            self.closing = Some(end.min(Instant::now() + Duration::from_millis(200)));
+            return !alive || Instant::now() >= end;
+        }
+        false
+    }
+
+    fn event(&mut self, event: Event, report: &Report) -> Result<(), String> {
+        match event {
+            Event::ChannelOpen(id, _) if self.channel.is_none() => {
+                self.channel = Some(id);
+                report.opened();
+            }
+            Event::ChannelData(data) if Some(data.id) == self.channel => {
+                let bytes = Zeroizing::new(data.data);
+                if bytes.len() > MAX_PEER_MESSAGE {
+                    return Err(format!("a message of {} bytes came; the limit is {MAX_PEER_MESSAGE}", bytes.len()));
+                }
+                // What is no text is no message either: the node sees an empty one and names the sender.
+                report.text(Zeroizing::new(std::str::from_utf8(&bytes).unwrap_or_default().to_owned()));
+            }
+            Event::ChannelClose(id) if Some(id) == self.channel => self.over = true,
+            Event::IceConnectionStateChange(IceConnectionState::Disconnected) => report.stalled(true),
+            Event::IceConnectionStateChange(IceConnectionState::Connected | IceConnectionState::Completed) => {
+                report.stalled(false);
+            }
+            Event::Closed => self.over = true,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn carry_out(&mut self, order: Order, report: &Report) -> Result<(), String> {
+        match order {
+            Order::RemoteDescription(sdp) => {
+                let sdp = without_candidates_by_name(&sdp);
+                if let Some(pending) = self.pending_offer.take() {
+                    let answer = SdpAnswer::from_sdp_string(&sdp).map_err(|e| format!("the answer cannot be read: {e}"))?;
+                    self.rtc.sdp_api().accept_answer(pending, answer).map_err(|e| format!("the answer does not fit: {e}"))
+                } else {
+                    let offer = SdpOffer::from_sdp_string(&sdp).map_err(|e| format!("the offer cannot be read: {e}"))?;
+                    let answer = self.rtc.sdp_api().accept_offer(offer).map_err(|e| format!("the offer does not fit: {e}"))?;
+                    report.described(answer.to_sdp_string());
+                    Ok(())
+                }
+            }
+            Order::RemoteCandidate(line) => {
+                // Candidates that cannot be used (by mDNS name, over TCP) are not needed: the peer's own checks show where it is.
+                let line = line.strip_prefix("a=").unwrap_or(&line);
+                if !is_by_name(line) {
+                    if let Ok(candidate) = Candidate::from_sdp_string(line) {
+                        self.rtc.add_remote_candidate(candidate);
+                    }
+                }
+                Ok(())
+            }
+            Order::Send(text) => {
+                self.queued += text.as_str().len();
+                self.queue.push_back(text);
+                if self.queued > MAX_QUEUED {
+                    return Err(format!("the peer takes nothing: {} bytes wait for it", self.queued));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn datagram(&mut self, index: usize, source: SocketAddr, bytes: &[u8]) -> Result<(), String> {
+        let Some((destination, _)) = self.sockets.get(index) else { return Ok(()) };
+        let Ok(receive) = Receive::new(Protocol::Udp, source, *destination, bytes) else { return Ok(()) };
+        let input = RtcInput::Receive(Instant::now(), receive);
+        if self.rtc.accepts(&input) {
+            self.rtc.handle_input(input).map_err(|e| e.to_string())?;
+        }
+        Ok(())
+    }
+}
+
+fn is_by_name(candidate: &str) -> bool {
+    candidate.split(' ').nth(4).is_some_and(|host| host.ends_with(".local"))
+}
+
+fn without_candidates_by_name(sdp: &str) -> String {
+    let lines = sdp.split_inclusive('\n');
+    lines.filter(|line| !line.strip_prefix("a=candidate:").is_some_and(is_by_name)).collect()
+}
+
+/// One socket on each address that peers could reach: every interface, and loopback for peers on this machine.
+async fn bind() -> io::Result<Vec<(SocketAddr, UdpSocket)>> {
+    let interfaces = if_addrs::get_if_addrs()?;
+    let mut addresses: Vec<IpAddr> = interfaces.iter().map(if_addrs::Interface::ip).filter(|ip| usable(*ip)).collect();
+    addresses.sort_by_key(|ip| (ip.is_loopback(), ip.is_ipv6()));
+    addresses.dedup();
+    let mut sockets = Vec::new();
+    let mut failed = None;
+    for ip in addresses.into_iter().take(MAX_ADDRESSES) {
+        match UdpSocket::bind((ip, 0)).await.and_then(|s| Ok((s.local_addr()?, s))) {
+            Ok(bound) => sockets.push(bound),
+            Err(error) => failed = Some(error),
+        }
+    }
+    match failed {
+        Some(error) if sockets.is_empty() => Err(error),
+        _ if sockets.is_empty() => Err(io::Error::other("this machine has no network address")),
+        _ => Ok(sockets),
+    }
+}
+
+/// Most addresses of this machine that are used.
+const MAX_ADDRESSES: usize = 16;
+
+fn usable(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => !ip.is_link_local() && !ip.is_unspecified(),
+        IpAddr::V6(ip) => !ip.is_unicast_link_local() && !ip.is_unspecified() && !ip.is_loopback(),
+    }
+}
+
+/// Waits for the next datagram on any socket.
+async fn receive(sockets: &[(SocketAddr, UdpSocket)]) -> io::Result<(usize, SocketAddr, Vec<u8>)> {
+    let mut buffer = vec![0; DATAGRAM];
+    let (index, source, length) = poll_fn(|cx| {
+        for (index, (_, socket)) in sockets.iter().enumerate() {
+            let mut read = ReadBuf::new(&mut buffer);
+            if let Poll::Ready(result) = socket.poll_recv_from(cx, &mut read) {
+                return Poll::Ready(result.map(|source| (index, source, read.filled().len())));
+            }
+        }
+        Poll::Pending
+    })
+    .await?;
+    buffer.truncate(length);
+    Ok((index, source, buffer))
+}

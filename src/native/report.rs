@@ -1,0 +1,135 @@
+//! What a command says while it works: readable lines on stderr, or one JSON object a line on stdout.
+
+use std::io::{IsTerminal, Write};
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use crate::node::{Event, Reason};
+use crate::wire::PeerId;
+
+/// Where and how much to say.
+pub(super) struct Reporter {
+    json: bool,
+    verbose: bool,
+    started: Instant,
+    terminal: bool,
+    me: PeerId,
+}
+
+impl Reporter {
+    pub(super) fn new(me: PeerId, json: bool, verbose: bool) -> Self {
+        Self { json, verbose, started: Instant::now(), terminal: std::io::stderr().is_terminal(), me }
+    }
+
+    /// Reports an event of the node.
+    pub(super) fn event(&self, event: &Event) {
+        if self.json {
+            if self.verbose || !is_detail(event) {
+                line(&as_json(event));
+            }
+        } else if let Some(text) = self.sentence(event) {
+            self.say(&text);
+        }
+    }
+
+    /// Reports an end that the command itself decided on.
+    pub(super) fn aborted(&self, session_id: Option<&str>, reason: &str, peer: Option<&PeerId>) {
+        if self.json {
+            line(&json!({ "event": "aborted", "session_id": session_id, "reason": reason, "peer_id": peer }));
+        } else {
+            self.say(&format!("aborted: {reason}"));
+        }
+    }
+
+    /// A line for people; nothing in JSON mode.
+    pub(super) fn say(&self, text: &str) {
+        if self.json {
+            return;
+        }
+        let seconds = self.started.elapsed().as_secs_f64();
+        // Dim, so that the words stand out.
+        let (dim, plain) = if self.terminal { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
+        eprintln!("{dim}{seconds:7.2} s{plain}  {text}");
+    }
+
+    /// What the command was for, on stdout; nothing in JSON mode, where an event has said it.
+    pub(super) fn result(&self, pubkey: &str) {
+        if !self.json {
+            self.say("group key:");
+            println!("{pubkey}");
+        }
+    }
+
+    fn sentence(&self, event: &Event) -> Option<String> {
+        Some(match event {
+            Event::Registered { peer_id } => format!("registered at the server as {peer_id}"),
+            Event::ServerLost { reason, .. } => format!("server: {reason}"),
+            Event::ServerRefused { reason } => format!("the server refused: {reason}"),
+            Event::ServerGone { reason } => format!("gave the server up: {reason}"),
+            Event::Proposed { session_id, peer_id, participants, total, threshold } => {
+                let who = if *peer_id == self.me { "proposed" } else { &format!("{peer_id} proposes") };
+                format!("{who} a {threshold}-of-{total} key with {} (session {session_id})", names(participants))
+            }
+            Event::Refused { peer_id, reason, .. } => format!("refused a proposal of {peer_id}: {reason}"),
+            Event::Accepted { peer_id, .. } if *peer_id == self.me => "joined".to_owned(),
+            Event::Accepted { peer_id, .. } => format!("{peer_id} takes part"),
+            Event::Declined { peer_id, reason, .. } => match reason {
+                Some(reason) => format!("{peer_id} declined: {reason}"),
+                None => format!("{peer_id} declined"),
+            },
+            Event::PeerConnected { peer_id, verified, .. } => {
+                let verified = if *verified { "verified" } else { "not verified" };
+                format!("connected to {peer_id} directly ({verified})")
+            }
+            Event::PeerDisconnected { peer_id, reason } => format!("the channel to {peer_id} is gone: {reason}"),
+            Event::MeshReady { .. } => "connected to everyone".to_owned(),
+            Event::Round { round: 1, .. } => "round 1: exchanging commitments".to_owned(),
+            Event::Round { .. } => "round 2: exchanging shares".to_owned(),
+            Event::WalletCreated { threshold, total, identifier, .. } => format!(
+                "key made and confirmed by all: {threshold} of {total} can sign; this is share {identifier}, \
+                 encrypted on disk"
+            ),
+            Event::Aborted { reason, .. } => format!("aborted: {}", reason.text),
+            Event::Ignored { peer_id, reason } if self.verbose => match peer_id {
+                Some(peer) => format!("ignored something of {peer}: {reason}"),
+                None => format!("ignored: {reason}"),
+            },
+            _ => return None,
+        })
+    }
+}
+
+/// Names in a row.
+pub(super) fn names(peers: &[PeerId]) -> String {
+    peers.iter().map(PeerId::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// Whether only `--verbose` wants it.
+fn is_detail(event: &Event) -> bool {
+    matches!(event, Event::Ignored { .. } | Event::Peers { .. } | Event::PeerDisconnected { .. })
+}
+
+fn as_json(event: &Event) -> Value {
+    match event {
+        Event::Aborted { session_id, reason } => {
+            let Reason { kind, peer_id, reported_by, text } = reason;
+            let mut value = json!({ "event": "aborted", "session_id": session_id, "reason": text, "kind": kind });
+            if let Some(peer) = peer_id {
+                value["peer_id"] = json!(peer);
+            }
+            if let Some(peer) = reported_by {
+                value["reported_by"] = json!(peer);
+            }
+            value
+        }
+        other => serde_json::to_value(other).unwrap_or_default(),
+    }
+}
+
+/// Prints one JSON object. A reader that has gone away is no reason to stop.
+pub(super) fn line(value: &Value) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{value}");
+    let _ = out.flush();
+}

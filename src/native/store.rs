@@ -1,0 +1,212 @@
+//! Keys on disk: one owner-only file an envelope, written whole or not at all.
+//!
+//! ```text
+//! DATA_DIR/keystore             proves the password
+//! DATA_DIR/wallets/PUBKEY       keys that all participants confirmed
+//! DATA_DIR/unconfirmed/PUBKEY   keys that not all have confirmed; never used
+//! ```
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::keystore::{KdfParams, Keystore, KeystoreError, Kind, WalletInfo, WalletRecord};
+use crate::random::SystemRng;
+
+/// An unlocked folder of keys.
+pub struct Store {
+    folder: PathBuf,
+    keystore: Keystore,
+}
+
+/// Why the store could not do something.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The disk's fault.
+    #[error("{}: {}", .0.display(), .1)]
+    Io(PathBuf, io::Error),
+    /// The envelope's.
+    #[error("{}: {}", .0.display(), .1)]
+    Keystore(PathBuf, KeystoreError),
+}
+
+impl StoreError {
+    /// Whether the password was wrong.
+    #[must_use]
+    pub fn is_wrong_password(&self) -> bool {
+        matches!(self, Self::Keystore(_, KeystoreError::WrongPassword))
+    }
+}
+
+const KEYSTORE: &str = "keystore";
+
+fn folder_of(kind: Kind) -> &'static str {
+    if kind == Kind::Unconfirmed { "unconfirmed" } else { "wallets" }
+}
+
+impl Store {
+    /// The folder that is used when none is named.
+    #[must_use]
+    pub fn default_folder() -> Option<PathBuf> {
+        let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|p| p.is_absolute());
+        data.or_else(|| Some(std::env::home_dir()?.join(".local/share"))).map(|p| p.join("frostmesh"))
+    }
+
+    /// Whether a folder holds a keystore.
+    #[must_use]
+    pub fn exists(folder: &Path) -> bool {
+        folder.join(KEYSTORE).exists()
+    }
+
+    /// Unlocks the keystore of a folder, or makes one.
+    ///
+    /// # Errors
+    /// A wrong password, a damaged file, or the disk's.
+    pub fn open(folder: &Path, password: &str) -> Result<Self, StoreError> {
+        let path = folder.join(KEYSTORE);
+        if !path.exists() {
+            Self::create(folder, password)?;
+        }
+        let envelope = read(&path)?;
+        let keystore = Keystore::unlock(&envelope, password).map_err(|e| StoreError::Keystore(path.clone(), e))?;
+        keystore.open(Kind::Keystore, &envelope).map_err(|e| StoreError::Keystore(path, e))?;
+        Ok(Self { folder: folder.to_owned(), keystore })
+    }
+
+    /// Makes a keystore. One that another process made in the meantime stays.
+    fn create(folder: &Path, password: &str) -> Result<(), StoreError> {
+        for sub in ["", folder_of(Kind::Wallet), folder_of(Kind::Unconfirmed)] {
+            make_folder(&folder.join(sub))?;
+        }
+        let path = folder.join(KEYSTORE);
+        let failed = |e| StoreError::Keystore(path.clone(), e);
+        let keystore = Keystore::create(password, KdfParams::default(), &mut SystemRng).map_err(failed)?;
+        let envelope = keystore.envelope(&mut SystemRng).map_err(failed)?;
+        let temporary = write_temporary(folder, &envelope)?;
+        let linked = match fs::hard_link(&temporary, &path) {
+            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(StoreError::Io(path, e)),
+            _ => Ok(()),
+        };
+        let _ = fs::remove_file(&temporary);
+        linked.and_then(|()| sync_folder(folder))
+    }
+
+    /// Keeps a key that is not confirmed yet. On disk when this returns.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn keep(&self, record: &WalletRecord) -> Result<(), StoreError> {
+        self.write(Kind::Unconfirmed, record)
+    }
+
+    /// Makes an unconfirmed key a wallet.
+    ///
+    /// # Errors
+    /// There is no such key, or the disk's.
+    pub fn confirm(&self, pubkey: &str) -> Result<(), StoreError> {
+        let record = self.load(Kind::Unconfirmed, pubkey)?;
+        self.write(Kind::Wallet, &record)?;
+        let path = self.path(Kind::Unconfirmed, pubkey);
+        fs::remove_file(&path).map_err(|e| StoreError::Io(path, e))?;
+        sync_folder(&self.folder.join(folder_of(Kind::Unconfirmed)))
+    }
+
+    /// Every key of one kind, sorted by when it was made, and every file that cannot be opened.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn list(&self, kind: Kind) -> Result<(Vec<WalletInfo>, Vec<StoreError>), StoreError> {
+        let folder = self.folder.join(folder_of(kind));
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok((Vec::new(), Vec::new())),
+            Err(e) => return Err(StoreError::Io(folder, e)),
+        };
+        let (mut found, mut broken) = (Vec::new(), Vec::new());
+        for entry in entries.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if !name.starts_with('.') {
+                match self.load(kind, &name) {
+                    Ok(record) => found.push(record.info),
+                    Err(error) => broken.push(error),
+                }
+            }
+        }
+        found.sort_by(|a, b| (a.created, &a.pubkey).cmp(&(b.created, &b.pubkey)));
+        Ok((found, broken))
+    }
+
+    fn load(&self, kind: Kind, pubkey: &str) -> Result<WalletRecord, StoreError> {
+        let path = self.path(kind, pubkey);
+        let record = self.keystore.open_record(kind, &read(&path)?).map_err(|e| StoreError::Keystore(path.clone(), e))?;
+        if record.info.pubkey == pubkey {
+            Ok(record)
+        } else {
+            Err(StoreError::Keystore(path, KeystoreError::Damaged("it holds another wallet than its name says")))
+        }
+    }
+
+    fn path(&self, kind: Kind, pubkey: &str) -> PathBuf {
+        self.folder.join(folder_of(kind)).join(pubkey)
+    }
+
+    fn write(&self, kind: Kind, record: &WalletRecord) -> Result<(), StoreError> {
+        let folder = self.folder.join(folder_of(kind));
+        make_folder(&folder)?;
+        let path = self.path(kind, &record.info.pubkey);
+        let envelope = self.keystore.seal_record(kind, record, &mut SystemRng);
+        let envelope = envelope.map_err(|e| StoreError::Keystore(path.clone(), e))?;
+        let temporary = write_temporary(&folder, &envelope)?;
+        fs::rename(&temporary, &path).map_err(|e| StoreError::Io(path, e))?;
+        sync_folder(&folder)
+    }
+}
+
+/// Largest file that is read, in bytes.
+const MAX_FILE: u64 = 1024 * 1024;
+
+fn read(path: &Path) -> Result<Vec<u8>, StoreError> {
+    let failed = |e| StoreError::Io(path.to_owned(), e);
+    if fs::metadata(path).map_err(failed)?.len() > MAX_FILE {
+        return Err(StoreError::Keystore(path.to_owned(), KeystoreError::Damaged("it is larger than any wallet")));
+    }
+    fs::read(path).map_err(failed)
+}
+
+fn make_folder(path: &Path) -> Result<(), StoreError> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(|e| StoreError::Io(path.to_owned(), e))
+}
+
+/// Writes bytes to a new owner-only file in `folder` and waits until they are on disk.
+fn write_temporary(folder: &Path, bytes: &[u8]) -> Result<PathBuf, StoreError> {
+    let mut name = [0; 8];
+    rand_core::RngCore::fill_bytes(&mut SystemRng, &mut name);
+    let path = folder.join(format!(".{}", hex::encode(name)));
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let write = |mut file: File| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    match options.open(&path).and_then(write) {
+        Ok(()) => Ok(path),
+        Err(e) => {
+            let _ = fs::remove_file(&path);
+            Err(StoreError::Io(path, e))
+        }
+    }
+}
+
+/// Makes a rename in `folder` durable.
+fn sync_folder(folder: &Path) -> Result<(), StoreError> {
+    if cfg!(unix) {
+        File::open(folder).and_then(|f| f.sync_all()).map_err(|e| StoreError::Io(folder.to_owned(), e))?;
+    }
+    Ok(())
+}

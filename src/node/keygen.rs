@@ -1,0 +1,233 @@
+//! Distributed key generation behind an interface of bytes: the two rounds of FROST KeyGen (Komlo and Goldberg, figure 1)
+//! as ZF FROST implements them, for any ciphersuite.
+//!
+//! Each round is a value that the next one consumes, so that the secrets of a finished round cannot be reached. Packages
+//! are checked one sender at a time before the library sees them together: whatever is wrong has a name on it.
+
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+
+use frost_core::keys::dkg::{self, round1, round2};
+use frost_core::keys::{KeyPackage, PublicKeyPackage, SecretShare};
+use frost_core::{Ciphersuite, Identifier};
+use rand_core::{CryptoRng, RngCore};
+use zeroize::Zeroizing;
+
+/// A participant's place, from 1, in the roster sorted by bytes. Its FROST identifier.
+pub type Place = u16;
+
+/// What is wrong with one sender's package.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PackageFault {
+    /// Not the reference serialization of a package of this ciphersuite.
+    #[error("the package cannot be decoded: {0}")]
+    Undecodable(String),
+    /// The polynomial does not have `threshold` coefficients.
+    #[error("the commitment is for a threshold of {found}, not {expected}")]
+    WrongDegree {
+        /// Coefficients in the package.
+        found: usize,
+        /// The session's threshold.
+        expected: u16,
+    },
+    /// The share does not lie on the sender's committed polynomial (figure 1, round 2, step 2).
+    #[error("the share does not match the sender's commitment")]
+    BadShare,
+    /// The library refused the packages for a reason that names nobody.
+    #[error("key generation failed: {0}")]
+    Library(String),
+}
+
+/// A fault and the place of its sender, where one is to blame.
+pub type Fault = (Option<Place>, PackageFault);
+
+/// The key that came out: secret and public part in the reference serialization.
+pub struct KeyMaterial {
+    /// `KeyPackage::serialize()`: holds the signing share.
+    pub key_package: Zeroizing<Vec<u8>>,
+    /// `PublicKeyPackage::serialize()`.
+    pub public_key_package: Vec<u8>,
+    /// The group's verifying key, compressed, as hex.
+    pub pubkey: String,
+}
+
+/// Round 1: own package made, waiting for those of the others.
+pub trait Round1: Send {
+    /// Own round-1 package, to be sent to all.
+    fn package(&self) -> &[u8];
+
+    /// Checks one sender's round-1 package: decoding and degree, for which the library would name nobody. The proof of
+    /// knowledge is left to [`Round1::advance`], where the library verifies it and names its sender.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    fn check(&self, package: &[u8]) -> Result<(), PackageFault>;
+
+    /// Goes to round 2 with the packages of all others; also returns the secret package for each of them.
+    ///
+    /// # Errors
+    /// The fault and, where known, whose it is.
+    fn advance(self: Box<Self>, packages: &BTreeMap<Place, Vec<u8>>) -> Result<Round2Start, Fault>;
+}
+
+/// Round 2 and the secret package for each other participant.
+pub type Round2Start = (Box<dyn Round2>, BTreeMap<Place, Zeroizing<Vec<u8>>>);
+
+/// Round 2: own shares made, waiting for those of the others.
+pub trait Round2: Send {
+    /// Checks the share that one sender made for us against its commitment.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    fn check(&self, sender: Place, package: &[u8]) -> Result<(), PackageFault>;
+
+    /// Makes the key from the shares of all others.
+    ///
+    /// # Errors
+    /// The fault and, where known, whose it is.
+    fn finish(self: Box<Self>, packages: &BTreeMap<Place, Zeroizing<Vec<u8>>>) -> Result<KeyMaterial, Fault>;
+}
+
+/// The ciphersuite of a proposal that names none (section 2).
+pub const DEFAULT_SUITE: &str = <frost_secp256k1::Secp256K1Sha256 as Ciphersuite>::ID;
+
+/// Whether key generation with the ciphersuite of that id is known here.
+#[must_use]
+pub fn supports(suite: &str) -> bool {
+    suite == DEFAULT_SUITE
+}
+
+/// Starts key generation with the ciphersuite of that id.
+///
+/// # Errors
+/// The library's, for a threshold or total out of range.
+pub fn start<R: RngCore + CryptoRng>(
+    suite: &str,
+    me: Place,
+    total: u16,
+    threshold: u16,
+    rng: &mut R,
+) -> Result<Box<dyn Round1>, PackageFault> {
+    if suite == DEFAULT_SUITE {
+        return Ok(Box::new(First::<frost_secp256k1::Secp256K1Sha256>::new(me, total, threshold, rng)?));
+    }
+    Err(PackageFault::Library(format!("the ciphersuite {suite} is not known")))
+}
+
+struct First<C: Ciphersuite> {
+    secret: round1::SecretPackage<C>,
+    package: Vec<u8>,
+    me: Identifier<C>,
+    threshold: u16,
+}
+
+struct Second<C: Ciphersuite> {
+    secret: round2::SecretPackage<C>,
+    me: Identifier<C>,
+    packages: BTreeMap<Identifier<C>, round1::Package<C>>,
+    suite: PhantomData<C>,
+}
+
+fn library<C: Ciphersuite>(error: frost_core::Error<C>) -> PackageFault {
+    PackageFault::Library(error.to_string())
+}
+
+fn identifier<C: Ciphersuite>(place: Place) -> Result<Identifier<C>, PackageFault> {
+    Identifier::try_from(place).map_err(library)
+}
+
+/// Who is to blame, by the library's own word.
+fn fault<C: Ciphersuite>(error: frost_core::Error<C>, places: impl Iterator<Item = Place>) -> Fault {
+    let culprits = error.culprits();
+    let place = places.into_iter().find(|p| identifier::<C>(*p).is_ok_and(|id| culprits.contains(&id)));
+    (place, library(error))
+}
+
+/// Decodes a round-1 package and refuses any encoding but the one canonical one.
+fn decode_round1<C: Ciphersuite>(bytes: &[u8]) -> Result<round1::Package<C>, PackageFault> {
+    let package = round1::Package::<C>::deserialize(bytes).map_err(|e| PackageFault::Undecodable(e.to_string()))?;
+    canonical(&package.serialize().map_err(library)?, bytes)?;
+    Ok(package)
+}
+
+fn decode_round2<C: Ciphersuite>(bytes: &[u8]) -> Result<round2::Package<C>, PackageFault> {
+    let package = round2::Package::<C>::deserialize(bytes).map_err(|e| PackageFault::Undecodable(e.to_string()))?;
+    canonical(&Zeroizing::new(package.serialize().map_err(library)?), bytes)?;
+    Ok(package)
+}
+
+fn canonical(ours: &[u8], theirs: &[u8]) -> Result<(), PackageFault> {
+    if ours == theirs { Ok(()) } else { Err(PackageFault::Undecodable("it has bytes that do not belong to it".into())) }
+}
+
+impl<C: Ciphersuite> First<C> {
+    fn new<R: RngCore + CryptoRng>(me: Place, total: u16, threshold: u16, rng: &mut R) -> Result<Self, PackageFault> {
+        let me = identifier::<C>(me)?;
+        let (secret, package) = dkg::part1::<C, _>(me, total, threshold, rng).map_err(library)?;
+        let package = package.serialize().map_err(library)?;
+        Ok(Self { secret, package, me, threshold })
+    }
+}
+
+impl<C: Ciphersuite> Round1 for First<C> {
+    fn package(&self) -> &[u8] {
+        &self.package
+    }
+
+    fn check(&self, bytes: &[u8]) -> Result<(), PackageFault> {
+        let package = decode_round1::<C>(bytes)?;
+        let found = package.commitment().coefficients().len();
+        if found != usize::from(self.threshold) {
+            return Err(PackageFault::WrongDegree { found, expected: self.threshold });
+        }
+        Ok(())
+    }
+
+    fn advance(self: Box<Self>, packages: &BTreeMap<Place, Vec<u8>>) -> Result<Round2Start, Fault> {
+        let mut decoded = BTreeMap::new();
+        for (place, bytes) in packages {
+            let blame = |f| (Some(*place), f);
+            decoded.insert(identifier::<C>(*place).map_err(blame)?, decode_round1::<C>(bytes).map_err(blame)?);
+        }
+        let (secret, outgoing) =
+            dkg::part2::<C>(self.secret, &decoded).map_err(|e| fault(e, packages.keys().copied()))?;
+        let mut shares = BTreeMap::new();
+        for place in packages.keys() {
+            let package = identifier::<C>(*place).ok().and_then(|id| outgoing.get(&id));
+            let package = package.ok_or_else(|| (None, PackageFault::Library("a share is missing".into())))?;
+            shares.insert(*place, Zeroizing::new(package.serialize().map_err(|e| (None, library(e)))?));
+        }
+        Ok((Box::new(Second { secret, me: self.me, packages: decoded, suite: PhantomData }), shares))
+    }
+}
+
+impl<C: Ciphersuite> Round2 for Second<C> {
+    fn check(&self, sender: Place, bytes: &[u8]) -> Result<(), PackageFault> {
+        let package = decode_round2::<C>(bytes)?;
+        let commitment = identifier::<C>(sender).ok().and_then(|id| self.packages.get(&id)).map(round1::Package::commitment);
+        let commitment = commitment.ok_or_else(|| PackageFault::Library("no commitment of this sender".into()))?;
+        SecretShare::new(self.me, *package.signing_share(), commitment.clone())
+            .verify()
+            .map(|_| ())
+            .map_err(|_| PackageFault::BadShare)
+    }
+
+    fn finish(self: Box<Self>, packages: &BTreeMap<Place, Zeroizing<Vec<u8>>>) -> Result<KeyMaterial, Fault> {
+        let mut decoded = BTreeMap::new();
+        for (place, bytes) in packages {
+            let blame = |f| (Some(*place), f);
+            decoded.insert(identifier::<C>(*place).map_err(blame)?, decode_round2::<C>(bytes).map_err(blame)?);
+        }
+        let (key, public) = dkg::part3::<C>(&self.secret, &self.packages, &decoded)
+            .map_err(|e| fault(e, packages.keys().copied()))?;
+        material(&key, &public).map_err(|f| (None, f))
+    }
+}
+
+fn material<C: Ciphersuite>(key: &KeyPackage<C>, public: &PublicKeyPackage<C>) -> Result<KeyMaterial, PackageFault> {
+    Ok(KeyMaterial {
+        key_package: Zeroizing::new(key.serialize().map_err(library)?),
+        public_key_package: public.serialize().map_err(library)?,
+        pubkey: hex::encode(public.verifying_key().serialize().map_err(library)?),
+    })
+}

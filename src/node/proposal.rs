@@ -1,0 +1,148 @@
+//! The judgement of a session proposal: what came from the wire becomes a [`Roster`] once, or is refused with a reason.
+
+use crate::node::keygen::{self, Place};
+use crate::wire::{MAX_PARTICIPANTS, PeerId, Proposal, clip};
+
+/// Who takes part and how many sign: every rule of section 2 holds for a value of this type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Roster {
+    participants: Vec<PeerId>,
+    me: usize,
+    threshold: u16,
+    suite: String,
+}
+
+/// Why a proposal was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProposalError {
+    /// An entry of the list is no peer id.
+    #[error("the participant '{0}' is no valid peer id")]
+    BadParticipant(String),
+    /// Somebody is listed twice.
+    #[error("{0} is listed twice")]
+    Duplicate(PeerId),
+    /// `total` and the list differ.
+    #[error("total is {total}, but {listed} participants are listed")]
+    WrongTotal {
+        /// The proposal's `total`.
+        total: u64,
+        /// Length of the list.
+        listed: usize,
+    },
+    /// Fewer than 2 or more than 64.
+    #[error("{0} participants: a session takes 2 to {MAX_PARTICIPANTS}")]
+    Size(usize),
+    /// Below 2 or above `total`.
+    #[error("a threshold of {threshold} is not possible: use 2 to {total}")]
+    Threshold {
+        /// The proposal's `threshold`.
+        threshold: u64,
+        /// Participants.
+        total: usize,
+    },
+    /// This node is not in the list.
+    #[error("{0} is not among the participants")]
+    WithoutMe(PeerId),
+    /// The initiator is not in the list.
+    #[error("the initiator {0} is not among the participants")]
+    WithoutInitiator(PeerId),
+    /// A ciphersuite that is not known here.
+    #[error("the ciphersuite '{0}' is not supported")]
+    Ciphersuite(String),
+}
+
+impl Roster {
+    /// Judges `proposal`, which `initiator` sent to `me`.
+    ///
+    /// # Errors
+    /// The first rule that it breaks.
+    pub fn check(proposal: &Proposal, initiator: &PeerId, me: &PeerId) -> Result<Self, ProposalError> {
+        let listed = proposal.participants.len();
+        if !(2..=MAX_PARTICIPANTS).contains(&listed) {
+            return Err(ProposalError::Size(listed));
+        }
+        let mut participants = Vec::with_capacity(listed);
+        for id in &proposal.participants {
+            let id = id.parse::<PeerId>().map_err(|_| ProposalError::BadParticipant(clip(id)))?;
+            participants.push(id);
+        }
+        participants.sort();
+        if let Some(pair) = participants.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(ProposalError::Duplicate(pair[0].clone()));
+        }
+        if proposal.total != listed as u64 {
+            return Err(ProposalError::WrongTotal { total: proposal.total, listed });
+        }
+        let threshold = u16::try_from(proposal.threshold).ok().filter(|t| (2..=listed).contains(&usize::from(*t)));
+        let threshold =
+            threshold.ok_or(ProposalError::Threshold { threshold: proposal.threshold, total: listed })?;
+        if !participants.contains(initiator) {
+            return Err(ProposalError::WithoutInitiator(initiator.clone()));
+        }
+        let me = participants.iter().position(|id| id == me).ok_or_else(|| ProposalError::WithoutMe(me.clone()))?;
+        let suite = proposal.ciphersuite.clone().unwrap_or_else(|| keygen::DEFAULT_SUITE.to_owned());
+        if !keygen::supports(&suite) {
+            return Err(ProposalError::Ciphersuite(suite));
+        }
+        Ok(Self { participants, me, threshold, suite })
+    }
+
+    /// Everyone, in byte order.
+    #[must_use]
+    pub fn participants(&self) -> &[PeerId] {
+        &self.participants
+    }
+
+    /// Everyone but this node, in byte order.
+    pub fn others(&self) -> impl Iterator<Item = &PeerId> {
+        self.participants.iter().enumerate().filter(|(i, _)| *i != self.me).map(|(_, id)| id)
+    }
+
+    /// Whether `peer` is another participant.
+    #[must_use]
+    pub fn is_other(&self, peer: &PeerId) -> bool {
+        self.others().any(|id| id == peer)
+    }
+
+    /// This node's place.
+    #[must_use]
+    pub fn my_place(&self) -> Place {
+        place(self.me)
+    }
+
+    /// The place of a participant.
+    #[must_use]
+    pub fn place_of(&self, peer: &PeerId) -> Option<Place> {
+        self.participants.binary_search(peer).ok().map(place)
+    }
+
+    /// The participant at a place.
+    #[must_use]
+    pub fn at(&self, place: Place) -> Option<&PeerId> {
+        usize::from(place).checked_sub(1).and_then(|i| self.participants.get(i))
+    }
+
+    /// Number of participants, 2 to 64.
+    #[must_use]
+    pub fn total(&self) -> u16 {
+        place(self.participants.len().saturating_sub(1))
+    }
+
+    /// Signers needed, 2 to `total`.
+    #[must_use]
+    pub fn threshold(&self) -> u16 {
+        self.threshold
+    }
+
+    /// The ciphersuite's id.
+    #[must_use]
+    pub fn suite(&self) -> &str {
+        &self.suite
+    }
+}
+
+/// The place of an index; a roster has at most 64 entries.
+fn place(index: usize) -> Place {
+    u16::try_from(index + 1).unwrap_or(u16::MAX)
+}

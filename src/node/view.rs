@@ -1,0 +1,166 @@
+//! What people see of a node: one snapshot of everything, made of plain values.
+
+use serde::Serialize;
+
+use super::session::{PhaseName, Session};
+use super::{Reason, Timestamp};
+use crate::wire::{PeerId, SessionId};
+
+/// Everything that a user interface shows of a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct View {
+    /// The signaling server.
+    pub connection: ConnectionView,
+    /// Others who are registered at the server, as far as known.
+    pub peers_online: Vec<PeerId>,
+    /// Sessions, newest last.
+    pub sessions: Vec<SessionView>,
+}
+
+/// The connection to the signaling server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ConnectionView {
+    /// Where it stands.
+    pub state: ConnectionState,
+    /// The server, once one was named.
+    pub server_url: Option<String>,
+    /// This node's name there.
+    pub peer_id: Option<PeerId>,
+    /// Why it is not online.
+    pub error: Option<String>,
+    /// Since when it stands there.
+    pub since: Timestamp,
+}
+
+/// Where the connection to the server stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ConnectionState {
+    /// Not wanted, or refused.
+    Offline,
+    /// Being opened, now or again soon.
+    Connecting,
+    /// Registered.
+    Online,
+}
+
+/// One session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SessionView {
+    /// Its id.
+    pub session_id: SessionId,
+    /// Where it stands.
+    pub phase: PhaseName,
+    /// Who proposed it.
+    pub proposer: PeerId,
+    /// Proposed here.
+    pub mine: bool,
+    /// Waits for the person here to join or decline.
+    pub needs_decision: bool,
+    /// Everyone, sorted.
+    pub participants: Vec<PeerId>,
+    /// Participants.
+    pub total: u16,
+    /// Signers needed.
+    pub threshold: u16,
+    /// This node's FROST identifier.
+    pub identifier: u16,
+    /// The initiator takes unverified peers.
+    pub proposer_allows_unverified: bool,
+    /// The person here takes unverified peers.
+    pub allow_unverified: bool,
+    /// Since when it stands there.
+    pub since: Timestamp,
+    /// When the current wait ends.
+    pub deadline: Option<Timestamp>,
+    /// Whom the current wait is for.
+    pub waiting_for: Vec<PeerId>,
+    /// Why it ended.
+    pub reason: Option<Reason>,
+    /// The group key, once it is made here.
+    pub pubkey: Option<String>,
+    /// The other participants.
+    pub peers: Vec<PeerView>,
+}
+
+/// Another participant of a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PeerView {
+    /// Who.
+    pub peer_id: PeerId,
+    /// How far the way to it is.
+    pub state: PeerState,
+    /// What carries messages to it: `direct` is a WebRTC data channel.
+    pub carrier: Option<&'static str>,
+    /// Whether its identity is proven.
+    pub verified: bool,
+    /// The last step that came from it.
+    pub step: &'static str,
+}
+
+/// How far the way to a participant is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PeerState {
+    /// It has not accepted, as far as known.
+    Waiting,
+    /// A channel is being opened.
+    Connecting,
+    /// The channel is open.
+    Connected,
+    /// It has said that its own channels are open too.
+    Ready,
+    /// Its channel was open and is gone.
+    Lost,
+}
+
+impl SessionView {
+    pub(super) fn of(session: &Session, me: Option<&PeerId>, link: impl Fn(&PeerId) -> LinkState) -> Self {
+        let phase = session.phase();
+        let mine = me == Some(&session.proposer);
+        let peers = session.peers.iter().map(|(id, progress)| {
+            let link = link(id);
+            let state = match () {
+                () if session.is_over() && progress.mesh_ready => PeerState::Ready,
+                () if progress.lost.is_some() => PeerState::Lost,
+                () if link.open && progress.mesh_ready => PeerState::Ready,
+                () if link.open && progress.met => PeerState::Connected,
+                () if progress.accepted || link.answered => PeerState::Connecting,
+                () => PeerState::Waiting,
+            };
+            PeerView {
+                peer_id: id.clone(),
+                state,
+                carrier: (link.open && progress.met).then_some("direct"),
+                verified: false,
+                step: progress.step(),
+            }
+        });
+        Self {
+            session_id: session.id.clone(),
+            phase,
+            proposer: session.proposer.clone(),
+            mine,
+            needs_decision: phase == PhaseName::Proposed,
+            participants: session.roster.participants().to_vec(),
+            total: session.roster.total(),
+            threshold: session.roster.threshold(),
+            identifier: session.roster.my_place(),
+            proposer_allows_unverified: session.proposal.allow_unverified == Some(true),
+            allow_unverified: session.allow_unverified,
+            since: session.since,
+            deadline: session.next_deadline(),
+            waiting_for: session.waiting_for(),
+            reason: session.reason().cloned(),
+            pubkey: session.pubkey().map(str::to_owned),
+            peers: peers.collect(),
+        }
+    }
+}
+
+/// What the mesh knows of the way to one peer.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct LinkState {
+    pub open: bool,
+    pub answered: bool,
+}

@@ -1,0 +1,402 @@
+//! One WebSocket connection, from upgrade to close: reads requests, answers them, watches that the other end lives.
+//!
+//! One task for each connection, woken when the socket has something, takes something, or a deadline is due. What it does
+//! between two waits is plain code without await ([`Connection::turn`]), so nothing but the few words of its state is
+//! kept while it waits.
+
+use std::io;
+use std::ops::ControlFlow;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedReadHalf;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, sleep_until};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+
+use super::Shared;
+use super::frame::{self, Decoder, Received, Violation};
+use super::outbox::{Outbox, Refusal, Status};
+use crate::wire::{ClientMessage, ErrorCode, MAX_FRAME, PeerId, ServerMessage, WireError};
+
+/// Bytes read at a time, on the stack.
+const CHUNK: usize = 16 * 1024;
+
+/// Reads and messages of one turn. Then the other connections have theirs, above all those that were just written to.
+const TURN: usize = 32;
+
+/// A connection that lets this many answers wait is not read from until it has taken some.
+const MAX_ANSWERS: usize = 16;
+
+/// Pings that a silent connection may leave without an answer.
+const MAX_MISSED: u8 = 2;
+
+/// Most bytes that are read and thrown away after a close frame of ours. Closing a socket with unread bytes makes TCP
+/// send a reset, which lets the other end drop what it has not read yet: our error message (RFC 1122, 4.2.2.13).
+const MAX_DRAIN: usize = 16 * 1024 * 1024;
+
+/// A WebSocket connection after its upgrade.
+#[derive(Debug)]
+pub(super) struct Connection {
+    shared: Arc<Shared>,
+    socket: OwnedReadHalf,
+    outbox: Arc<Outbox>,
+    decoder: Decoder,
+    /// The id registered here.
+    id: Option<PeerId>,
+    /// What the decoder holds of the budget for messages under way, in bytes.
+    held: usize,
+    heard: Instant,
+    pinged: Instant,
+    missed: u8,
+    /// Counts this connection until it is gone.
+    _slot: OwnedSemaphorePermit,
+}
+
+/// What is to be done after a turn.
+enum Turn {
+    /// There is more to do; others first.
+    Again,
+    /// Wait for the socket, until that time at most.
+    Wait(Interest, Instant),
+    Over(End),
+}
+
+/// How a connection ends.
+enum End {
+    /// The other end is gone: nothing more can be said.
+    Gone,
+    /// Say so with a close frame, and make sure that it arrives.
+    Close(CloseCode, &'static str),
+}
+
+impl Connection {
+    /// Takes over a socket after the upgrade, with what the client sent right behind its request.
+    pub(super) fn new(shared: Arc<Shared>, stream: TcpStream, early: &[u8], slot: OwnedSemaphorePermit) -> Self {
+        let (socket, writer) = stream.into_split();
+        let outbox = Outbox::new(shared.next_number.fetch_add(1, Ordering::Relaxed), writer);
+        let mut decoder = Decoder::new(MAX_FRAME);
+        decoder.push(early);
+        let now = Instant::now();
+        Self {
+            shared,
+            socket,
+            outbox: Arc::new(outbox),
+            decoder,
+            id: None,
+            held: 0,
+            heard: now,
+            pinged: now,
+            missed: 0,
+            _slot: slot,
+        }
+    }
+
+    /// Serves the connection until it ends.
+    pub(super) async fn run(mut self) {
+        let end = self.serve().await;
+        self.leave();
+        if let End::Close(code, reason) = end {
+            self.outbox.answer(frame::close(code, reason));
+            self.drain().await;
+        }
+    }
+
+    async fn serve(&mut self) -> End {
+        let mut timer = pin!(sleep_until(self.heard + self.shared.limits.ping_interval));
+        loop {
+            if self.shared.closing.is_cancelled() {
+                return End::Close(CloseCode::Away, "the server stops");
+            }
+            match self.turn() {
+                Turn::Over(end) => return end,
+                Turn::Again => tokio::task::yield_now().await,
+                Turn::Wait(interest, until) => {
+                    // Mostly the time only moves on: then the timer rings early once and is set again.
+                    if until < timer.deadline() || timer.is_elapsed() {
+                        timer.as_mut().reset(until);
+                    }
+                    tokio::select! {
+                        biased;
+                        () = self.shared.closing.cancelled() => {}
+                        () = self.outbox.woken() => {}
+                        // Whatever is wrong with the socket shows when it is used.
+                        _ = self.socket.ready(interest) => {}
+                        () = &mut timer => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// Does what can be done without waiting.
+    fn turn(&mut self) -> Turn {
+        let Ok(mut status) = self.outbox.flush(&self.shared.budget) else { return Turn::Over(End::Gone) };
+        for _ in 0..TURN {
+            if status.answers >= MAX_ANSWERS {
+                return self.wait(status, Interest::WRITABLE);
+            }
+            match self.decoder.next() {
+                Ok(Some(received)) => {
+                    if let ControlFlow::Break(end) = self.handle(received) {
+                        return Turn::Over(end);
+                    }
+                    status.answers = self.outbox.answers();
+                    continue;
+                }
+                Ok(None) => {}
+                Err(violation) => return Turn::Over(self.refuse(violation)),
+            }
+            match self.read() {
+                Ok(0) => return Turn::Over(End::Gone),
+                Ok(_) => status.probed = None,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return self.wait(status, Interest::READABLE);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return Turn::Over(End::Gone),
+            }
+        }
+        if self.account() { Turn::Again } else { Turn::Over(self.no_memory()) }
+    }
+
+    fn read(&mut self) -> io::Result<usize> {
+        let mut chunk = [0; CHUNK];
+        let count = self.socket.try_read(&mut chunk)?;
+        self.decoder.push(chunk.get(..count).unwrap_or_default());
+        self.heard = Instant::now();
+        self.missed = 0;
+        self.outbox.heard();
+        Ok(count)
+    }
+
+    /// Ends a turn: settles what the decoder holds, looks at the deadlines.
+    fn wait(&mut self, status: Status, interest: Interest) -> Turn {
+        if !self.account() {
+            return Turn::Over(self.no_memory());
+        }
+        let interest = if status.blocked_since.is_some() { interest | Interest::WRITABLE } else { interest };
+        match self.deadline(status) {
+            Some(until) => Turn::Wait(interest, until),
+            None => Turn::Over(End::Gone),
+        }
+    }
+
+    /// When to look again; `None` when the other end has shown no life for too long. Sends a ping when it is time for one.
+    fn deadline(&mut self, status: Status) -> Option<Instant> {
+        let limits = &self.shared.limits;
+        let now = Instant::now();
+        if let Some(since) = status.blocked_since {
+            // A ping would wait behind the rest; that the socket takes bytes is the sign of life here.
+            let until = since + limits.write_timeout;
+            return (now < until).then_some(until);
+        }
+        let mut until = self.heard.max(self.pinged) + limits.ping_interval;
+        if now >= until {
+            if self.missed >= MAX_MISSED {
+                return None;
+            }
+            self.missed += 1;
+            self.pinged = now;
+            until = now + limits.ping_interval;
+            self.outbox.answer(frame::ping());
+        }
+        if let Some(probed) = status.probed {
+            let answered_by = probed + limits.probe_timeout;
+            if now >= answered_by {
+                return None;
+            }
+            until = until.min(answered_by);
+        }
+        Some(until)
+    }
+
+    fn handle(&mut self, received: Received) -> ControlFlow<End> {
+        match received {
+            Received::Text(text) => match ClientMessage::parse(&text) {
+                Ok(message) => self.request(message),
+                Err(error) => self.error(code_of(&error), &advice(&error), None),
+            },
+            Received::Binary => {
+                self.error(ErrorCode::BadMessage, "binary frames are not understood: send JSON in text frames", None);
+            }
+            Received::Ping(payload) => self.outbox.answer(frame::pong(payload)),
+            Received::Pong => {}
+            Received::Close(code) => return ControlFlow::Break(End::Close(code, "")),
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn request(&mut self, message: ClientMessage) {
+        match message {
+            ClientMessage::Register { peer_id } => self.register(peer_id),
+            ClientMessage::ListPeers => self.outbox.answer(self.shared.peers.list()),
+            ClientMessage::Relay { to, data } => {
+                let Some(from) = &self.id else {
+                    return self.error(ErrorCode::NotRegistered, "send 'register' before 'relay'", Some(to));
+                };
+                if *from == to {
+                    return self.error(ErrorCode::BadMessage, "'to' is your own peer id: name another peer", Some(to));
+                }
+                let sent = match self.shared.peers.find(&to) {
+                    None => Err(Refusal::Gone),
+                    Some(target) => {
+                        let relayed = frame::text(ServerMessage::Relay { from: from.clone(), data }.to_json());
+                        target.relay(relayed, self.outbox.number(), &self.shared.limits, &self.shared.budget)
+                    }
+                };
+                let (code, text) = match sent {
+                    Ok(()) => return,
+                    Err(Refusal::Gone) => (
+                        ErrorCode::TargetOffline,
+                        format!("no peer is registered as '{to}': 'list_peers' tells who is; try again later"),
+                    ),
+                    Err(Refusal::Full) => (
+                        ErrorCode::RateLimited,
+                        format!("'{to}' does not read fast enough, the message was dropped: send it again later"),
+                    ),
+                };
+                self.error(code, &text, Some(to));
+            }
+        }
+    }
+
+    fn register(&mut self, wanted: PeerId) {
+        match &self.id {
+            // A repeat is harmless.
+            Some(id) if *id == wanted => {}
+            Some(id) => {
+                let text = format!("this connection is '{id}' already: open another one for '{wanted}'");
+                self.error(ErrorCode::AlreadyRegistered, &text, None);
+            }
+            None => match self.shared.peers.claim(&wanted, &self.outbox) {
+                Ok(()) => self.id = Some(wanted),
+                Err(holder) => {
+                    // It may be this very peer, back before the server knows that its last connection is dead.
+                    holder.probe();
+                    let patience = self.shared.limits.probe_timeout.as_secs() + 1;
+                    let text = format!(
+                        "'{wanted}' is taken by another connection: choose another id, or, if that one was yours and is \
+                         dead, try again in {patience} s"
+                    );
+                    self.error(ErrorCode::PeerIdTaken, &text, None);
+                }
+            },
+        }
+    }
+
+    fn error(&self, code: ErrorCode, text: &str, peer_id: Option<PeerId>) {
+        let message = ServerMessage::Error { error: text.to_owned(), code: Some(code), peer_id };
+        self.outbox.answer(frame::text(message.to_json()));
+    }
+
+    fn refuse(&self, violation: Violation) -> End {
+        let code = match violation {
+            Violation::TooLarge { .. } => ErrorCode::TooLarge,
+            Violation::NotUtf8 | Violation::Protocol(_) => ErrorCode::BadMessage,
+        };
+        self.error(code, &violation.to_string(), None);
+        End::Close(violation.close_code(), "see the error before this")
+    }
+
+    fn no_memory(&self) -> End {
+        self.error(ErrorCode::RateLimited, "the server has too many messages under way: try again later", None);
+        End::Close(CloseCode::Again, "see the error before this")
+    }
+
+    /// Takes from the budget what the decoder holds. `false` when there is not enough.
+    fn account(&mut self) -> bool {
+        let held = self.decoder.held();
+        if held > self.held {
+            if !self.shared.budget.take(held - self.held) {
+                return false;
+            }
+        } else {
+            self.shared.budget.give(self.held - held);
+        }
+        self.held = held;
+        true
+    }
+
+    /// Frees the id and the memory of a message that will not be completed.
+    fn leave(&mut self) {
+        if let Some(id) = self.id.take() {
+            self.shared.peers.release(&id);
+        }
+        self.decoder = Decoder::new(0);
+        // What is held now is less than before, so there is always enough.
+        let _ = self.account();
+    }
+
+    /// Sends what waits, then a FIN, and reads on until the other end closes: within bounds.
+    async fn drain(&self) {
+        let mut timer = pin!(sleep_until(Instant::now() + self.shared.limits.close_timeout));
+        let mut drained = 0;
+        let mut is_flushed = false;
+        let mut is_ended = false;
+        while !(is_flushed && is_ended) {
+            if !is_flushed {
+                let Ok(status) = self.outbox.flush(&self.shared.budget) else { return };
+                if status.blocked_since.is_none() {
+                    is_flushed = true;
+                    self.outbox.close(&self.shared.budget);
+                }
+            }
+            match discard(&self.socket) {
+                Ok(0) => is_ended = true,
+                Ok(count) => {
+                    drained += count;
+                    if drained > MAX_DRAIN {
+                        return;
+                    }
+                    tokio::task::yield_now().await;
+                    continue;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => return,
+            }
+            let interest = match (is_flushed, is_ended) {
+                (true, true) => return,
+                (true, false) => Interest::READABLE,
+                (false, true) => Interest::WRITABLE,
+                (false, false) => Interest::READABLE | Interest::WRITABLE,
+            };
+            tokio::select! {
+                _ = self.socket.ready(interest) => {}
+                () = &mut timer => return,
+            }
+        }
+    }
+}
+
+impl Drop for Connection {
+    /// However the task ends, the id is free, the others see that nobody reads here, and the memory is given back.
+    fn drop(&mut self) {
+        self.leave();
+        self.outbox.close(&self.shared.budget);
+    }
+}
+
+fn discard(socket: &OwnedReadHalf) -> io::Result<usize> {
+    socket.try_read(&mut [0; CHUNK])
+}
+
+fn code_of(error: &WireError) -> ErrorCode {
+    match error {
+        WireError::PeerId(_) => ErrorCode::BadPeerId,
+        WireError::TooLarge { .. } => ErrorCode::TooLarge,
+        _ => ErrorCode::BadMessage,
+    }
+}
+
+/// What was wrong, and what to send instead.
+fn advice(error: &WireError) -> String {
+    match error {
+        WireError::Malformed(_) => format!("{error}: send one JSON object in each text frame, with a 'type'"),
+        WireError::UnknownType(_) => format!("{error}: use 'register', 'list_peers' or 'relay'"),
+        _ => error.to_string(),
+    }
+}

@@ -1,0 +1,212 @@
+//! Messages between a node and the signaling server (docs/PROTOCOL.md, section 1).
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::{MAX_FRAME, MAX_SERVER_FRAME, PeerId, WireError, clip};
+
+/// What a node says to the signaling server.
+#[derive(Debug)]
+pub enum ClientMessage {
+    /// Take this peer id for this socket.
+    Register {
+        /// The id asked for.
+        peer_id: PeerId,
+    },
+    /// Ask who is registered.
+    ListPeers,
+    /// Hand `data` to another peer, unread.
+    Relay {
+        /// The target.
+        to: PeerId,
+        /// Any JSON value; kept as the text it came as.
+        data: Box<RawValue>,
+    },
+}
+
+/// What the signaling server says to a node.
+#[derive(Debug)]
+pub enum ServerMessage {
+    /// Everyone who is registered, in byte order, the asker included.
+    Peers {
+        /// Their ids. Ids of a foreign server that are not well formed are left out.
+        peers: Vec<PeerId>,
+    },
+    /// What another peer relayed. The server stamps `from`.
+    Relay {
+        /// The sender.
+        from: PeerId,
+        /// What it sent.
+        data: Box<RawValue>,
+    },
+    /// A request was refused.
+    Error {
+        /// For people.
+        error: String,
+        /// For programs; servers that speak the baseline only leave it out.
+        code: Option<ErrorCode>,
+        /// The peer that the refused `relay` was meant for, where the server says so (an extension).
+        peer_id: Option<PeerId>,
+    },
+}
+
+/// Why the server refused (section 1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
+    /// Not JSON, not text, not a known type, or a field is missing.
+    BadMessage,
+    /// The id asked for is not well formed.
+    BadPeerId,
+    /// Another socket holds the id.
+    PeerIdTaken,
+    /// `register` has to come first.
+    NotRegistered,
+    /// This socket holds another id already.
+    AlreadyRegistered,
+    /// Nobody is registered under that id.
+    TargetOffline,
+    /// The frame was larger than [`MAX_FRAME`].
+    TooLarge,
+    /// The target's queue is full, or the server is.
+    RateLimited,
+    /// The server does not let this client in.
+    Unauthorized,
+    /// A code of a newer server.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Every field that any signaling message has. One flat shape, since [`RawValue`] cannot pass through tagged enums.
+#[derive(Deserialize)]
+struct Incoming<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    peer_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    to: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    from: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+    peers: Option<Vec<String>>,
+    #[serde(borrow)]
+    error: Option<Cow<'a, str>>,
+    code: Option<ErrorCode>,
+}
+
+impl<'a> Incoming<'a> {
+    fn parse(text: &'a str, limit: usize) -> Result<Self, WireError> {
+        if text.len() > limit {
+            return Err(WireError::TooLarge { size: text.len(), limit });
+        }
+        serde_json::from_str(text).map_err(|e| WireError::json(&e))
+    }
+}
+
+fn need<T>(value: Option<T>, kind: &'static str, field: &'static str) -> Result<T, WireError> {
+    value.ok_or(WireError::Missing { kind, field })
+}
+
+impl ClientMessage {
+    /// Reads what a node sent. For the server.
+    ///
+    /// # Errors
+    /// [`WireError`] says what is wrong; `UnknownType` and `PeerId` are told apart from `Malformed`.
+    pub fn parse(text: &str) -> Result<Self, WireError> {
+        let m = Incoming::parse(text, MAX_FRAME)?;
+        match m.kind.as_ref() {
+            "register" => Ok(Self::Register { peer_id: need(m.peer_id, "register", "peer_id")?.parse()? }),
+            "list_peers" => Ok(Self::ListPeers),
+            "relay" => Ok(Self::Relay {
+                to: need(m.to, "relay", "to")?.parse()?,
+                data: need(m.data, "relay", "data")?.to_owned(),
+            }),
+            other => Err(WireError::UnknownType(clip(other))),
+        }
+    }
+
+    /// The message as JSON text.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        match self {
+            Self::Register { peer_id } => {
+                json(&Outgoing { peer_id: Some(peer_id), protocol: Some(super::PROTOCOL_VERSION), ..kind("register") })
+            }
+            Self::ListPeers => json(&kind("list_peers")),
+            Self::Relay { to, data } => json(&Outgoing { to: Some(to), data: Some(data), ..kind("relay") }),
+        }
+    }
+}
+
+impl ServerMessage {
+    /// Reads what a server sent. For nodes.
+    ///
+    /// # Errors
+    /// [`WireError`] says what is wrong.
+    pub fn parse(text: &str) -> Result<Self, WireError> {
+        let m = Incoming::parse(text, MAX_SERVER_FRAME)?;
+        match m.kind.as_ref() {
+            "peers" => Ok(Self::Peers {
+                peers: need(m.peers, "peers", "peers")?.iter().filter_map(|id| id.parse().ok()).collect(),
+            }),
+            "relay" => Ok(Self::Relay {
+                from: need(m.from, "relay", "from")?.parse()?,
+                data: need(m.data, "relay", "data")?.to_owned(),
+            }),
+            "error" => Ok(Self::Error {
+                error: clip(&need(m.error, "error", "error")?),
+                code: m.code,
+                peer_id: m.peer_id.and_then(|id| id.parse().ok()),
+            }),
+            other => Err(WireError::UnknownType(clip(other))),
+        }
+    }
+
+    /// The message as JSON text.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        match self {
+            Self::Peers { peers } => json(&Outgoing { peers: Some(peers), ..kind("peers") }),
+            Self::Relay { from, data } => json(&Outgoing { from: Some(from), data: Some(data), ..kind("relay") }),
+            Self::Error { error, code, peer_id } => {
+                json(&Outgoing { error: Some(error), code: *code, peer_id: peer_id.as_ref(), ..kind("error") })
+            }
+        }
+    }
+}
+
+/// The same flat shape for writing.
+#[derive(Default, Serialize)]
+struct Outgoing<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peer_id: Option<&'a PeerId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    protocol: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<&'a PeerId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<&'a PeerId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peers: Option<&'a [PeerId]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<ErrorCode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a RawValue>,
+}
+
+fn kind(kind: &'static str) -> Outgoing<'static> {
+    Outgoing { kind, ..Outgoing::default() }
+}
+
+fn json(message: &impl Serialize) -> String {
+    // Strings, numbers and raw JSON under string keys: serde_json has no way to fail on these.
+    serde_json::to_string(message).unwrap_or_default()
+}

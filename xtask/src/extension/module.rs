@@ -1,0 +1,81 @@
+//! The wasm module: compiled by cargo, bound to JavaScript by wasm-bindgen, made smaller by wasm-opt.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::project::Project;
+use crate::run::{Advise, Log};
+use crate::setup::wasm_rust::{self, TARGET};
+use crate::setup::wasm_tools::{self, BINARYEN};
+use crate::setup::{Stamp, WasmTools};
+
+/// The module's file name, as wasm-bindgen makes it from the name of the crate.
+pub const WASM: &str = "frostmesh_bg.wasm";
+
+/// What Rust's wasm target uses beyond WebAssembly 1.0; wasm-opt refuses what is not named.
+const FEATURES: [&str; 6] = [
+    "--enable-bulk-memory",
+    "--enable-nontrapping-float-to-int",
+    "--enable-sign-ext",
+    "--enable-mutable-globals",
+    "--enable-reference-types",
+    "--enable-multivalue",
+];
+
+/// Compiles the library; returns the module as rustc makes it.
+pub fn compile(project: &Project, tools: &WasmTools, log: &mut Log) -> Result<PathBuf> {
+    wasm_rust::fetch(project, log)?;
+    let mut build = tools.rust.command(project, "cargo")?;
+    build.args(["build", "--locked", "--package", "frostmesh", "--lib", "--profile", "wasm-release"]);
+    build.args(["--target", TARGET]);
+    log.run(&mut build).advise("this is a compile error in src/ for wasm: what differs stands in src/browser.")?;
+    Ok(project.wasm_target().join(TARGET).join("wasm-release/frostmesh.wasm"))
+}
+
+/// Makes the JavaScript around the module; returns the folder, whose module is not yet made smaller.
+pub fn bind(project: &Project, tools: &WasmTools, module: &Path, log: &mut Log) -> Result<PathBuf> {
+    let folder = project.wasm_target().join("bindgen");
+    let compiled = fs::read(module).with_context(|| format!("reading {}", module.display()))?;
+    let lock = fs::read(project.root.join("Cargo.lock"))?;
+    let stamp = Stamp::new(project.wasm_target().join("bindgen.stamp"), &[&compiled, &lock]);
+    if stamp.is_current() && folder.join(WASM).is_file() {
+        log.note("unchanged");
+        return Ok(folder);
+    }
+    let mut bindgen = tools.rust.command(project, "wasm-bindgen")?;
+    bindgen.args(["--target", "web", "--out-name", "frostmesh", "--remove-producers-section", "--out-dir"]);
+    log.run(bindgen.arg(&folder).arg(module))
+        .advise("`cargo xtask setup` installs the wasm-bindgen that Cargo.lock asks for.")?;
+    stamp.write()?;
+    Ok(folder)
+}
+
+/// Makes the module smaller; leaves it in `target/pkg` beside its JavaScript and types.
+pub fn optimise(project: &Project, tools: &WasmTools, bound: &Path, log: &mut Log) -> Result<()> {
+    let pkg = project.pkg();
+    let raw = bound.join(WASM);
+    let input = fs::read(&raw).with_context(|| format!("reading {}", raw.display()))?;
+    let script = fs::read(bound.join("frostmesh.js"))?;
+    let stamp = Stamp::new(
+        project.wasm_target().join("pkg.stamp"),
+        &[&input, &script, BINARYEN.as_bytes(), FEATURES.concat().as_bytes()],
+    );
+    if stamp.is_current() && pkg.join(WASM).is_file() {
+        log.note("unchanged");
+        return Ok(());
+    }
+    fs::create_dir_all(&pkg).with_context(|| format!("making {}", pkg.display()))?;
+    for entry in fs::read_dir(bound)? {
+        let file = entry?.path();
+        if let Some(name) = file.file_name().filter(|name| *name != WASM) {
+            fs::copy(&file, pkg.join(name))?;
+        }
+    }
+    let mut opt = tools.node.command("node")?;
+    opt.arg(wasm_tools::wasm_opt_script(project)).args(["-O", "--strip-producers", "--strip-target-features"]);
+    log.run(opt.args(FEATURES).arg(&raw).arg("-o").arg(pkg.join(WASM)))
+        .advise("if it names a feature of WebAssembly, add it to FEATURES in xtask/src/extension/module.rs.")?;
+    stamp.write()
+}

@@ -1,0 +1,152 @@
+//! How large what ships is, against the budgets of the design.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write;
+use std::path::{Component, Path, PathBuf};
+
+use anyhow::{Context, Result};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::module::WASM;
+use crate::project::Project;
+
+/// The module after wasm-opt, gz, in bytes.
+const MODULE_BUDGET: usize = 220_000;
+/// The popup's HTML, JavaScript and CSS, in bytes.
+const POPUP_BUDGET: usize = 40_000;
+
+/// Sizes in bytes.
+pub struct Sizes {
+    compiled: usize,
+    optimised: usize,
+    packed: usize,
+    popup: usize,
+    popup_files: usize,
+}
+
+impl Sizes {
+    /// Measures a built extension.
+    pub fn measure(project: &Project, module: &Path, extension: &Path) -> Result<Self> {
+        let read = |path: &Path| fs::read(path).with_context(|| format!("reading {}", path.display()));
+        let optimised = read(&project.pkg().join(WASM))?;
+        let mut gz = GzEncoder::new(Vec::new(), Compression::best());
+        gz.write_all(&optimised)?;
+        let popup = loaded(extension, "popup.html")?;
+        let mut popup_size = 0;
+        for file in &popup {
+            popup_size += read(&extension.join(file))?.len();
+        }
+        Ok(Self {
+            compiled: read(module)?.len(),
+            optimised: optimised.len(),
+            packed: gz.finish()?.len(),
+            popup: popup_size,
+            popup_files: popup.len(),
+        })
+    }
+
+    /// A table for people.
+    pub fn report(&self) -> String {
+        let plain = |what: &str, bytes| format!("  {what:<28} {:>7.1} KB\n", kilobytes(bytes));
+        let budget = |what: &str, bytes, budget| {
+            format!(
+                "  {what:<28} {:>7.1} KB of {:>3.0} KB   ratio {:.2}{}\n",
+                kilobytes(bytes),
+                kilobytes(budget),
+                kilobytes(bytes) / kilobytes(budget),
+                if bytes > budget { "   OVER BUDGET" } else { "" }
+            )
+        };
+        [
+            plain("module as compiled", self.compiled),
+            plain("after wasm-opt", self.optimised),
+            budget("after wasm-opt, gz", self.packed, MODULE_BUDGET),
+            budget(&format!("popup, {} files", self.popup_files), self.popup, POPUP_BUDGET),
+        ]
+        .concat()
+    }
+
+    /// The ratios in one line.
+    pub fn note(&self) -> String {
+        let ratio = |bytes, budget| kilobytes(bytes) / kilobytes(budget);
+        let (module, popup) = (ratio(self.packed, MODULE_BUDGET), ratio(self.popup, POPUP_BUDGET));
+        format!("of budget: wasm {module:.2}, popup {popup:.2}")
+    }
+
+    /// Whether all budgets are kept.
+    pub fn within_budget(&self) -> bool {
+        self.packed <= MODULE_BUDGET && self.popup <= POPUP_BUDGET
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^52")]
+fn kilobytes(bytes: usize) -> f64 {
+    bytes as f64 / 1000.0
+}
+
+/// A page and all scripts and styles that it loads, directly or by import.
+fn loaded(folder: &Path, page: &str) -> Result<BTreeSet<PathBuf>> {
+    let mut found = BTreeSet::new();
+    let mut waiting = vec![PathBuf::from(page)];
+    while let Some(file) = waiting.pop() {
+        if !found.insert(file.clone()) {
+            continue;
+        }
+        let path = folder.join(&file);
+        let text =
+            fs::read_to_string(&path).with_context(|| format!("reading {}, which {page} loads", path.display()))?;
+        let base = file.parent().unwrap_or(Path::new(""));
+        for name in references(&text) {
+            let target =
+                name.strip_prefix('/').map_or_else(|| resolve(base, name), |name| resolve(Path::new(""), name));
+            let counts = target.extension().is_some_and(|kind| kind == "js" || kind == "css");
+            if counts && folder.join(&target).is_file() {
+                waiting.push(target);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Everything in quotes that could be the name of a script or a style: attributes, imports, `@import`, `url()`.
+/// Names in comments may be among them, and names of files that do not exist; those are sorted out later.
+fn references(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(['"', '\'', '`', '(', ')', '\n']);
+    words.filter(|word| (word.ends_with(".js") || word.ends_with(".css")) && !word.contains([' ', ':']))
+}
+
+fn resolve(base: &Path, name: &str) -> PathBuf {
+    let mut path = PathBuf::new();
+    for part in base.join(name).components() {
+        match part {
+            Component::ParentDir => {
+                path.pop();
+            }
+            Component::Normal(part) => path.push(part),
+            _ => {}
+        }
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use super::{references, resolve};
+
+    #[test]
+    fn references_are_found_in_pages_scripts_and_styles() {
+        let text = "<link href=\"popup.css\"><script type=module src='./popup.js'></script>\nimport { a } from \
+                    \"../ui/a.js\";\n@import url(\"b.css\");\nconst text = \"no script at all\";";
+        let found: Vec<&str> = references(text).collect();
+        assert_eq!(found, ["popup.css", "./popup.js", "../ui/a.js", "b.css"]);
+    }
+
+    #[test]
+    fn references_are_relative_to_their_file() {
+        assert_eq!(resolve(Path::new("ui"), "../pkg/./x.js"), PathBuf::from("pkg/x.js"));
+    }
+}

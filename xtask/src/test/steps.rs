@@ -1,0 +1,186 @@
+//! The steps of the suite. Each is an error if what it shows is not so, or if there was nothing to show it with.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, anyhow, bail};
+use serde_json::Value;
+
+use super::{Suite, count};
+use crate::extension::{self, Built};
+use crate::project::{Project, cargo};
+use crate::run::{self, Advise, Log};
+use crate::setup::wasm_rust::TARGET;
+
+/// What must never get into the module: it has no sockets and no threads to run them on.
+const NATIVE_ONLY: [&str; 4] = ["tokio", "mio", "axum", "str0m"];
+
+pub fn format(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
+    log.run(at_root(suite.project, cargo()).args(["fmt", "--all", "--check"])).advise("run `cargo fmt --all`.")
+}
+
+pub fn clippy(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
+    let mut clippy = at_root(suite.project, cargo());
+    log.run(clippy.args(["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+}
+
+pub fn clippy_wasm(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
+    let mut clippy = suite.tools.wasm.rust.command(suite.project, "cargo")?;
+    clippy.args(["clippy", "--locked", "--package", "frostmesh", "--target", TARGET, "--lib", "--tests"]);
+    log.run(clippy.args(["--", "-D", "warnings"]))
+}
+
+pub fn native(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
+    log.run(at_root(suite.project, cargo()).args(["test", "--locked", "--workspace", "--no-fail-fast"]))?;
+    some_tests(log)
+}
+
+pub fn wasm_tree(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
+    let mut tree = at_root(suite.project, cargo());
+    tree.args(["tree", "--locked", "--package", "frostmesh", "--target", TARGET, "--edges", "normal"]);
+    let tree = run::output(tree.args(["--prefix", "none", "--format", "{p}"]))?;
+    // Repeats carry a mark, so only name and version count.
+    let mut packages: Vec<(&str, &str)> = tree
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .map(|(name, rest)| (name, rest.split(' ').next().unwrap_or_default()))
+        .collect();
+    packages.sort_unstable();
+    packages.dedup();
+    let intruders: Vec<&str> =
+        packages.iter().map(|(name, _)| *name).filter(|name| NATIVE_ONLY.contains(name)).collect();
+    if !intruders.is_empty() {
+        bail!("The wasm module depends on {}.", intruders.join(", "));
+    }
+    let sources: Vec<&str> = packages.iter().filter(|(name, _)| *name == "getrandom").map(|(_, v)| *v).collect();
+    if sources.len() != 1 {
+        return Err(anyhow!("The wasm module has {} versions of getrandom ({}).", sources.len(), sources.join(", ")))
+            .advise(format!("see who asks for it: `cargo tree --target {TARGET} --invert getrandom@VERSION`."));
+    }
+    log.note(format!("{} packages, one getrandom", packages.len()));
+    Ok(())
+}
+
+pub fn extension(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
+    let first = built(suite, log)?;
+    // Once more from nothing, elsewhere: then neither this folder nor what was built before can have a part in it.
+    let again = suite.project.at(suite.project.scratch().join("again"));
+    copy_sources(&suite.project.root, &again.root)?;
+    let second = extension::build(&again, &suite.tools.wasm, log)?;
+    let (one, two) = (fs::read(&first.zip)?, fs::read(&second.zip)?);
+    if one != two {
+        bail!(
+            "Building twice made two different files: {} and {}.\n\nWhat to do: unpack both and compare; if it is the \
+             module, a path of the machine is in it or the build reads the time.",
+            suite.project.show(&first.zip),
+            suite.project.show(&second.zip)
+        );
+    }
+    if !first.sizes.within_budget() {
+        bail!("What ships is too large:\n\n{}", first.sizes.report());
+    }
+    log.note(first.sizes.note());
+    Ok(())
+}
+
+pub fn wasm(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
+    let project = suite.project;
+    let browser = &suite.tools.browser;
+    let mut wasm_pack = suite.tools.wasm.rust.command(project, "wasm-pack")?;
+    wasm_pack.args(["test", "--headless", "--chrome", "--mode", "no-install"]);
+    if let Some(driver) = &browser.driver {
+        wasm_pack.arg("--chromedriver").arg(driver);
+    }
+    wasm_pack.env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", capabilities(project, &browser.chrome)?);
+    // All other tests are native: they compile to nothing here.
+    log.run(wasm_pack.args([".", "--test", "browser"]))?;
+    some_tests(log)
+}
+
+pub fn interop(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
+    let folder = suite.project.root.join("tests/interop");
+    let mut node = suite.tools.wasm.node.command("node")?;
+    node.current_dir(&folder).args(["--test", "--test-reporter=spec"]).args(test_files(&folder)?);
+    log.run(&mut node)?;
+    some_tests(log)
+}
+
+pub fn end_to_end(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
+    let project = suite.project;
+    let built = built(suite, log)?;
+    // The same command as the native tests, so that nothing is compiled twice: it makes the program too.
+    log.run(at_root(project, cargo()).args(["test", "--locked", "--workspace", "--no-run"]))?;
+    let mut node = suite.tools.wasm.node.command("node")?;
+    // One file at a time: browsers and timings disturb each other.
+    node.args(["--test", "--test-reporter=spec", "--test-concurrency=1", "--test-timeout=600000"]);
+    node.args(test_files(&project.root.join("tests/e2e"))?);
+    node.current_dir(&project.root)
+        .env("FROSTMESH_BIN", project.program("debug"))
+        .env("FROSTMESH_DIST", built.extension.parent().context("the extension stands in no folder")?)
+        .env("CHROME", &suite.tools.browser.chrome);
+    log.run(&mut node)?;
+    some_tests(log)
+}
+
+/// The built extension; the first step that needs it builds it.
+fn built<'a>(suite: &'a Suite<'_>, log: &mut Log) -> Result<&'a Built> {
+    if suite.built.get().is_none() {
+        let built = extension::build(suite.project, &suite.tools.wasm, log)?;
+        // It was empty a moment ago and this is the only thread, so setting it succeeds.
+        let _ = suite.built.set(built);
+    }
+    suite.built.get().context("the extension was not built")
+}
+
+fn at_root(project: &Project, mut command: Command) -> Command {
+    command.current_dir(&project.root);
+    command
+}
+
+/// A step that ran no test shows nothing.
+fn some_tests(log: &Log) -> Result<()> {
+    let counted = count::tests(&log.text());
+    if counted.is_empty() || counted.starts_with("0 passed") { bail!("No test ran.") } else { Ok(()) }
+}
+
+/// The test files of a folder, sorted.
+fn test_files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))?;
+    let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    files.retain(|path| path.to_string_lossy().ends_with(".test.mjs"));
+    files.sort();
+    if files.is_empty() { bail!("There are no tests (*.test.mjs) in {}.", folder.display()) } else { Ok(files) }
+}
+
+/// webdriver.json, with the browser that set-up found.
+fn capabilities(project: &Project, chrome: &Path) -> Result<PathBuf> {
+    let text = fs::read_to_string(project.root.join("webdriver.json")).context("reading webdriver.json")?;
+    let mut capabilities: Value = serde_json::from_str(&text).context("webdriver.json")?;
+    capabilities["goog:chromeOptions"]["binary"] = chrome.to_string_lossy().into();
+    let file = project.scratch().join("webdriver.json");
+    fs::create_dir_all(project.scratch())?;
+    fs::write(&file, capabilities.to_string()).with_context(|| format!("writing {}", file.display()))?;
+    Ok(file)
+}
+
+/// Copies the sources of the project, without what is built from them. What an earlier copy left is removed.
+fn copy_sources(from: &Path, to: &Path) -> Result<()> {
+    if to.exists() {
+        fs::remove_dir_all(to).with_context(|| format!("removing {}", to.display()))?;
+    }
+    fs::create_dir_all(to).with_context(|| format!("making {}", to.display()))?;
+    for entry in fs::read_dir(from).with_context(|| format!("reading {}", from.display()))? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if matches!(name.to_string_lossy().as_ref(), ".git" | "target" | "dist" | "node_modules" | "fuzz") {
+            continue;
+        }
+        if entry.path().is_dir() {
+            copy_sources(&entry.path(), &to.join(&name))?;
+        } else {
+            fs::copy(entry.path(), to.join(&name))?;
+        }
+    }
+    Ok(())
+}
