@@ -15,6 +15,8 @@ async function start() {
   const args = [
     `--disable-extensions-except=${settings.extension}`,
     `--load-extension=${settings.extension}`,
+    // For Extensions.loadUnpacked, below.
+    "--enable-unsafe-extension-debugging",
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
@@ -30,38 +32,46 @@ async function start() {
     // Playwright's own headless mode is the old one, which loads no extensions.
     headless: false,
     viewport: { width: 420, height: 640 },
+    deviceScaleFactor: settings.picture ? 2 : 1,
     args,
+    ignoreDefaultArgs: ["--disable-extensions"],
   });
   context.setDefaultTimeout(60_000);
   return context;
 }
 
+/** The extension's id. Chrome of the brand ignores --load-extension, so it is asked to load it once it runs. */
+async function extensionId(context) {
+  const started = context.waitForEvent("serviceworker", { timeout: 5_000 }).catch(() => null);
+  const worker = context.serviceWorkers()[0] ?? (await started);
+  if (worker) return new URL(worker.url()).host;
+  const session = await context.browser().newBrowserCDPSession();
+  return (await session.send("Extensions.loadUnpacked", { path: settings.extension })).id;
+}
+
 /** The popup as a page: the same document, which stays open. */
 async function openPopup(context) {
-  const worker = context.serviceWorkers()[0] ?? (await context.waitForEvent("serviceworker", { timeout: 30_000 }));
-  const id = new URL(worker.url()).host;
+  const id = await extensionId(context);
   const popup = context.pages()[0] ?? (await context.newPage());
   popup.on("pageerror", (error) => console.error(`popup: ${error.message}`));
   popup.on("console", (message) => message.type() === "error" && console.error(`popup: ${message.text()}`));
-  await popup.exposeFunction("tellDemo", (phase) => say("phase", { phase }));
-  await popup.addInitScript(tellPhases);
+  await popup.exposeFunction("tellDemo", say);
+  await popup.addInitScript(tellWhatHappens);
   await popup.goto(`chrome-extension://${id}/popup.html`);
   return popup;
 }
 
-/** Runs in the popup: tells each phase of the session as soon as it is shown. */
-function tellPhases() {
+/** Runs in the popup: tells the click on Join, and each phase of the session, as soon as they are there. */
+function tellWhatHappens() {
   let told;
-  const tell = () => {
+  const tellPhase = () => {
     const phase = document.querySelector('[data-testid="session"]')?.getAttribute("data-phase");
-    if (phase && phase !== told) window.tellDemo((told = phase));
+    if (phase && phase !== told) window.tellDemo("phase", { phase: (told = phase) });
   };
-  new MutationObserver(tell).observe(document, {
-    attributes: true,
-    attributeFilter: ["data-phase"],
-    childList: true,
-    subtree: true,
-  });
+  const watched = { attributes: true, attributeFilter: ["data-phase"], childList: true, subtree: true };
+  new MutationObserver(tellPhase).observe(document, watched);
+  const tellJoin = ({ target }) => target.closest('[data-testid="join"]') && window.tellDemo("joined");
+  document.addEventListener("click", tellJoin, { capture: true });
 }
 
 async function connect(popup) {
@@ -81,15 +91,16 @@ async function join(popup) {
   say("proposed", { session_id: await proposal.getAttribute("data-session-id") });
   await byTestId(proposal, "allow-unverified").check();
   await byTestId(proposal, "join").click();
-  say("joined");
 }
 
 async function finish(popup) {
+  // Before that, the key may be shown as not yet confirmed by all.
+  await popup.locator('[data-testid="session"][data-phase="done"]').first().waitFor({ state: "attached" });
   const wallet = byTestId(popup, "wallet").first();
   await wallet.waitFor({ state: "attached" });
   say("wallet_created", { pubkey: await wallet.getAttribute("data-pubkey") });
   if (settings.picture) {
-    await popup.screenshot({ path: settings.picture });
+    await popup.screenshot({ path: settings.picture, fullPage: true });
     say("picture");
   }
 }

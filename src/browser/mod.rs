@@ -1,1 +1,29 @@
-//! x
+//! The browser node: the browser's own WebSocket, `RTCPeerConnection` and IndexedDB under a [`crate::node::Node`].
+//!
+//! Drivers only; what the protocol decides stands in [`crate::node`]. JavaScript sees [`Frostmesh`] and the plain values
+//! of a snapshot, never a key. Runs where `RTCPeerConnection` exists: a page, or an extension's offscreen document.
+
+mod api;
+mod command;
+mod driver;
+mod fatal;
+mod inbox;
+mod peer_connection;
+mod snapshot;
+mod store;
+mod websocket;
+
+pub use api::Frostmesh;
+pub use peer_connection::PeerConnection;
+pub use store::Store;
+
+use wasm_bindgen::JsValue;
+
+/// What an error of the browser says.
+fn text_of(error: &JsValue) -> String {
+    use wasm_bindgen::JsCast;
+    match error.dyn_ref::<js_sys::Error>() {
+        Some(error) => String::from(error.message()),
+        None => error.as_string().unwrap_or_else(|| "the browser gave no reason".to_owned()),
+    }
+}

@@ -217,7 +217,7 @@ impl Mesh {
         if let Some(connection) = self.connection(peer, attempt) {
             if connection.candidates.len() < MAX_CANDIDATES && !connection.open {
                 if connection.local.is_some() {
-                    s.relay(peer, &RelayData::IceCandidate(candidate.clone()));
+                    s.relay(peer, &RelayData::IceCandidate { candidate: candidate.clone(), attempt: None });
                 }
                 connection.candidates.push(candidate);
             }
@@ -392,12 +392,12 @@ impl Connection {
     fn describe(&self, peer: &PeerId, s: &mut Surroundings<'_>) {
         let Some(sdp) = self.local.clone() else { return };
         let description = match self.role {
-            Role::Offerer => RelayData::Offer { sdp },
-            Role::Answerer => RelayData::Answer { sdp },
+            Role::Offerer => RelayData::Offer { sdp, attempt: None },
+            Role::Answerer => RelayData::Answer { sdp, attempt: None },
         };
         s.relay(peer, &description);
         for candidate in &self.candidates {
-            s.relay(peer, &RelayData::IceCandidate(candidate.clone()));
+            s.relay(peer, &RelayData::IceCandidate { candidate: candidate.clone(), attempt: None });
         }
     }
 

@@ -386,16 +386,16 @@ impl<R: RngCore + CryptoRng> Node<R> {
         }
         let wanted = self.wanted(now).contains(from);
         match data {
-            RelayData::Offer { sdp } => {
+            RelayData::Offer { sdp, .. } => {
                 let result = self.with_mesh(now, |mesh, s| mesh.offer(from, sdp, wanted, s));
                 if let Some(Err(text)) = result {
                     self.said(Event::Ignored { peer_id: Some(from.clone()), reason: text.to_owned() });
                 }
             }
-            RelayData::Answer { sdp } => {
+            RelayData::Answer { sdp, .. } => {
                 self.with_mesh(now, |mesh, s| mesh.answer(from, sdp, s));
             }
-            RelayData::IceCandidate(candidate) => {
+            RelayData::IceCandidate { candidate, .. } => {
                 self.with_mesh(now, |mesh, s| mesh.candidate(from, candidate, s));
             }
             RelayData::Peer(message, msg_id) => {

@@ -78,11 +78,11 @@ pub struct Deadlines {
     pub step: u64,
     /// For a participant whose channel went away to come back.
     pub lost: u64,
-    /// For the server to come back while a session needs it.
+    /// For the server to answer, and to come back while a session needs it.
     pub server: u64,
     /// For one attempt at a channel, from answer to open.
     pub connect: u64,
-    /// Between repeats of an offer that nobody answered.
+    /// Between repeats of what nobody answered.
     pub repeat: u64,
     /// Channels stay open after a session, for what is still under way.
     pub linger: u64,
@@ -110,7 +110,7 @@ pub struct Config {
     pub deadlines: Deadlines,
 }
 
-/// Most sessions that are not over, of one node.
+/// Most sessions that run at once, and most undecided proposals of others, of one node.
 pub const MAX_SESSIONS: usize = 64;
 
 /// Most undecided proposals of one initiator.
@@ -271,7 +271,7 @@ pub enum Output {
         /// Where.
         url: String,
     },
-    /// Close it.
+    /// Close it, once what was sent is out. Nothing more of this socket may be handed in.
     CloseServer,
     /// Send a text frame to the server.
     SendServer(String),
@@ -302,7 +302,7 @@ pub enum Output {
         /// The candidate.
         candidate: IceCandidate,
     },
-    /// Close and free a connection. Not answered.
+    /// Close and free a connection, once what was sent is out. Nothing more of this attempt may be handed in.
     CloseConnection {
         /// The other end.
         peer: PeerId,
@@ -329,7 +329,8 @@ pub enum Output {
     Event(Event),
     /// [`Node::view`] has changed.
     ViewChanged,
-    /// Hand in [`Input::Tick`] at this moment, or soon after. A later one replaces an earlier one.
+    /// Hand in [`Input::Tick`] at this moment, or soon after. A later one replaces an earlier one. A tick that comes too
+    /// early is answered with another of these.
     WakeAt(Timestamp),
 }
 

@@ -89,7 +89,11 @@ pub(super) async fn serve(shared: Arc<Shared>, router: Router, stream: TcpStream
 }
 
 async fn root(state: State<Site>, request: Request) -> Response {
-    if request.headers().contains_key(header::UPGRADE) { upgrade(state, request).await } else { page(state, request).await }
+    if request.headers().contains_key(header::UPGRADE) {
+        upgrade(state, request).await
+    } else {
+        page(state, request).await
+    }
 }
 
 /// A file of the page.
@@ -120,9 +124,9 @@ async fn page(State(site): State<Site>, request: Request) -> Response {
 /// Upgrades to a WebSocket (RFC 6455, section 4.2).
 async fn upgrade(State(site): State<Site>, mut request: Request) -> Response {
     let shared = site.shared;
-    let accept = match accept_key(&request) {
-        Ok(accept) => accept,
-        Err(refusal) => return refusal,
+    let Some(accept) = accept_key(&request) else {
+        let wanted = [(header::UPGRADE, "websocket"), (header::SEC_WEBSOCKET_VERSION, "13")];
+        return (StatusCode::UPGRADE_REQUIRED, wanted, "connect here with a WebSocket (RFC 6455)\n").into_response();
     };
     let Ok(slot) = Arc::clone(&shared.slots).try_acquire_owned() else {
         let text = "the server has as many connections as it takes: try again later\n";
@@ -149,22 +153,17 @@ async fn take_over(shared: Arc<Shared>, upgraded: OnUpgrade, slot: OwnedSemaphor
     Some(Connection::new(shared, io.into_inner(), &read_buf, slot))
 }
 
-/// Checks the request for an upgrade.
-fn accept_key(request: &Request) -> Result<HeaderValue, Response> {
+/// What proves to the client that its upgrade was understood; `None` when the request is none (RFC 6455, section 4.2.1).
+fn accept_key(request: &Request) -> Option<HeaderValue> {
     let headers = request.headers();
-    let is_websocket = has_token(headers, header::CONNECTION, "upgrade")
-        && has_token(headers, header::UPGRADE, "websocket")
+    let is_upgrade = request.method() == Method::GET
         && request.version() == Version::HTTP_11
-        && request.method() == Method::GET;
-    let is_version_13 = headers.get(header::SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13");
-    if !is_websocket || !is_version_13 {
-        let wanted = [(header::UPGRADE, "websocket"), (header::SEC_WEBSOCKET_VERSION, "13")];
-        return Err((StatusCode::UPGRADE_REQUIRED, wanted, "connect here with a WebSocket\n").into_response());
-    }
-    // 16 bytes in base64 (RFC 6455, section 4.1); what they are does not matter.
-    let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|key| key.len() == 24);
-    key.and_then(|key| HeaderValue::from_str(&derive_accept_key(key.as_bytes())).ok())
-        .ok_or_else(|| (StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is missing or wrong\n").into_response())
+        && has_token(headers, header::CONNECTION, "upgrade")
+        && has_token(headers, header::UPGRADE, "websocket")
+        && headers.get(header::SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13");
+    // 16 bytes in base64; what they are does not matter.
+    let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|key| is_upgrade && key.len() == 24)?;
+    HeaderValue::from_str(&derive_accept_key(key.as_bytes())).ok()
 }
 
 /// Whether a header that lists tokens has one (RFC 9110, section 5.6.1).

@@ -7,11 +7,17 @@
 
 mod ids;
 mod peer;
+mod relay;
 mod signaling;
 
 pub use ids::{BadPeerId, BadSessionId, PeerId, SessionId};
-pub use peer::{Cause, IceCandidate, PeerMessage, PeerText, Proposal, RelayData};
+pub use peer::{Cause, PeerMessage, PeerText, Proposal};
+pub use relay::{IceCandidate, RelayData};
 pub use signaling::{ClientMessage, ErrorCode, ServerMessage};
+
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde_json::error::Category;
+use serde_json::value::RawValue;
 
 /// Protocol version that this crate announces in `"protocol"` fields.
 pub const PROTOCOL_VERSION: u32 = 1;
@@ -73,10 +79,21 @@ pub enum WireError {
     SessionId(#[from] BadSessionId),
 }
 
-impl WireError {
-    fn json(error: &serde_json::Error) -> Self {
-        Self::Malformed(clip(&error.to_string()))
-    }
+/// Parses JSON text. The error says what is wrong and where, and never repeats what stands there: it may be a share.
+fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, WireError> {
+    serde_json::from_str(text).map_err(|error| {
+        let what = match error.classify() {
+            Category::Eof => "it is cut short",
+            Category::Data => "a field is missing or of the wrong kind",
+            Category::Syntax | Category::Io => "it is not JSON",
+        };
+        WireError::Malformed(format!("{what} (line {}, column {})", error.line(), error.column()))
+    })
+}
+
+/// Reads an optional field of an extension: a value of another kind is some other extension's, and nothing to us.
+fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Ok(serde_json::from_str(Box::<RawValue>::deserialize(deserializer)?.get()).ok())
 }
 
 /// Cuts text of others to [`MAX_TEXT`] bytes and drops control characters, so that it can be shown and logged.

@@ -1,17 +1,16 @@
-//! Messages between nodes (docs/PROTOCOL.md, section 2) and what signaling relays for them (section 1).
+//! Messages between nodes (docs/PROTOCOL.md, section 2).
 //!
 //! Every peer message is `{"type": T, "payload": {...}}`. Ours carry `session_id` in every payload, which the baseline
 //! allows everywhere, so that several sessions share one channel without guessing.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use super::{
-    MAX_CANDIDATE, MAX_FRAME, MAX_PACKAGE, MAX_PARTICIPANTS, MAX_PEER_MESSAGE, MAX_SDP, PeerId, SessionId, WireError, clip,
-};
+use super::{MAX_PACKAGE, MAX_PARTICIPANTS, MAX_PEER_MESSAGE, PeerId, SessionId, WireError, clip, lenient, read};
 
 /// Text of a peer message, ready to send. It may hold a share: wiped when dropped, and without a readable `Debug`.
 #[derive(Clone, PartialEq, Eq)]
@@ -157,44 +156,51 @@ impl fmt::Debug for PeerMessage {
     }
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Envelope<'a> {
-    #[serde(rename = "type")]
-    kind: std::borrow::Cow<'a, str>,
+    #[serde(rename = "type", borrow)]
+    kind: Option<Cow<'a, str>>,
     #[serde(borrow)]
     payload: Option<&'a RawValue>,
 }
 
-/// Every field that any payload has.
-#[derive(Default, Serialize, Deserialize)]
-#[serde(default)]
-struct Payload {
-    #[serde(skip_serializing_if = "Option::is_none")]
+/// What may stand in any payload.
+#[derive(Deserialize)]
+struct Common {
     session_id: Option<SessionId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    total: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    threshold: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    participants: Option<Vec<String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ciphersuite: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    allow_unverified: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    accepted: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cause: Option<Cause>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    peer_id: Option<PeerId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<Zeroizing<String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pubkey: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     msg_id: Option<Box<RawValue>>,
+}
+
+#[derive(Deserialize)]
+struct ProposalFields {
+    total: Option<u64>,
+    threshold: Option<u64>,
+    participants: Option<Vec<String>>,
+    ciphersuite: Option<String>,
+    allow_unverified: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct ResponseFields {
+    accepted: Option<bool>,
+    reason: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    cause: Option<Cause>,
+}
+
+#[derive(Deserialize)]
+struct OpenFields {
+    peer_id: Option<PeerId>,
+}
+
+#[derive(Deserialize)]
+struct PackageFields {
+    data: Option<Zeroizing<String>>,
+}
+
+#[derive(Deserialize)]
+struct CreatedFields {
+    pubkey: Option<String>,
 }
 
 impl PeerMessage {
@@ -206,97 +212,132 @@ impl PeerMessage {
         if text.len() > MAX_PEER_MESSAGE {
             return Err(WireError::TooLarge { size: text.len(), limit: MAX_PEER_MESSAGE });
         }
-        let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|e| WireError::json(&e))?;
-        let kind = KINDS
-            .iter()
-            .find(|k| **k == envelope.kind)
-            .ok_or_else(|| WireError::UnknownType(clip(&envelope.kind)))?;
-        let payload: Payload = match envelope.payload {
-            Some(raw) => serde_json::from_str(raw.get()).map_err(|e| WireError::json(&e))?,
-            None => return Err(WireError::Missing { kind, field: "payload" }),
-        };
-        let mut msg_id = payload.msg_id.as_ref().map(|raw| raw.get().to_owned());
-        if msg_id.as_ref().is_some_and(|id| id.len() > MAX_MSG_ID || id.starts_with(['{', '['])) {
-            msg_id = None; // no identifier; nothing to answer
+        let envelope: Envelope<'_> = read(text)?;
+        let kind = envelope.kind.ok_or(WireError::Missing { kind: "message", field: "type" })?;
+        let kind = *KINDS.iter().find(|k| **k == kind).ok_or_else(|| WireError::UnknownType(clip(&kind)))?;
+        let payload = envelope.payload.ok_or(WireError::Missing { kind, field: "payload" })?.get();
+        let Common { session_id, msg_id } = read(payload)?;
+        let msg_id = msg_id.map(|raw| raw.get().to_owned());
+        // An object or a long text is no identifier: there is nothing to answer.
+        let msg_id = msg_id.filter(|id| id.len() <= MAX_MSG_ID && !id.starts_with(['{', '[']));
+        if kind == "ack" {
+            // An ack is never answered, or two nodes could do so for ever.
+            let msg_id = msg_id.ok_or(WireError::Missing { kind, field: "msg_id" })?;
+            return Ok((Self::Ack { msg_id }, None));
         }
-        Ok((Self::from_payload(kind, payload)?, msg_id))
+        Ok((Self::from_payload(kind, session_id, payload)?, msg_id))
     }
 
-    fn from_payload(kind: &'static str, mut p: Payload) -> Result<Self, WireError> {
+    /// Each type reads its own fields only: any other field is unknown to it, whatever it holds.
+    fn from_payload(kind: &'static str, session_id: Option<SessionId>, payload: &str) -> Result<Self, WireError> {
         let missing = |field| WireError::Missing { kind, field };
-        let session_id = p.session_id.take();
         Ok(match kind {
-            "session_proposal" => Self::SessionProposal(Proposal {
-                session_id: session_id.ok_or_else(|| missing("session_id"))?,
-                total: p.total.ok_or_else(|| missing("total"))?,
-                threshold: p.threshold.ok_or_else(|| missing("threshold"))?,
-                participants: bounded_list(p.participants.ok_or_else(|| missing("participants"))?)?,
-                ciphersuite: p.ciphersuite.map(|text| clip(&text)),
-                allow_unverified: p.allow_unverified,
-            }),
-            "session_response" => Self::SessionResponse {
-                session_id,
-                accepted: p.accepted.ok_or_else(|| missing("accepted"))?,
-                reason: p.reason.map(|text| clip(&text)),
-                cause: p.cause,
-            },
-            "channel_open" => Self::ChannelOpen { peer_id: p.peer_id.ok_or_else(|| missing("peer_id"))? },
-            "mesh_ready" => Self::MeshReady { session_id },
-            "commitment" => {
-                Self::Commitment { session_id, data: package(kind, p.data.as_deref())?.to_vec() }
+            "session_proposal" => {
+                let p: ProposalFields = read(payload)?;
+                Self::SessionProposal(Proposal {
+                    session_id: session_id.ok_or_else(|| missing("session_id"))?,
+                    total: p.total.ok_or_else(|| missing("total"))?,
+                    threshold: p.threshold.ok_or_else(|| missing("threshold"))?,
+                    participants: bounded_list(p.participants.ok_or_else(|| missing("participants"))?)?,
+                    ciphersuite: p.ciphersuite.map(|text| clip(&text)),
+                    allow_unverified: p.allow_unverified,
+                })
             }
+            "session_response" => {
+                let p: ResponseFields = read(payload)?;
+                let accepted = p.accepted.ok_or_else(|| missing("accepted"))?;
+                Self::SessionResponse { session_id, accepted, reason: p.reason.map(|text| clip(&text)), cause: p.cause }
+            }
+            "channel_open" => {
+                Self::ChannelOpen { peer_id: read::<OpenFields>(payload)?.peer_id.ok_or_else(|| missing("peer_id"))? }
+            }
+            "mesh_ready" => Self::MeshReady { session_id },
+            "commitment" => Self::Commitment { session_id, data: package(kind, payload)?.to_vec() },
             "ready" => Self::Ready { session_id },
-            "share" => Self::Share { session_id, data: package(kind, p.data.as_deref())? },
-            "wallet_created" => Self::WalletCreated {
-                session_id,
-                pubkey: clip(&p.pubkey.ok_or_else(|| missing("pubkey"))?).to_ascii_lowercase(),
-            },
-            _ => Self::Ack { msg_id: p.msg_id.ok_or_else(|| missing("msg_id"))?.get().to_owned() },
+            "share" => Self::Share { session_id, data: package(kind, payload)? },
+            _ => {
+                let pubkey = read::<CreatedFields>(payload)?.pubkey.ok_or_else(|| missing("pubkey"))?;
+                Self::WalletCreated { session_id, pubkey: clip(&pubkey).to_ascii_lowercase() }
+            }
         })
     }
 
     /// The message as JSON text.
     #[must_use]
     pub fn to_text(&self) -> PeerText {
-        let session_id = self.session_id().cloned();
-        let mut payload = Payload { session_id, ..Payload::default() };
+        let mut payload = Payload { session_id: self.session_id(), ..Payload::default() };
         match self {
             Self::SessionProposal(p) => {
                 payload.total = Some(p.total);
                 payload.threshold = Some(p.threshold);
-                payload.participants = Some(p.participants.clone());
-                payload.ciphersuite.clone_from(&p.ciphersuite);
+                payload.participants = Some(&p.participants);
+                payload.ciphersuite = p.ciphersuite.as_deref();
                 payload.allow_unverified = p.allow_unverified;
             }
             Self::SessionResponse { accepted, reason, cause, .. } => {
                 payload.accepted = Some(*accepted);
-                payload.reason.clone_from(reason);
-                payload.cause.clone_from(cause);
+                payload.reason = reason.as_deref();
+                payload.cause = cause.as_ref();
             }
-            Self::ChannelOpen { peer_id } => payload.peer_id = Some(peer_id.clone()),
+            Self::ChannelOpen { peer_id } => payload.peer_id = Some(peer_id),
             Self::MeshReady { .. } | Self::Ready { .. } => {}
             Self::Commitment { data, .. } => payload.data = Some(Zeroizing::new(hex::encode(data))),
             Self::Share { data, .. } => payload.data = Some(Zeroizing::new(hex::encode(data.as_slice()))),
-            Self::WalletCreated { pubkey, .. } => payload.pubkey = Some(pubkey.clone()),
+            Self::WalletCreated { pubkey, .. } => payload.pubkey = Some(pubkey),
             Self::Ack { msg_id } => payload.msg_id = RawValue::from_string(msg_id.clone()).ok(),
-        }
-        #[derive(Serialize)]
-        struct Out<'a> {
-            #[serde(rename = "type")]
-            kind: &'static str,
-            payload: &'a Payload,
         }
         // Grown once, so that no copy of a share stays behind in a buffer that was too small.
         let mut text = Vec::with_capacity(512 + payload.data.as_ref().map_or(0, |d| d.len()) + text_size(&payload));
-        let _ = serde_json::to_writer(&mut text, &Out { kind: self.kind(), payload: &payload });
+        let _ = serde_json::to_writer(&mut text, &Outgoing { kind: self.kind(), payload });
         PeerText(Zeroizing::new(String::from_utf8(text).unwrap_or_default()))
     }
 }
 
-fn text_size(payload: &Payload) -> usize {
-    payload.participants.as_ref().map_or(0, |list| list.iter().map(|id| id.len() + 3).sum())
+#[derive(Serialize)]
+struct Outgoing<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    payload: Payload<'a>,
 }
 
+/// Every field that any payload has, for writing.
+#[derive(Default, Serialize)]
+struct Payload<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_id: Option<&'a SessionId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    threshold: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    participants: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ciphersuite: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allow_unverified: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accepted: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<&'a Cause>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peer_id: Option<&'a PeerId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<Zeroizing<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pubkey: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    msg_id: Option<Box<RawValue>>,
+}
+
+fn text_size(payload: &Payload<'_>) -> usize {
+    let texts = [payload.ciphersuite, payload.reason, payload.pubkey];
+    let texts: usize = texts.into_iter().flatten().map(str::len).sum();
+    texts + payload.participants.map_or(0, |list| list.iter().map(|id| id.len() + 3).sum())
+}
+
+/// Longest `msg_id` that is answered, in bytes of JSON text.
 const MAX_MSG_ID: usize = 128;
 
 const KINDS: [&str; 9] = [
@@ -320,124 +361,11 @@ fn bounded_list(list: Vec<String>) -> Result<Vec<String>, WireError> {
     Ok(list)
 }
 
-fn package(kind: &'static str, text: Option<&String>) -> Result<Zeroizing<Vec<u8>>, WireError> {
-    let text = text.ok_or(WireError::Missing { kind, field: "data" })?;
+fn package(kind: &'static str, payload: &str) -> Result<Zeroizing<Vec<u8>>, WireError> {
+    let text = read::<PackageFields>(payload)?.data.ok_or(WireError::Missing { kind, field: "data" })?;
     if text.len() > 2 * MAX_PACKAGE {
         return Err(WireError::TooLarge { size: text.len() / 2, limit: MAX_PACKAGE });
     }
-    hex::decode(text)
-        .map(Zeroizing::new)
-        .map_err(|_| WireError::Malformed(format!("'data' of '{kind}' is not hexadecimal")))
-}
-
-/// What `relay.data` carries (section 1).
-#[derive(Clone, PartialEq, Eq)]
-pub enum RelayData {
-    /// WebRTC offer.
-    Offer {
-        /// The session description.
-        sdp: String,
-    },
-    /// WebRTC answer.
-    Answer {
-        /// The session description.
-        sdp: String,
-    },
-    /// One trickled candidate; an empty `candidate` ends them.
-    IceCandidate(IceCandidate),
-    /// A peer message, while no data channel is open; the second value is its `msg_id`.
-    Peer(PeerMessage, Option<String>),
-}
-
-/// An ICE candidate as WebRTC writes it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IceCandidate {
-    /// The candidate line, or nothing for the end of candidates.
-    pub candidate: String,
-    /// The media section it belongs to.
-    #[serde(rename = "sdpMid", default)]
-    pub sdp_mid: Option<String>,
-    /// The media section's place.
-    #[serde(rename = "sdpMLineIndex", default)]
-    pub sdp_m_line_index: Option<u16>,
-}
-
-impl fmt::Debug for RelayData {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Offer { .. } => f.write_str("offer"),
-            Self::Answer { .. } => f.write_str("answer"),
-            Self::IceCandidate(_) => f.write_str("ice-candidate"),
-            Self::Peer(message, _) => message.fmt(f),
-        }
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-struct Description {
-    #[serde(rename = "type")]
-    kind: String,
-    sdp: String,
-}
-
-#[derive(Serialize)]
-struct TypedCandidate<'a> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    #[serde(flatten)]
-    candidate: &'a IceCandidate,
-}
-
-impl RelayData {
-    /// Reads what a peer relayed.
-    ///
-    /// # Errors
-    /// [`WireError`] says what is wrong.
-    pub fn parse(data: &RawValue) -> Result<Self, WireError> {
-        #[derive(Deserialize)]
-        struct Kind<'a> {
-            #[serde(rename = "type", borrow)]
-            kind: std::borrow::Cow<'a, str>,
-        }
-        let text = data.get();
-        if text.len() > MAX_FRAME {
-            return Err(WireError::TooLarge { size: text.len(), limit: MAX_FRAME });
-        }
-        let kind: Kind<'_> = serde_json::from_str(text).map_err(|e| WireError::json(&e))?;
-        match kind.kind.as_ref() {
-            "offer" | "answer" => {
-                let d: Description = serde_json::from_str(text).map_err(|e| WireError::json(&e))?;
-                within(d.sdp.len(), MAX_SDP)?;
-                Ok(if d.kind == "offer" { Self::Offer { sdp: d.sdp } } else { Self::Answer { sdp: d.sdp } })
-            }
-            "ice-candidate" => {
-                let c: IceCandidate = serde_json::from_str(text).map_err(|e| WireError::json(&e))?;
-                within(c.candidate.len() + c.sdp_mid.as_ref().map_or(0, String::len), MAX_CANDIDATE)?;
-                Ok(Self::IceCandidate(c))
-            }
-            _ => PeerMessage::parse(text).map(|(message, msg_id)| Self::Peer(message, msg_id)),
-        }
-    }
-
-    /// The value for a `relay` message.
-    #[must_use]
-    pub fn to_raw(&self) -> Box<RawValue> {
-        let raw = match self {
-            Self::Offer { sdp } => describe("offer", sdp),
-            Self::Answer { sdp } => describe("answer", sdp),
-            Self::IceCandidate(candidate) => {
-                serde_json::value::to_raw_value(&TypedCandidate { kind: "ice-candidate", candidate })
-            }
-            Self::Peer(message, _) => RawValue::from_string(message.to_text().as_str().to_owned()),
-        };
-        raw.unwrap_or_else(|_| RawValue::NULL.to_owned())
-    }
-}
-
-fn describe(kind: &str, sdp: &str) -> serde_json::Result<Box<RawValue>> {
-    serde_json::value::to_raw_value(&Description { kind: kind.to_owned(), sdp: sdp.to_owned() })
-}
-
-fn within(size: usize, limit: usize) -> Result<(), WireError> {
-    if size > limit { Err(WireError::TooLarge { size, limit }) } else { Ok(()) }
+    let bytes = hex::decode(text.as_bytes()).map(Zeroizing::new);
+    bytes.map_err(|_| WireError::Malformed(format!("'data' of '{kind}' is not hexadecimal")))
 }

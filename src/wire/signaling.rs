@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{MAX_FRAME, MAX_SERVER_FRAME, PeerId, WireError, clip};
+use super::{MAX_FRAME, MAX_SERVER_FRAME, PeerId, WireError, clip, lenient, read};
 
 /// What a node says to the signaling server.
 #[derive(Debug)]
@@ -95,6 +95,7 @@ struct Incoming<'a> {
     peers: Option<Vec<String>>,
     #[serde(borrow)]
     error: Option<Cow<'a, str>>,
+    #[serde(default, deserialize_with = "lenient")]
     code: Option<ErrorCode>,
 }
 
@@ -103,7 +104,7 @@ impl<'a> Incoming<'a> {
         if text.len() > limit {
             return Err(WireError::TooLarge { size: text.len(), limit });
         }
-        serde_json::from_str(text).map_err(|e| WireError::json(&e))
+        read(text)
     }
 }
 

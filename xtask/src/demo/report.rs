@@ -39,7 +39,7 @@ pub fn table(timeline: &Timeline) -> String {
         let all = span(joined, timeline.last(Point::Done));
         text += &format!("\n  from the last one joining to the key: {}\n", milliseconds(all));
     }
-    text += "  (the browser's times are those at which its popup shows it)\n";
+    text += "  (the browser's times are those at which its popup shows it; - is too short for it to show)\n";
     text
 }
 

@@ -1,0 +1,77 @@
+// @ts-check
+// The extension's UI, as popup, side panel or tab. It holds no keys: the node is in the offscreen document, at the
+// other end of a Port; the service worker sees to it that there is one.
+/** @import { LinkState, Snapshot } from "./ui/types.js" */
+
+import { mount } from "./ui/app.js";
+
+/** Between two tries to reach the node's document, ms. */
+const PAUSE = 200;
+
+/** @type {LinkState} */
+let state = "starting";
+/** @type {Snapshot | null} */
+let snapshot = null;
+/** @type {(state: LinkState, snapshot: Snapshot | null) => void} */
+let tell = () => {};
+/** @type {PromiseWithResolvers<chrome.runtime.Port>} Commands wait for it. */
+let reached = Promise.withResolvers();
+let connected = false;
+/** @type {Map<number, PromiseWithResolvers<unknown>>} */
+const calls = new Map();
+let lastCall = 0;
+
+async function reach() {
+  await chrome.runtime.sendMessage({ type: "ensure" }).catch(() => {});
+  const port = chrome.runtime.connect({ name: "ui" });
+  port.onMessage.addListener(({ id, error, result, ...view }) => {
+    if (error) calls.get(id)?.reject(error);
+    else calls.get(id)?.resolve(result);
+    calls.delete(id);
+    if (id) return;
+    connected = true;
+    reached.resolve(port);
+    // What was last seen stays on the screen until a fresh node has something to show.
+    if (view.snapshot || !snapshot) ({ state, snapshot } = view);
+    tell(state, snapshot);
+  });
+  port.onDisconnect.addListener(() => {
+    void chrome.runtime.lastError; // Chrome wants it read
+    for (const call of calls.values()) call.reject({ code: "node_gone" });
+    calls.clear();
+    if (connected) reached = Promise.withResolvers();
+    connected = false;
+    if (snapshot) tell((state = "lost"), snapshot);
+    setTimeout(reach, PAUSE);
+  });
+}
+reach();
+
+const isPopup = chrome.extension.getViews({ type: "popup" }).includes(window);
+const here = chrome.windows.getCurrent();
+const openTab = () => chrome.tabs.create({ url: "popup.html" });
+const openPanel = async () => chrome.sidePanel.open({ windowId: (await here).id });
+
+mount({
+  link: {
+    async command(command) {
+      const port = await reached.promise;
+      const call = Promise.withResolvers();
+      calls.set((lastCall += 1), call);
+      port.postMessage({ id: lastCall, command });
+      return call.promise;
+    },
+    subscribe: (listener) => (tell = listener)(state, snapshot),
+    restart: () => chrome.runtime.sendMessage({ type: "rebuild" }),
+  },
+  drafts: {
+    load: async () => (await chrome.storage.session.get("drafts")).drafts ?? {},
+    save: (drafts) => chrome.storage.session.set({ drafts }),
+  },
+  defaultServerUrl: "ws://127.0.0.1:9000",
+  // A popup is gone once it loses the focus; the same page stays in a tab or the side panel.
+  tools: !isPopup ? [] : [
+    { label: "open_tab", path: "M14 5h5v5M19 5l-8 8M11 6H5v13h13v-6", run: () => openTab().then(close) },
+    { label: "open_panel", path: "M4 5h16v14H4zM14 5v14", run: () => openPanel().then(close) },
+  ],
+});

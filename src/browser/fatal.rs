@@ -1,0 +1,38 @@
+//! A panic reaches the user interface: as a last snapshot with its text. After it the wasm instance is not used again.
+
+use std::cell::RefCell;
+
+use js_sys::{Function, Object, Reflect};
+use wasm_bindgen::JsValue;
+
+thread_local! {
+    /// Who hears of it, and the last snapshot it heard of.
+    static LISTENER: RefCell<Option<(Function, JsValue)>> = const { RefCell::new(None) };
+}
+
+/// Reports panics to `listener` from now on.
+pub(super) fn report_to(listener: &Function) {
+    LISTENER.with_borrow_mut(|slot| *slot = Some((listener.clone(), JsValue::NULL)));
+    std::panic::set_hook(Box::new(|panic| report(&panic.to_string())));
+}
+
+/// Notes what the listener saw last.
+pub(super) fn remember(snapshot: &JsValue) {
+    LISTENER.with_borrow_mut(|slot| {
+        if let Some((_, last)) = slot {
+            *last = snapshot.clone();
+        }
+    });
+}
+
+fn report(text: &str) {
+    let Ok(Some((listener, last))) = LISTENER.try_with(|slot| slot.try_borrow().ok().and_then(|s| s.clone())) else {
+        return;
+    };
+    let snapshot = Object::new();
+    if let Some(last) = Object::try_from(&last) {
+        Object::assign(&snapshot, last);
+    }
+    let _ = Reflect::set(&snapshot, &"fatal".into(), &text.into());
+    let _ = listener.call1(&JsValue::NULL, &snapshot);
+}

@@ -1,0 +1,234 @@
+//! Keys and settings in IndexedDB: the same sealed envelopes that the command line keeps in files.
+//!
+//! Object stores: `keystore` (one envelope), `wallets` and `unconfirmed` (an envelope for each group key), `settings`.
+//! Writes ask for strict durability: they are on disk when they are answered.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use js_sys::{Array, Function, Object, Promise, Reflect, Uint8Array};
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{
+    Event, IdbDatabase, IdbFactory, IdbObjectStore, IdbOpenDbRequest, IdbRequest, IdbTransaction,
+};
+
+use super::text_of;
+use crate::keystore::Kind;
+
+const DATABASE: &str = "frostmesh";
+const VERSION: u32 = 1;
+const KEYSTORE: &str = "keystore";
+const SETTINGS: &str = "settings";
+const STORES: [&str; 4] = [KEYSTORE, "wallets", "unconfirmed", SETTINGS];
+
+fn store_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Keystore => KEYSTORE,
+        Kind::Wallet => "wallets",
+        Kind::Unconfirmed => "unconfirmed",
+    }
+}
+
+/// The database, open.
+pub struct Store {
+    database: IdbDatabase,
+}
+
+impl Store {
+    /// Opens the database, and makes it at first.
+    ///
+    /// # Errors
+    /// The browser keeps no data here.
+    pub async fn open() -> Result<Self, String> {
+        let open = || -> Result<IdbOpenDbRequest, JsValue> {
+            let factory: IdbFactory = Reflect::get(&js_sys::global(), &"indexedDB".into())?.dyn_into()?;
+            factory.open_with_u32(DATABASE, VERSION)
+        };
+        let request = open().map_err(|e| text_of(&e))?;
+        let upgraded = request.clone();
+        let upgrade = Closure::once(move |_: Event| {
+            if let Ok(database) = upgraded.result().and_then(JsCast::dyn_into::<IdbDatabase>) {
+                for name in STORES {
+                    let _ = database.create_object_store(name); // the open request fails then
+                }
+            }
+        });
+        request.set_onupgradeneeded(Some(upgrade.as_ref().unchecked_ref()));
+        let database = finished(&request).await?;
+        request.set_onupgradeneeded(None);
+        Ok(Self { database: database.unchecked_into() })
+    }
+
+    /// The keystore's envelope, if one was made.
+    ///
+    /// # Errors
+    /// The browser's.
+    pub async fn keystore(&self) -> Result<Option<Vec<u8>>, String> {
+        self.get(KEYSTORE, KEYSTORE).await.map(bytes)
+    }
+
+    /// Keeps the keystore's envelope. There is only ever one.
+    ///
+    /// # Errors
+    /// There is one already, or the browser's.
+    pub async fn create_keystore(&self, envelope: &[u8]) -> Result<(), String> {
+        let value = Uint8Array::from(envelope);
+        self.write(&[KEYSTORE], |stores| stores[0].add_with_key(&value, &KEYSTORE.into()).map(drop)).await
+    }
+
+    /// Keeps an envelope under its group key.
+    ///
+    /// # Errors
+    /// The browser's.
+    pub async fn put(&self, kind: Kind, pubkey: &str, envelope: &[u8]) -> Result<(), String> {
+        let value = Uint8Array::from(envelope);
+        self.write(&[store_of(kind)], |stores| stores[0].put_with_key(&value, &pubkey.into()).map(drop)).await
+    }
+
+    /// Puts the wallet's envelope in place of the unconfirmed one, both or neither.
+    ///
+    /// # Errors
+    /// The browser's.
+    pub async fn confirm(&self, pubkey: &str, envelope: &[u8]) -> Result<(), String> {
+        let value = Uint8Array::from(envelope);
+        self.write(&[store_of(Kind::Wallet), store_of(Kind::Unconfirmed)], |stores| {
+            stores[0].put_with_key(&value, &pubkey.into())?;
+            stores[1].delete(&pubkey.into()).map(drop)
+        })
+        .await
+    }
+
+    /// An envelope.
+    ///
+    /// # Errors
+    /// The browser's.
+    pub async fn envelope(&self, kind: Kind, pubkey: &str) -> Result<Option<Vec<u8>>, String> {
+        self.get(store_of(kind), pubkey).await.map(bytes)
+    }
+
+    /// All envelopes of a kind.
+    ///
+    /// # Errors
+    /// The browser's.
+    pub async fn all(&self, kind: Kind) -> Result<Vec<Vec<u8>>, String> {
+        let store = self.read(store_of(kind))?;
+        let list = finished(&store.get_all().map_err(|e| text_of(&e))?).await?;
+        Ok(Array::from(&list).iter().filter_map(bytes).collect())
+    }
+
+    /// A setting, as text.
+    ///
+    /// # Errors
+    /// The browser's.
+    pub async fn setting(&self, name: &str) -> Result<Option<String>, String> {
+        self.get(SETTINGS, name).await.map(|value| value.as_string())
+    }
+
+    /// Keeps a setting.
+    ///
+    /// # Errors
+    /// The browser's.
+    pub async fn set_setting(&self, name: &str, value: &str) -> Result<(), String> {
+        self.write(&[SETTINGS], |stores| stores[0].put_with_key(&value.into(), &name.into()).map(drop)).await
+    }
+
+    fn read(&self, store: &str) -> Result<IdbObjectStore, String> {
+        let transaction = self.database.transaction_with_str(store);
+        transaction.and_then(|t| t.object_store(store)).map_err(|e| text_of(&e))
+    }
+
+    async fn get(&self, store: &str, key: &str) -> Result<JsValue, String> {
+        let request = self.read(store)?.get(&key.into()).map_err(|e| text_of(&e))?;
+        finished(&request).await
+    }
+
+    /// One durable transaction over some stores.
+    async fn write(
+        &self,
+        names: &[&str],
+        change: impl FnOnce(&[IdbObjectStore]) -> Result<(), JsValue>,
+    ) -> Result<(), String> {
+        let begin = || -> Result<IdbTransaction, JsValue> {
+            let list: Array = names.iter().map(|name| JsValue::from_str(name)).collect();
+            // web-sys counts the options as unstable, though browsers have had them for years: called by name.
+            let options = Object::new();
+            Reflect::set(&options, &"durability".into(), &"strict".into())?;
+            let method: Function = Reflect::get(&self.database, &"transaction".into())?.dyn_into()?;
+            let transaction = method.call3(&self.database, &list, &"readwrite".into(), &options)?;
+            let transaction: IdbTransaction = transaction.dyn_into()?;
+            let stores: Result<Vec<_>, _> = names.iter().map(|name| transaction.object_store(name)).collect();
+            change(&stores?)?;
+            Ok(transaction)
+        };
+        let transaction = begin().map_err(|e| text_of(&e))?;
+        let outcome = Outcome::new();
+        let (done, failed) = (outcome.resolver(), outcome.rejecter());
+        transaction.set_oncomplete(Some(done.as_ref().unchecked_ref()));
+        transaction.set_onabort(Some(failed.as_ref().unchecked_ref()));
+        let result = outcome.wait().await;
+        transaction.set_oncomplete(None);
+        transaction.set_onabort(None);
+        result.map(drop).map_err(|_| match transaction.error() {
+            Some(error) => error.message(),
+            None => "the browser did not keep the data".to_owned(),
+        })
+    }
+}
+
+/// A promise that callbacks settle.
+struct Outcome {
+    promise: Promise,
+    settle: Rc<RefCell<Option<(Function, Function)>>>,
+}
+
+impl Outcome {
+    fn new() -> Self {
+        let settle = Rc::new(RefCell::new(None));
+        let kept = settle.clone();
+        let promise = Promise::new(&mut |resolve, reject| *kept.borrow_mut() = Some((resolve, reject)));
+        Self { promise, settle }
+    }
+
+    fn resolver(&self) -> Closure<dyn FnMut(Event)> {
+        let settle = self.settle.clone();
+        Closure::new(move |_| {
+            if let Some((resolve, _)) = &*settle.borrow() {
+                let _ = resolve.call0(&JsValue::NULL);
+            }
+        })
+    }
+
+    fn rejecter(&self) -> Closure<dyn FnMut(Event)> {
+        let settle = self.settle.clone();
+        Closure::new(move |_| {
+            if let Some((_, reject)) = &*settle.borrow() {
+                let _ = reject.call0(&JsValue::NULL);
+            }
+        })
+    }
+
+    async fn wait(&self) -> Result<JsValue, JsValue> {
+        JsFuture::from(self.promise.clone()).await
+    }
+}
+
+/// Waits for a request, and gives its result.
+async fn finished(request: &IdbRequest) -> Result<JsValue, String> {
+    let outcome = Outcome::new();
+    let (done, failed) = (outcome.resolver(), outcome.rejecter());
+    request.set_onsuccess(Some(done.as_ref().unchecked_ref()));
+    request.set_onerror(Some(failed.as_ref().unchecked_ref()));
+    let result = outcome.wait().await;
+    request.set_onsuccess(None);
+    request.set_onerror(None);
+    match result {
+        Ok(_) => request.result().map_err(|e| text_of(&e)),
+        Err(_) => Err(request.error().ok().flatten().map_or_else(|| "the browser keeps no data here".to_owned(), |e| e.message())),
+    }
+}
+
+fn bytes(value: JsValue) -> Option<Vec<u8>> {
+    value.dyn_ref::<Uint8Array>().map(Uint8Array::to_vec)
+}

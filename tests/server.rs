@@ -1,0 +1,18 @@
+//! The signaling server over real sockets: what PROTOCOL.md, section 1, promises, and what bad input must not do.
+//!
+//! Every test starts its own server on a free port of the loopback interface, and talks to it with tungstenite's client
+//! or with bytes of its own. Deadlines in here are far above what is needed; they only end a test that would hang.
+#![cfg(not(target_family = "wasm"))]
+
+#[path = "server/bad_input.rs"]
+mod bad_input;
+#[path = "server/client.rs"]
+mod client;
+#[path = "server/lifecycle.rs"]
+mod lifecycle;
+#[path = "server/load.rs"]
+mod load;
+#[path = "server/protocol.rs"]
+mod protocol;
+#[path = "server/site.rs"]
+mod site;

@@ -1,0 +1,153 @@
+//! How connections end: ids are free at once, the dead are noticed, and a server that stops says so.
+
+use std::time::{Duration, Instant};
+
+use frostmesh::server::Limits;
+use frostmesh::wire::ErrorCode;
+use futures_util::SinkExt;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+
+use super::client::{CLOSE, FIN, PING, PONG, Running, TEXT, in_time, masked};
+
+/// Nothing is ever noticed by its silence.
+fn patient() -> Limits {
+    let never = Duration::from_secs(3600);
+    Limits { ping_interval: never, probe_timeout: never, write_timeout: never, ..Limits::default() }
+}
+
+#[tokio::test]
+async fn an_id_is_free_at_once_however_its_connection_ends() {
+    let server = Running::with(patient()).await;
+
+    let mut closes = server.peer("cli1").await;
+    closes.0.close(None).await.unwrap();
+    drop(server.peer_when_free("cli1").await);
+
+    // Without a close frame: a FIN, with what the server sent still unread or not.
+    drop(server.peer_when_free("cli1").await);
+    let mut raw = server.raw().await;
+    drop(server.peer_when_free("cli1").await);
+    while !server.client().await.list().await.is_empty() {}
+    raw.register("cli1").await;
+    raw.send(&masked(FIN | TEXT, br#"{"type":"list_peers"}"#)).await;
+    drop(raw);
+    drop(server.peer_when_free("cli1").await);
+
+    let mut raw = server.raw().await;
+    while !server.client().await.list().await.is_empty() {}
+    raw.register("cli1").await;
+    raw.reset();
+    let mut last = server.peer_when_free("cli1").await;
+    assert_eq!(last.list().await, ["cli1"], "no ghosts");
+}
+
+#[tokio::test]
+async fn a_close_frame_is_answered_with_its_code() {
+    let server = Running::start().await;
+    let mut client = server.client().await;
+    let frame = CloseFrame { code: CloseCode::Library(4001), reason: "enough".into() };
+    client.0.send(Message::Close(Some(frame))).await.unwrap();
+    assert_eq!(client.closed().await, CloseCode::Library(4001));
+
+    for (payload, answer) in [(&b""[..], 1000), (&[3], 1002), (&[0, 7], 1002), (&1006_u16.to_be_bytes(), 1002)] {
+        let mut raw = server.raw().await;
+        raw.send(&masked(FIN | CLOSE, payload)).await;
+        assert_eq!(raw.closed().await, answer);
+    }
+}
+
+#[tokio::test]
+async fn the_silent_are_pinged_and_dropped_when_they_do_not_answer() {
+    let interval = Duration::from_millis(100);
+    let server = Running::with(Limits { ping_interval: interval, ..Limits::default() }).await;
+    let mut dead = server.raw().await;
+    dead.register("dead").await;
+    let start = Instant::now();
+    assert_eq!(dead.frame().await, Some((FIN | PING, Vec::new())));
+    assert_eq!(dead.frame().await, Some((FIN | PING, Vec::new())));
+    assert_eq!(dead.frame().await, None, "dropped after two pings");
+    assert!(start.elapsed() >= 2 * interval, "and not before they had time to be answered");
+    server.peer_when_free("dead").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_silent_stay_as_long_as_they_answer_pings() {
+    let server = Running::with(Limits { ping_interval: Duration::from_millis(500), ..Limits::default() }).await;
+    let mut raw = server.raw().await;
+    raw.register("quiet").await;
+    for _ in 0..5 {
+        let (kind, payload) = raw.frame().await.expect("a ping");
+        assert_eq!(kind, FIN | PING);
+        raw.send(&masked(FIN | PONG, &payload)).await;
+    }
+    assert_eq!(server.client().await.list().await, ["quiet"]);
+}
+
+#[tokio::test]
+async fn a_dead_holder_of_an_id_gives_way_to_who_asks_again() {
+    let never = Duration::from_secs(3600);
+    let limits = Limits { ping_interval: never, probe_timeout: Duration::from_millis(200), ..Limits::default() };
+    let server = Running::with(limits).await;
+    let mut dead = server.raw().await;
+    dead.register("cli1").await;
+    let mut again = server.client().await;
+    again.send(r#"{"type":"register","peer_id":"cli1"}"#).await;
+    again.error(ErrorCode::PeerIdTaken).await;
+    server.peer_when_free("cli1").await;
+    assert_eq!(dead.frame().await, Some((FIN | PING, Vec::new())), "it was asked, and did not answer");
+    assert_eq!(dead.frame().await, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_live_holder_keeps_its_id_however_often_others_ask_for_it() {
+    let probe_timeout = Duration::from_secs(2);
+    let server = Running::with(Limits { probe_timeout, ..Limits::default() }).await;
+    let mut holder = server.peer("cli1").await;
+    // Reads, and so answers pings, until it gets its message.
+    let reader = tokio::spawn(async move { holder.relayed().await });
+    let mut other = server.peer("cli2").await;
+    let mut wants = server.client().await;
+    let start = Instant::now();
+    while start.elapsed() < probe_timeout + Duration::from_millis(500) {
+        wants.send(r#"{"type":"register","peer_id":"cli1"}"#).await;
+        wants.error(ErrorCode::PeerIdTaken).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    other.relay("cli1", "1").await;
+    assert_eq!(reader.await.unwrap(), ("cli2".to_owned(), "1".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_stops_tells_everyone_and_returns() {
+    let server = Running::start().await;
+    let address = server.address;
+    let mut peers = Vec::new();
+    for number in 0..50 {
+        peers.push(server.peer(&format!("p{number}")).await);
+    }
+    let task = server.stop();
+    for peer in &mut peers {
+        assert_eq!(peer.closed().await, CloseCode::Away);
+    }
+    in_time("the server", task).await.unwrap().unwrap();
+    TcpStream::connect(address).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn a_server_stops_in_time_also_when_nobody_answers() {
+    let server = Running::start().await;
+    let address = server.address;
+    let _silent_tcp = TcpStream::connect(address).await.unwrap();
+    let mut silent = server.raw().await;
+    let start = Instant::now();
+    in_time("the server", server.stop()).await.unwrap().unwrap();
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    assert_eq!(
+        silent.frame().await.map(|(kind, payload)| (kind, payload[..2].to_vec())),
+        Some((FIN | CLOSE, vec![3, 233]))
+    );
+    TcpStream::connect(address).await.unwrap_err();
+}

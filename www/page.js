@@ -1,0 +1,35 @@
+// @ts-check
+// The plain page: runs the node in itself, and shows the UI on it.
+
+import { Host } from "./node/host.js";
+import { mount } from "./ui/app.js";
+import { setMessages } from "./ui/i18n.js";
+
+const LANGUAGES = ["en"];
+const DRAFTS = "drafts";
+
+const host = new Host();
+const wanted = navigator.languages.map((tag) => tag.split("-")[0]);
+const language = wanted.find((name) => LANGUAGES.includes(name)) ?? LANGUAGES[0];
+setMessages(await (await fetch(`_locales/${language}/messages.json`)).json());
+
+await mount({
+  link: {
+    async command(command) {
+      const result = await host.command(command);
+      // Else the browser may throw the keystore away when its disk is full.
+      if (command.type === "set_password") navigator.storage?.persist?.();
+      // Wasm memory cannot be scrubbed from outside: a new document is the only way to forget.
+      if (command.type === "lock") location.reload();
+      return result;
+    },
+    subscribe: (listener) => host.subscribe(listener),
+    restart: () => (host.elsewhere ? host.takeOver() : location.reload()),
+  },
+  drafts: {
+    load: async () => JSON.parse(sessionStorage.getItem(DRAFTS) ?? "{}"),
+    save: (drafts) => sessionStorage.setItem(DRAFTS, JSON.stringify(drafts)),
+  },
+  defaultServerUrl: `${location.origin.replace(/^http/, "ws")}/`,
+  tools: [],
+});

@@ -1,0 +1,103 @@
+// @ts-check
+// The root of the UI: fills the shell, hands every snapshot to every view, and looks after the focus.
+/** @import { Context, LinkState, Session, Surface, Tool, Wallet } from "./types.js" */
+
+import { connectView } from "./connect.js";
+import { el, icon, section, setText } from "./dom.js";
+import { tick } from "./format.js";
+import { t } from "./i18n.js";
+import { noticeView } from "./notice.js";
+import { proposeView } from "./propose.js";
+import { proposalCard, sessionCard } from "./session.js";
+import { unlockView } from "./unlock.js";
+import { walletCard } from "./wallet.js";
+
+/** How long a command may take, ms; the key derivation of unlocking takes a second or two. */
+const COMMAND_DEADLINE = 30_000;
+
+const LOCK = "M8 11V8a4 4 0 0 1 8 0v3M5.5 11h13v9h-13z";
+
+/** @param {Surface} surface */
+export async function mount({ link, drafts, defaultServerUrl, tools }) {
+  const kept = await drafts.load();
+  document.documentElement.lang = t("language");
+
+  /** @type {Context} */
+  const context = {
+    command: (command) =>
+      new Promise((resolve, reject) => {
+        setTimeout(reject, COMMAND_DEADLINE, { code: "no_answer" });
+        link.command(command).then(resolve, reject);
+      }),
+    restart: () => link.restart(),
+    remember(name, input) {
+      input.value = kept[name] ?? "";
+      input.addEventListener("input", () => {
+        kept[name] = input.value;
+        drafts.save(kept);
+      });
+    },
+    defaultServerUrl,
+  };
+
+  /** @type {{ state: LinkState, since: number, fatal: string | null }} */
+  const status = { state: "starting", since: Date.now(), fatal: null };
+
+  const [connection, main] = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("header p, main"));
+  /** @type {(tool: Tool) => HTMLElement} */
+  const button = ({ label, path, run }) =>
+    el("button.icon", { "aria-label": t(label), title: t(label), onclick: run }, icon(path));
+  // Should the node refuse to lock, it stays open in plain sight.
+  const lock = button({ label: "lock", path: LOCK, run: () => context.command({ type: "lock" }).catch(() => {}) });
+  connection.after(...tools.map(button), lock);
+
+  const notice = noticeView(context);
+  const unlock = unlockView(context);
+  const connect = connectView(context);
+  const propose = proposeView(context);
+  const idOf = (/** @type {Session} */ session) => session.session_id;
+  const proposals = section(t("proposals"), idOf, (session) => proposalCard(context, session));
+  const sessions = section(t("sessions"), idOf, (session) => sessionCard(context, session));
+  const keyOf = (/** @type {Wallet} */ wallet) => `${wallet.pubkey} ${wallet.session_id}`;
+  const wallets = section(t("wallets"), keyOf, walletCard);
+  const caution = el("p.problem", {}, t("wallets_unconfirmed_hint"));
+  const unconfirmed = section(t("wallets_unconfirmed"), keyOf, walletCard, caution);
+  const empty = el("p.empty", {}, t("wallets_empty"));
+  const parts = [connect, proposals, sessions, propose, wallets, unconfirmed].map((part) => part.node);
+  const inside = el("div.stack", {}, ...parts, empty);
+  main.append(notice.node, unlock.node, inside);
+
+  link.subscribe((state, snapshot) => {
+    if (state !== status.state) status.since = Date.now();
+    status.state = state;
+    status.fatal = snapshot?.fatal ?? null;
+    const usable = status.fatal === null && state !== "elsewhere" ? snapshot : null;
+    const open = usable?.keystore === "unlocked" ? usable : null;
+    const online = (state === "ready" && open?.connection.state) || "offline";
+    const focused = document.activeElement;
+
+    connection.dataset.state = online;
+    setText(connection, t(`connection_${online}`));
+    lock.hidden = inside.hidden = !open;
+    unlock.node.hidden = !usable || !!open;
+    notice.update(status);
+    if (open) {
+      connect.update(open);
+      propose.update(open);
+    } else if (usable) unlock.update(usable);
+    // Of a locked node nothing stays, not even hidden.
+    const { sessions: all, wallets: keys } = open ?? { sessions: [], wallets: [] };
+    proposals.update(all.filter((session) => session.needs_decision));
+    sessions.update(all.filter((session) => !session.needs_decision));
+    wallets.update(keys.filter((wallet) => wallet.status === "active"));
+    unconfirmed.update(keys.filter((wallet) => wallet.status !== "active"));
+    empty.hidden = online !== "online" || !!all.length || !!keys.length;
+    // What had the focus may be gone, as a proposal is once joined.
+    if (focused !== document.body && !focused?.checkVisibility()) main.focus();
+  });
+
+  setInterval(() => {
+    tick();
+    notice.update(status);
+  }, 1000);
+}

@@ -1,0 +1,138 @@
+// @ts-check
+// Sessions: one to join or decline, or one this node takes part in, with its step, who is waited for, and how it ended.
+/** @import { Card, Peer, Session, View } from "./types.js" */
+
+import { el, keyed, setText } from "./dom.js";
+import { attempt, problemLine, setProblem, unverifiedChoice } from "./form.js";
+import { names, quote, setTimer, timer } from "./format.js";
+import { t } from "./i18n.js";
+import { groupKey } from "./wallet.js";
+
+/** @type {Card<Session>} A proposal of another, which this person joins or declines. */
+export function proposalCard({ command }, { session_id }) {
+  const lead = el("p", { role: "alert" });
+  const roster = el("p.meta");
+  const since = timer("time_ago");
+  const left = timer("time_left_answer");
+  const choice = unverifiedChoice("allow-unverified");
+  const problem = problemLine();
+  const join = el("button.primary", { "data-testid": "join" }, t("join"));
+  const decline = el("button", { "data-testid": "decline" }, t("decline"));
+  const node = el("article.card.asking", { "data-testid": "proposal", "data-session-id": session_id },
+    el("h3", { title: session_id }, quote(session_id)), lead, roster, el("p.meta.dots", {}, since, left),
+    choice.node, problem, el("div.actions", {}, join, decline));
+  let unverified = true;
+
+  join.onclick = () => {
+    const allow_unverified = choice.box.checked;
+    if (unverified && !allow_unverified) return setProblem(problem, t("unverified_refused"), choice.box);
+    attempt(join, problem, () => command({ type: "accept", session_id, allow_unverified }));
+  };
+  decline.onclick = () => attempt(decline, problem, () => command({ type: "decline", session_id }));
+  choice.box.onchange = () => setProblem(problem, "");
+
+  return {
+    node,
+    update({ proposer, participants, total, threshold, peers, since: at, deadline }) {
+      // A participant that the node knows nothing of yet counts as unverified too.
+      unverified = peers.length < total - 1 || peers.some((peer) => !peer.verified);
+      choice.node.hidden = !unverified;
+      setText(lead, t("proposal_lead", quote(proposer), total, threshold));
+      setText(roster, t("participants_are", names(participants)));
+      setTimer(since, at);
+      setTimer(left, deadline);
+    },
+  };
+}
+
+const STEPS = /** @type {const} */ (["proposed", "meshing", "round1", "round2", "confirming"]);
+
+/** @param {Session} session one that has ended is in none: -1 */
+const stepOf = ({ phase }) => STEPS.findIndex((step) => step === phase);
+
+/** @type {Card<Session>} One this node takes part in. */
+export function sessionCard({ command }, session) {
+  const { session_id } = session;
+  const end = el("button.small");
+  const about = el("p.meta");
+  const steps = STEPS.map((step) => el("li", {}, t(`step_${step}`)));
+  const track = el("ol.track", { "aria-label": t("steps") }, ...steps);
+  const state = el("p.phase", { role: "status" });
+  const wait = el("span");
+  const since = timer("time_for");
+  const left = timer("time_left");
+  const waiting = el("p.dots", {}, wait, since, left);
+  const result = el("p");
+  const key = groupKey();
+  const list = el("ul.peers");
+  const problem = problemLine();
+  const node = el("article.card", { "data-testid": "session", "data-session-id": session_id },
+    el("div.row", {}, el("h3", { title: session_id }, quote(session_id)), end),
+    about, track, state, waiting, result, key.node, list, problem);
+  const showPeers = keyed(list, (/** @type {Peer} */ peer) => peer.peer_id, () => peerRow(() => session));
+
+  end.onclick = () =>
+    attempt(end, problem, () => command({ type: stepOf(session) < 0 ? "dismiss" : "cancel", session_id }));
+
+  return {
+    node,
+    update(next) {
+      session = next;
+      const { phase, pubkey, reason, threshold, total, waiting_for } = session;
+      const text = quote(reason?.text || t("reason_unknown"), 300);
+      const culprit = reason?.peer_id ? quote(reason.peer_id) : "";
+      const step = stepOf(session);
+      node.dataset.phase = phase;
+      setText(end, t(step < 0 ? "dismiss" : "cancel"));
+      setText(about, t("session_about", threshold, total, session.identifier, quote(session.proposer)));
+      setText(state, t(`phase_${phase}`));
+      track.hidden = waiting.hidden = step < 0;
+      steps.forEach((item, place) => {
+        item.classList.toggle("past", place < step);
+        item.ariaCurrent = place === step ? "step" : null;
+      });
+      result.hidden = step >= 0;
+      if (phase === "done") setText(result, t("session_done"));
+      else if (phase === "aborted") setText(result, t(culprit ? "reason_peer" : "reason_plain", text, culprit));
+      else setText(wait, waiting_for.length ? t(`wait_${phase}`, names(waiting_for)) : t("wait_self"));
+      setTimer(since, session.since);
+      setTimer(left, session.deadline);
+      key.node.hidden = phase !== "confirming" || !pubkey;
+      key.update(pubkey ?? "");
+      showPeers(session.peers);
+    },
+  };
+}
+
+/**
+ * One other participant: joined, connected and how, verified or not, the last step, awaited since when.
+ * @param {() => Session} session the session of the row, as it is now
+ * @returns {View<Peer>}
+ */
+function peerRow(session) {
+  const name = el("strong");
+  const trust = el("span.badge");
+  const [joined, link, step] = [el("span"), el("span"), el("span")];
+  const awaited = timer("awaited_for");
+  const node = el("li", { "data-testid": "peer" },
+    el("div.row", {}, name, trust), el("p.meta.dots", {}, joined, link, step, awaited));
+  return {
+    node,
+    update({ peer_id, state, carrier, verified, step: last }) {
+      const { waiting_for, since } = session();
+      node.dataset.peerId = name.title = peer_id;
+      node.dataset.state = state;
+      setText(name, quote(peer_id));
+      setText(trust, t(verified ? "verified" : "unverified"));
+      trust.classList.toggle("good", verified);
+      // Accepting may also be shown by connecting.
+      setText(joined, t(last || state !== "waiting" ? "peer_joined" : "peer_not_joined"));
+      link.hidden = state === "waiting";
+      const apart = state === "connecting" || state === "lost";
+      setText(link, t(apart ? `peer_${state}` : carrier ? `carrier_${carrier}` : "peer_connected"));
+      step.hidden = !last || last === "accepted";
+      setText(step, last && t(`step_${last}`));
+      setTimer(awaited, stepOf(session()) >= 0 && waiting_for.includes(peer_id) ? since : null);
+    },
+  };
+}

@@ -1,0 +1,217 @@
+// The node's snapshot and commands as the UI sees them, and what a surface (page or extension) hands to the UI.
+
+export type MessageKey = keyof typeof import("../../extension/_locales/en/messages.json");
+
+export type Messages = Record<string, { message: string; placeholders?: Record<string, { content: string }> }>;
+
+/** Milliseconds since 1970-01-01 UTC. */
+export type EpochMs = number;
+
+export type Phase = "proposed" | "meshing" | "round1" | "round2" | "confirming" | "done" | "aborted";
+
+export type Step = "" | "accepted" | "mesh_ready" | "commitment" | "ready" | "share" | "wallet_created";
+
+export interface Connection {
+  state: "offline" | "connecting" | "online";
+  server_url: string | null;
+  peer_id: string | null;
+  error: string | null;
+  since: EpochMs;
+}
+
+export interface Peer {
+  peer_id: string;
+  state: "waiting" | "connecting" | "connected" | "ready" | "lost";
+  carrier: null | "direct";
+  verified: boolean;
+  /** The last step received from this peer. */
+  step: Step;
+}
+
+export interface Session {
+  session_id: string;
+  phase: Phase;
+  proposer: string;
+  /** Proposed by this node. */
+  mine: boolean;
+  /** Proposed by another, and waiting for this person to join or decline. */
+  needs_decision: boolean;
+  participants: string[];
+  total: number;
+  threshold: number;
+  /** FROST identifier of this node: its 1-based place among the sorted participants. */
+  identifier: number;
+  proposer_allows_unverified: boolean;
+  allow_unverified: boolean;
+  since: EpochMs;
+  /** When the current wait ends the session. */
+  deadline: EpochMs | null;
+  waiting_for: string[];
+  reason: null | { kind: string; text: string; peer_id: string | null };
+  /** Compressed group key, hex. */
+  pubkey: string | null;
+  /** The other participants. */
+  peers: Peer[];
+}
+
+export interface Wallet {
+  pubkey: string;
+  session_id: string;
+  threshold: number;
+  total: number;
+  participants: string[];
+  identifier: number;
+  verified: boolean;
+  status: "active" | "unconfirmed";
+  created: EpochMs;
+}
+
+export interface Snapshot {
+  version: 1;
+  keystore: "absent" | "locked" | "unlocked";
+  connection: Connection;
+  /** Other peers registered at the server. */
+  peers_online: string[];
+  sessions: Session[];
+  wallets: Wallet[];
+  /** The node has panicked: the text of the panic. */
+  fatal: string | null;
+}
+
+export type Command =
+  | { type: "set_password" | "unlock"; password: string }
+  | { type: "lock" | "disconnect" }
+  | { type: "connect"; server_url: string; peer_id: string }
+  | {
+      type: "propose";
+      session_id?: string;
+      participants: string[];
+      threshold: number;
+      allow_unverified: boolean;
+    }
+  | { type: "accept"; session_id: string; allow_unverified: boolean }
+  | { type: "decline" | "cancel" | "dismiss"; session_id: string };
+
+export type ErrorCode =
+  | "wrong_password"
+  | "weak_password"
+  | "locked"
+  | "offline"
+  | "bad_server_url"
+  | "bad_peer_id"
+  | "bad_proposal"
+  | "unverified_not_allowed"
+  | "no_such_session"
+  | "storage"
+  | "internal"
+  /** Made by the UI: the node's document went away before it answered, or did not answer in time. */
+  | "node_gone"
+  | "no_answer";
+
+export interface CommandError {
+  code: string;
+  message: string;
+}
+
+/**
+ * starting: no snapshot yet. ready: snapshots arrive. lost: the node's document is gone, and is being rebuilt.
+ * elsewhere: another tab of this browser runs the node.
+ */
+export type LinkState = "starting" | "ready" | "lost" | "elsewhere";
+
+/** The way from the UI to the node: a direct call in the page, a Port in the extension. */
+export interface Link {
+  /** Rejects with a CommandError. */
+  command(command: Command): Promise<unknown>;
+  /** Calls the listener at once, and whenever something changes. */
+  subscribe(listener: (state: LinkState, snapshot: Snapshot | null) => void): void;
+  /** Throws the running node away and starts a fresh one. */
+  restart(): void;
+}
+
+/** Where text that somebody is still typing is kept until the browser closes. Never holds a password. */
+export interface DraftStore {
+  load(): Promise<Record<string, string>>;
+  save(drafts: Record<string, string>): void;
+}
+
+/** A button of the header: `path` draws its icon on a 24 x 24 grid. */
+export interface Tool {
+  label: MessageKey;
+  path: string;
+  run(): unknown;
+}
+
+export interface Surface {
+  link: Link;
+  drafts: DraftStore;
+  defaultServerUrl: string;
+  /** Buttons of this surface for the header, such as "open in a tab". */
+  tools: Tool[];
+}
+
+/** What every view gets. */
+export interface Context extends Pick<Link, "command" | "restart"> {
+  /** Gives an input its draft, and keeps what is typed into it. */
+  remember(name: string, input: HTMLInputElement | HTMLTextAreaElement): void;
+  defaultServerUrl: string;
+}
+
+/** A part of the screen: built once, then updated in place with every snapshot. */
+export interface View<T> {
+  node: HTMLElement;
+  update(value: T): void;
+}
+
+export type SnapshotView = (context: Context) => View<Snapshot>;
+
+/** A card for one item; the item given here is only good for what never changes of it, such as its id. */
+export type Card<T> = (context: Context, item: T) => View<T>;
+
+// dom.js
+
+/** A function is a listener, such as `onclick`. */
+export type Attributes = Record<string, string | number | ((event: Event) => unknown)>;
+
+type ElementOf<Name> = Name extends `${infer Tag}.${string}`
+  ? ElementOf<Tag>
+  : Name extends keyof HTMLElementTagNameMap
+    ? HTMLElementTagNameMap[Name]
+    : never;
+
+/** Makes an element from `tag` or `tag.class.class`. */
+export type MakeElement = <Name extends string>(
+  name: Name,
+  attributes?: Attributes,
+  ...children: (Node | string)[]
+) => ElementOf<Name>;
+
+/** A list whose rows are made once per key and then updated in place. */
+export type MakeList = <T>(
+  parent: HTMLElement,
+  keyOf: (item: T) => string,
+  make: (item: T) => View<T>,
+) => (items: T[]) => void;
+
+/** A section of keyed cards; `lead` stands between its heading and them. */
+export type MakeSection = <T>(
+  title: string,
+  keyOf: (item: T) => string,
+  make: (item: T) => View<T>,
+  ...lead: Node[]
+) => View<T[]>;
+
+// format.js
+
+/** `at` null hides the timer. */
+export type SetTimer = (timer: HTMLElement, at: EpochMs | null) => void;
+
+// form.js
+
+export type MakeField = (input: HTMLElement, label: MessageKey, hint?: MessageKey) => HTMLElement;
+
+/** `text` empty clears the line; `culprit` is the input to mend, and gets the focus. */
+export type SetProblem = (line: HTMLElement, text: string, culprit?: HTMLElement) => void;
+
+/** Resolves to whether the work went through; what it throws is shown in the line. */
+export type Attempt = (button: HTMLElement, line: HTMLElement, work: () => Promise<unknown>) => Promise<boolean>;
