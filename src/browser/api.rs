@@ -8,9 +8,9 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::command::{Refusal, UiCommand};
 use super::driver::Driver;
+use super::fatal;
 use super::snapshot::to_js;
 use super::store::Store;
-use super::{fatal, text_of};
 use crate::keystore::{KdfParams, Keystore, Kind};
 use crate::node::Command;
 use crate::random::SystemRng;
@@ -59,9 +59,7 @@ impl Frostmesh {
     /// An `Error` with a `code`.
     pub async fn command(&self, command: JsValue) -> Result<JsValue, JsValue> {
         let driver = self.driver.clone();
-        let command: UiCommand = serde_wasm_bindgen::from_value(command)
-            .map_err(|e| Refusal::new("internal", text_of(&e.into())))?;
-        Ok(run(&driver, command).await?)
+        Ok(run(&driver, UiCommand::parse(command)?).await?)
     }
 }
 

@@ -8,8 +8,6 @@ use crate::keystore::KeystoreError;
 use crate::node;
 
 /// A command of the user interface.
-#[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum UiCommand {
     SetPassword { password: Zeroizing<String> },
     Unlock { password: Zeroizing<String> },
@@ -21,6 +19,52 @@ pub(super) enum UiCommand {
     Decline { session_id: String },
     Cancel { session_id: String },
     Dismiss { session_id: String },
+}
+
+/// Every field that any command has. One flat shape: a tagged enum costs 20 KB of wasm.
+#[derive(Deserialize)]
+struct Fields {
+    #[serde(rename = "type")]
+    kind: String,
+    password: Option<Zeroizing<String>>,
+    server_url: Option<String>,
+    peer_id: Option<String>,
+    session_id: Option<String>,
+    participants: Option<Vec<String>>,
+    threshold: Option<u16>,
+    #[serde(default)]
+    allow_unverified: bool,
+}
+
+impl UiCommand {
+    /// Reads a plain object with a `type`.
+    pub(super) fn parse(command: JsValue) -> Result<Self, Refusal> {
+        let f: Fields = serde_wasm_bindgen::from_value(command).map_err(|e| Refusal::new("internal", e))?;
+        let missing = |name: &str| Refusal::new("internal", format!("'{}' needs '{name}'", f.kind));
+        let allow_unverified = f.allow_unverified;
+        Ok(match f.kind.as_str() {
+            "set_password" => Self::SetPassword { password: f.password.ok_or_else(|| missing("password"))? },
+            "unlock" => Self::Unlock { password: f.password.ok_or_else(|| missing("password"))? },
+            "lock" => Self::Lock,
+            "connect" => {
+                let server_url = f.server_url.ok_or_else(|| missing("server_url"))?;
+                Self::Connect { server_url, peer_id: f.peer_id.ok_or_else(|| missing("peer_id"))? }
+            }
+            "disconnect" => Self::Disconnect,
+            "propose" => {
+                let participants = f.participants.ok_or_else(|| missing("participants"))?;
+                let threshold = f.threshold.ok_or_else(|| missing("threshold"))?;
+                Self::Propose { session_id: f.session_id, participants, threshold, allow_unverified }
+            }
+            "accept" => {
+                Self::Accept { session_id: f.session_id.ok_or_else(|| missing("session_id"))?, allow_unverified }
+            }
+            "decline" => Self::Decline { session_id: f.session_id.ok_or_else(|| missing("session_id"))? },
+            "cancel" => Self::Cancel { session_id: f.session_id.ok_or_else(|| missing("session_id"))? },
+            "dismiss" => Self::Dismiss { session_id: f.session_id.ok_or_else(|| missing("session_id"))? },
+            other => return Err(Refusal::new("internal", format!("there is no command '{other}'"))),
+        })
+    }
 }
 
 /// Why a command was refused.

@@ -56,7 +56,12 @@ fn now() -> Timestamp {
 
 impl Driver {
     /// Starts the task that drives the node.
-    pub(super) fn start(store: Store, exists: bool, remembered: Option<(String, String)>, listener: Function) -> Rc<Self> {
+    pub(super) fn start(
+        store: Store,
+        exists: bool,
+        remembered: Option<(String, String)>,
+        listener: Function,
+    ) -> Rc<Self> {
         let state = State {
             node: Node::new(Config::default(), SystemRng),
             server: None,

@@ -26,9 +26,9 @@ pub(super) fn remember(snapshot: &JsValue) {
 }
 
 fn report(text: &str) {
-    let Ok(Some((listener, last))) = LISTENER.try_with(|slot| slot.try_borrow().ok().and_then(|s| s.clone())) else {
-        return;
-    };
+    // Only the first: what panics after it, because it left everything as it was, would hide the cause.
+    let taken = LISTENER.try_with(|slot| slot.try_borrow_mut().ok().and_then(|mut s| s.take()));
+    let Ok(Some((listener, last))) = taken else { return };
     let snapshot = Object::new();
     if let Some(last) = Object::try_from(&last) {
         Object::assign(&snapshot, last);

@@ -10,9 +10,9 @@ use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
-    Event, MessageEvent, RtcConfiguration, RtcDataChannel, RtcDataChannelEvent, RtcDataChannelState, RtcIceCandidateInit,
-    RtcIceServer, RtcPeerConnection, RtcPeerConnectionIceEvent, RtcPeerConnectionState, RtcSdpType,
-    RtcSessionDescription, RtcSessionDescriptionInit,
+    Event, MessageEvent, RtcConfiguration, RtcDataChannel, RtcDataChannelEvent, RtcDataChannelState,
+    RtcIceCandidateInit, RtcIceServer, RtcPeerConnection, RtcPeerConnectionIceEvent, RtcPeerConnectionState,
+    RtcSdpType, RtcSessionDescription, RtcSessionDescriptionInit,
 };
 use zeroize::Zeroizing;
 
@@ -72,15 +72,11 @@ impl PeerConnection {
         ice_servers: &[String],
         happened: Rc<dyn Fn(Input)>,
     ) -> Result<Self, String> {
-        let connection = RtcPeerConnection::new_with_configuration(&configuration(ice_servers)).map_err(|e| text_of(&e))?;
+        let connection =
+            RtcPeerConnection::new_with_configuration(&configuration(ice_servers)).map_err(|e| text_of(&e))?;
         let report = Report { peer, attempt, happened };
-        let inner = Rc::new(Inner {
-            connection,
-            role,
-            report,
-            channel: RefCell::default(),
-            closures: RefCell::default(),
-        });
+        let inner =
+            Rc::new(Inner { connection, role, report, channel: RefCell::default(), closures: RefCell::default() });
         inner.watch();
         if role == Role::Offerer {
             let channel = inner.connection.create_data_channel(LABEL);
@@ -130,18 +126,19 @@ impl Inner {
     /// Listens to the connection.
     fn watch(self: &Rc<Self>) {
         let report = self.report.clone();
-        let f = self.keep(Closure::<dyn FnMut(RtcPeerConnectionIceEvent)>::new(move |event: RtcPeerConnectionIceEvent| {
-            let Some(candidate) = event.candidate() else { return };
-            let candidate = IceCandidate {
-                candidate: candidate.candidate(),
-                sdp_mid: candidate.sdp_mid(),
-                sdp_m_line_index: candidate.sdp_m_line_index(),
-            };
-            if !candidate.candidate.is_empty() {
-                let (peer, attempt) = report.ids();
-                (report.happened)(Input::LocalCandidate { peer, attempt, candidate });
-            }
-        }));
+        let f =
+            self.keep(Closure::<dyn FnMut(RtcPeerConnectionIceEvent)>::new(move |event: RtcPeerConnectionIceEvent| {
+                let Some(candidate) = event.candidate() else { return };
+                let candidate = IceCandidate {
+                    candidate: candidate.candidate(),
+                    sdp_mid: candidate.sdp_mid(),
+                    sdp_m_line_index: candidate.sdp_m_line_index(),
+                };
+                if !candidate.candidate.is_empty() {
+                    let (peer, attempt) = report.ids();
+                    (report.happened)(Input::LocalCandidate { peer, attempt, candidate });
+                }
+            }));
         self.connection.set_onicecandidate(Some(&f));
         let (report, connection) = (self.report.clone(), self.connection.clone());
         let f = self.keep(Closure::<dyn FnMut(Event)>::new(move |_: Event| {
@@ -199,9 +196,18 @@ impl Inner {
     }
 
     /// Makes or answers an offer, or applies an answer.
+    ///
+    /// The browser is asked before this returns: a candidate that follows waits in line behind the description there,
+    /// and would be refused before it.
     fn describe(self: Rc<Self>, remote: Option<String>) {
+        let applied = remote.map(|sdp| {
+            let kind = if self.role == Role::Offerer { RtcSdpType::Answer } else { RtcSdpType::Offer };
+            let description = RtcSessionDescriptionInit::new(kind);
+            description.set_sdp(&sdp);
+            self.connection.set_remote_description(&description)
+        });
         spawn_local(async move {
-            match self.exchange(remote).await {
+            match self.exchange(applied).await {
                 Ok(Some(sdp)) => {
                     let (peer, attempt) = self.report.ids();
                     (self.report.happened)(Input::LocalDescription { peer, attempt, sdp });
@@ -212,18 +218,16 @@ impl Inner {
         });
     }
 
-    async fn exchange(&self, remote: Option<String>) -> Result<Option<String>, JsValue> {
+    async fn exchange(&self, applied: Option<Promise>) -> Result<Option<String>, JsValue> {
         let connection = &self.connection;
-        if let Some(sdp) = &remote {
-            let kind = if self.role == Role::Offerer { RtcSdpType::Answer } else { RtcSdpType::Offer };
-            let description = RtcSessionDescriptionInit::new(kind);
-            description.set_sdp(sdp);
-            wait(connection.set_remote_description(&description)).await?;
+        let answered = self.role == Role::Offerer && applied.is_some();
+        if let Some(applied) = applied {
+            wait(applied).await?;
         }
-        let local = match (self.role, remote) {
-            (Role::Offerer, Some(_)) => return Ok(None),
-            (Role::Offerer, None) => connection.create_offer(),
-            (Role::Answerer, _) => connection.create_answer(),
+        let local = match self.role {
+            Role::Offerer if answered => return Ok(None),
+            Role::Offerer => connection.create_offer(),
+            Role::Answerer => connection.create_answer(),
         };
         let local: RtcSessionDescriptionInit = wait(local).await?.unchecked_into();
         wait(connection.set_local_description(&local)).await?;

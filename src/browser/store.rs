@@ -10,9 +10,7 @@ use js_sys::{Array, Function, Object, Promise, Reflect, Uint8Array};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{
-    Event, IdbDatabase, IdbFactory, IdbObjectStore, IdbOpenDbRequest, IdbRequest, IdbTransaction,
-};
+use web_sys::{Event, IdbDatabase, IdbFactory, IdbObjectStore, IdbOpenDbRequest, IdbRequest, IdbTransaction};
 
 use super::text_of;
 use crate::keystore::Kind;
@@ -225,7 +223,11 @@ async fn finished(request: &IdbRequest) -> Result<JsValue, String> {
     request.set_onerror(None);
     match result {
         Ok(_) => request.result().map_err(|e| text_of(&e)),
-        Err(_) => Err(request.error().ok().flatten().map_or_else(|| "the browser keeps no data here".to_owned(), |e| e.message())),
+        Err(_) => Err(request
+            .error()
+            .ok()
+            .flatten()
+            .map_or_else(|| "the browser keeps no data here".to_owned(), |e| e.message())),
     }
 }
 

@@ -1,0 +1,48 @@
+//! What key generation costs one participant, natively. `cargo xtask bench` prints it beside the same in Chromium.
+#![allow(clippy::expect_used, missing_docs)]
+
+#[cfg(not(target_family = "wasm"))]
+mod support;
+
+#[cfg(not(target_family = "wasm"))]
+mod native {
+    use criterion::{BatchSize, Criterion, criterion_group};
+
+    use super::support::{GROUPS, Others, part2, part3};
+
+    fn keygen(c: &mut Criterion) {
+        for (threshold, total) in GROUPS {
+            let group = format!("{threshold}-of-{total}");
+            let others = Others::new(threshold, total);
+            let commitments = others.commitments();
+            c.bench_function(&format!("part 1, {group}"), |b| b.iter(|| others.part1()));
+            c.bench_function(&format!("part 2, {group}"), |b| {
+                b.iter_batched(|| others.part1(), |round| part2(round, &commitments), BatchSize::SmallInput);
+            });
+            let ready = || {
+                let others = Others::new(threshold, total);
+                let ours = others.part1();
+                let package = ours.package().to_vec();
+                (part2(ours, &others.commitments()), others.shares(&package))
+            };
+            c.bench_function(&format!("part 3, {group}"), |b| {
+                b.iter_batched(ready, |(round, shares)| part3(round, &shares), BatchSize::PerIteration);
+            });
+        }
+    }
+
+    criterion_group! {
+        name = benches;
+        config = Criterion::default().sample_size(20);
+        targets = keygen
+    }
+}
+
+#[cfg(not(target_family = "wasm"))]
+fn main() {
+    native::benches();
+    criterion::Criterion::default().configure_from_args().final_summary();
+}
+
+#[cfg(target_family = "wasm")]
+fn main() {}
