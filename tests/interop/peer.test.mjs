@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { BaselinePeer, bytesToHex, Fn, interpolate, Point } from './peer.mjs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BaselinePeer, bytesToHex, Fn, interpolate, Point, tamperNamed } from './peer.mjs';
 import { startServer } from './server.mjs';
 import { createArgs, joinArgs, start, startServerProcess } from './testing.mjs';
 
@@ -133,19 +134,37 @@ test('commitment-twice does no harm', async () => {
 });
 
 test('silence runs into the time limit, which names who was silent', async () => {
-  const { peers, codes } = await runThree({ bob: ['--tamper', 'no-commitment'], timeout: 5 });
-  for (const id of ['alice', 'carol']) {
-    assert.equal(codes[id], 5, logs(peers));
-    assert.deepEqual(last(peers[id]).missing, ['bob']);
+  const { url, close } = await startServer();
+  const [alice, bob, carol] = NAMES.map(
+    (peerId) =>
+      new BaselinePeer({
+        server: url, peerId,
+        create: peerId === 'alice' ? { participants: NAMES, threshold: 2 } : undefined,
+        tamper: peerId === 'bob' ? tamperNamed('no-commitment') : undefined,
+      }),
+  );
+  const outcomes = [alice, bob, carol].map((peer) => peer.run());
+  while (![alice, carol].every(({ session }) => session?.missing().join() === 'bob' && /commitment/.test(session.step))) {
+    await sleep(20);
+  }
+  for (const peer of [alice, bob, carol]) peer.timeOut(); // rather than wait for it
+  const [first, , third] = await Promise.all(outcomes);
+  await close();
+  for (const { status, step, missing } of [first, third]) {
+    assert.deepEqual([status, step, missing], ['timed_out', 'waiting for commitment', ['bob']]);
   }
 });
 
-for (const [flag, type, codeOfOthers] of [['--die-before', 'share', 5], ['--die-after', 'wallet_created', 0]]) {
-  test(`${flag} ${type}`, async () => {
-    const { peers, codes } = await runThree({ bob: [flag, type], timeout: 6 });
-    assert.deepEqual(codes, { alice: codeOfOthers, bob: 'SIGKILL', carol: codeOfOthers }, logs(peers));
-  });
-}
+test('a peer that dies before it sent its shares leaves the others waiting', async () => {
+  const { peers, codes } = await runThree({ bob: ['--die-before', 'share'], timeout: 15 });
+  assert.deepEqual(codes, { alice: 5, bob: 'SIGKILL', carol: 5 }, logs(peers));
+  for (const id of ['alice', 'carol']) assert.deepEqual(last(peers[id]).missing, ['bob']);
+});
+
+test('a peer that dies once it confirmed the key does no harm', async () => {
+  const { peers, codes } = await runThree({ bob: ['--die-after', 'wallet_created'] });
+  assert.deepEqual(codes, { alice: 0, bob: 'SIGKILL', carol: 0 }, logs(peers));
+});
 
 test('a declined proposal ends the session of who proposed it', async () => {
   const creator = start('peer.mjs', createArgs(server.url, 'alice', ['alice', 'dave'], 2, '--session-id', 'one'));
@@ -156,7 +175,7 @@ test('a declined proposal ends the session of who proposed it', async () => {
   dave.stop();
 });
 
-test('a lost server, a taken id and bad options have exit codes of their own', async () => {
+test('a lost server, a taken id, no session in time and bad options have exit codes of their own', async () => {
   const own = await startServerProcess();
   const peer = start('peer.mjs', joinArgs(own.url, 'erin'));
   await peer.waitFor('registered');
@@ -166,6 +185,9 @@ test('a lost server, a taken id and bad options have exit codes of their own', a
   own.stop();
   assert.equal(await peer.exited, 3);
   assert.equal(await start('peer.mjs', joinArgs('ws://127.0.0.1:1/', 'erin')).exited, 3);
+  const waiting = await startServerProcess();
+  assert.equal(await start('peer.mjs', joinArgs(waiting.url, 'erin', '--timeout', '1')).exited, 5);
+  waiting.stop();
   assert.equal(await start('peer.mjs', joinArgs('http://127.0.0.1:1/', 'erin')).exited, 2);
   assert.equal(await start('peer.mjs', joinArgs(own.url, 'erin', '--tamper', 'nonsense')).exited, 2);
 });

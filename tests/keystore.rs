@@ -1,0 +1,176 @@
+//! Keys at rest: what an envelope holds back, and what it refuses.
+#![cfg(not(target_family = "wasm"))]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::time::{Duration, Instant};
+
+use frostmesh::keystore::{KdfParams, Keystore, KeystoreError, Kind, WalletInfo, WalletRecord};
+use frostmesh::random::SystemRng;
+use frostmesh::wire::PeerId;
+use zeroize::Zeroizing;
+
+/// Where the parameters stand in the header: behind the magic, the version and the kind of derivation.
+const PARAMS: usize = 9 + 1 + 1;
+/// Bytes of the header.
+const HEADER: usize = PARAMS + 12 + 16 + 24 + 48;
+
+fn keystore() -> Keystore {
+    Keystore::create("correct horse", KdfParams::FLOOR, &mut SystemRng).unwrap()
+}
+
+fn record() -> WalletRecord {
+    let participants: Vec<PeerId> = ["a", "b", "c"].map(|id| id.parse().unwrap()).to_vec();
+    let info = WalletInfo {
+        pubkey: format!("02{}", "ab".repeat(32)),
+        session_id: "a session".parse().unwrap(),
+        ciphersuite: "FROST-secp256k1-SHA256-v1".to_owned(),
+        threshold: 2,
+        total: 3,
+        participants,
+        identifier: 2,
+        verified: false,
+        created: 1_700_000_000_000,
+    };
+    WalletRecord { info, key_package: Zeroizing::new(vec![0x5a; 107]), public_key_package: vec![0xa5; 200] }
+}
+
+#[test]
+fn a_wallet_comes_back_as_it_was() {
+    let keystore = keystore();
+    let sealed = keystore.seal_record(Kind::Wallet, &record(), &mut SystemRng).unwrap();
+    let again = Keystore::unlock(&sealed, "correct horse").unwrap().open_record(Kind::Wallet, &sealed).unwrap();
+    assert_eq!(again.info, record().info);
+    assert_eq!(again.key_package, record().key_package);
+    assert_eq!(again.public_key_package, record().public_key_package);
+}
+
+#[test]
+fn a_wrong_password_opens_nothing() {
+    let envelope = keystore().envelope(&mut SystemRng).unwrap();
+    for wrong in ["", "correct hors", "correct horse ", "CORRECT HORSE"] {
+        assert_eq!(Keystore::unlock(&envelope, wrong).err(), Some(KeystoreError::WrongPassword), "{wrong:?}");
+    }
+    assert_eq!(
+        Keystore::create("", KdfParams::FLOOR, &mut SystemRng).err(),
+        Some(KeystoreError::EmptyPassword)
+    );
+}
+
+#[test]
+fn every_truncation_is_refused() {
+    let keystore = keystore();
+    let sealed = keystore.seal_record(Kind::Wallet, &record(), &mut SystemRng).unwrap();
+    for length in 0..sealed.len() {
+        let error = keystore.open_record(Kind::Wallet, &sealed[..length]).unwrap_err();
+        assert!(matches!(error, KeystoreError::Damaged(_)), "{length} bytes: {error}");
+    }
+}
+
+#[test]
+fn every_changed_byte_is_refused() {
+    let keystore = keystore();
+    let sealed = keystore.seal_record(Kind::Wallet, &record(), &mut SystemRng).unwrap();
+    for at in 0..sealed.len() {
+        let mut changed = sealed.clone();
+        changed[at] ^= 1;
+        assert!(keystore.open_record(Kind::Wallet, &changed).is_err(), "byte {at}");
+    }
+    let mut longer = sealed.clone();
+    longer.push(0);
+    assert!(keystore.open_record(Kind::Wallet, &longer).is_err());
+}
+
+#[test]
+fn a_changed_header_does_not_unlock() {
+    let envelope = keystore().envelope(&mut SystemRng).unwrap();
+    // Salt, nonce and wrapped key, a sample: each try derives a key.
+    for at in [PARAMS + 12, PARAMS + 27, PARAMS + 28, PARAMS + 51, PARAMS + 52, HEADER - 1] {
+        let mut changed = envelope.clone();
+        changed[at] ^= 1;
+        assert_eq!(Keystore::unlock(&changed, "correct horse").err(), Some(KeystoreError::WrongPassword), "byte {at}");
+    }
+}
+
+#[test]
+fn parameters_out_of_bounds_are_refused_before_any_memory_is_taken() {
+    let envelope = keystore().envelope(&mut SystemRng).unwrap();
+    let with = |memory: u32, passes: u32, lanes: u32| {
+        let mut changed = envelope.clone();
+        for (i, value) in [memory, passes, lanes].into_iter().enumerate() {
+            changed[PARAMS + 4 * i..PARAMS + 4 * i + 4].copy_from_slice(&value.to_be_bytes());
+        }
+        changed
+    };
+    let good = KdfParams::FLOOR;
+    let started = Instant::now();
+    for (memory, passes, lanes) in [
+        (0, good.passes, good.lanes),
+        (good.memory_kib - 1, good.passes, good.lanes),
+        (KdfParams::CEILING.memory_kib + 1, good.passes, good.lanes),
+        (u32::MAX, u32::MAX, u32::MAX),
+        (good.memory_kib, 1, good.lanes),
+        (good.memory_kib, u32::MAX, good.lanes),
+        (good.memory_kib, good.passes, 0),
+        (good.memory_kib, good.passes, 17),
+    ] {
+        let error = Keystore::unlock(&with(memory, passes, lanes), "correct horse").unwrap_err();
+        assert!(matches!(error, KeystoreError::KdfBounds(_)), "{memory} {passes} {lanes}: {error}");
+    }
+    assert!(started.elapsed() < Duration::from_secs(5), "a derivation was run");
+    let weak = KdfParams { memory_kib: 1024, passes: 1, lanes: 1 };
+    assert!(matches!(Keystore::create("x", weak, &mut SystemRng), Err(KeystoreError::KdfBounds(_))));
+}
+
+#[test]
+fn one_kind_does_not_pass_for_another() {
+    let keystore = keystore();
+    let sealed = keystore.seal_record(Kind::Unconfirmed, &record(), &mut SystemRng).unwrap();
+    assert!(keystore.open_record(Kind::Wallet, &sealed).is_err());
+    let mut relabelled = sealed.clone();
+    relabelled[HEADER] = 1; // says "wallet"
+    assert!(keystore.open_record(Kind::Wallet, &relabelled).is_err(), "the kind is authenticated");
+    assert!(keystore.open_record(Kind::Unconfirmed, &sealed).is_ok());
+}
+
+#[test]
+fn an_envelope_of_another_keystore_says_so() {
+    let sealed = keystore().seal_record(Kind::Wallet, &record(), &mut SystemRng).unwrap();
+    assert_eq!(keystore().open_record(Kind::Wallet, &sealed).err(), Some(KeystoreError::OtherKeystore));
+}
+
+#[test]
+fn a_file_of_another_kind_or_version_says_so() {
+    let mut newer = keystore().envelope(&mut SystemRng).unwrap();
+    newer[9] = 2;
+    assert_eq!(Keystore::unlock(&newer, "correct horse").err(), Some(KeystoreError::UnknownVersion(2)));
+    assert!(matches!(Keystore::unlock(b"#!/bin/sh", "x"), Err(KeystoreError::Damaged(_))));
+    let huge = vec![b'f'; 1024 * 1024];
+    assert!(matches!(Keystore::unlock(&huge, "x"), Err(KeystoreError::Damaged(_))));
+}
+
+#[test]
+fn nothing_of_a_wallet_is_readable_without_the_password() {
+    let record = record();
+    let sealed = keystore().seal_record(Kind::Wallet, &record, &mut SystemRng).unwrap();
+    let holds = |needle: &[u8]| sealed.windows(needle.len()).any(|w| w == needle);
+    assert!(!holds(&record.key_package[..8]));
+    assert!(!holds(hex::encode(&record.key_package[..8]).as_bytes()));
+    assert!(!holds(&record.info.pubkey.as_bytes()[..16]), "the group key is nobody's business either");
+    let shown = format!("{record:?} {:?}", keystore());
+    assert!(!shown.contains("5a5a") && !shown.contains("90, 90"), "{shown}");
+}
+
+#[test]
+fn two_envelopes_of_the_same_record_differ() {
+    let keystore = keystore();
+    let seal = || keystore.seal_record(Kind::Wallet, &record(), &mut SystemRng).unwrap();
+    assert_ne!(seal(), seal());
+}
+
+/// A backup moves between the extension, the page and the command line, and from this version to later ones.
+#[test]
+fn an_envelope_of_version_1_still_opens() {
+    let envelope = hex::decode(include_str!("vectors/envelope-v1.hex").trim()).unwrap();
+    let opened = Keystore::unlock(&envelope, "correct horse").unwrap().open_record(Kind::Wallet, &envelope).unwrap();
+    assert_eq!((opened.info, opened.key_package), (record().info, record().key_package));
+}
