@@ -13,11 +13,15 @@ fn main() {
         let mut times: Vec<f64> = (0..runs).map(|run| runtime.block_on(native::session(total, run))).collect();
         times.sort_by(f64::total_cmp);
         let median = times[times.len() / 2];
-        let budget = if total == 3 { format!("   ratio to the budget of 150 ms: {:.2}", median / 150.0) } else { String::new() };
+        let budget =
+            if total == 3 { format!("   ratio to the budget of 150 ms: {:.2}", median / 150.0) } else { String::new() };
         let (least, most) = (times[0], times[times.len() - 1]);
         println!("{total} nodes   median {median:6.1} ms   least {least:6.1}   most {most:6.1}{budget}");
         if total == 3 {
-            println!("          ratio to a mesh of matchbox 0.15 alone (610 ms, stated, not run here): {:.2}", median / 610.0);
+            println!(
+                "          ratio to a mesh of matchbox 0.15 alone (610 ms, stated, not run here): {:.2}",
+                median / 610.0
+            );
         }
     }
 }

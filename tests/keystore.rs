@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use frostmesh::keystore::{KdfParams, Keystore, KeystoreError, Kind, WalletInfo, WalletRecord};
 use frostmesh::random::SystemRng;
 use frostmesh::wire::PeerId;
+use proptest::prelude::{any, proptest};
 use zeroize::Zeroizing;
 
 /// Where the parameters stand in the header: behind the magic, the version and the kind of derivation.
@@ -50,10 +51,7 @@ fn a_wrong_password_opens_nothing() {
     for wrong in ["", "correct hors", "correct horse ", "CORRECT HORSE"] {
         assert_eq!(Keystore::unlock(&envelope, wrong).err(), Some(KeystoreError::WrongPassword), "{wrong:?}");
     }
-    assert_eq!(
-        Keystore::create("", KdfParams::FLOOR, &mut SystemRng).err(),
-        Some(KeystoreError::EmptyPassword)
-    );
+    assert_eq!(Keystore::create("", KdfParams::FLOOR, &mut SystemRng).err(), Some(KeystoreError::EmptyPassword));
 }
 
 #[test]
@@ -173,4 +171,84 @@ fn an_envelope_of_version_1_still_opens() {
     let envelope = hex::decode(include_str!("vectors/envelope-v1.hex").trim()).unwrap();
     let opened = Keystore::unlock(&envelope, "correct horse").unwrap().open_record(Kind::Wallet, &envelope).unwrap();
     assert_eq!((opened.info, opened.key_package), (record().info, record().key_package));
+}
+
+#[test]
+fn any_kind_and_any_size_come_back_as_they_were() {
+    let keystore = keystore();
+    let mut large = record();
+    large.info.participants = (0..64).map(|n| format!("{n:064}").parse().unwrap()).collect();
+    large.public_key_package = vec![7; 64 * 80];
+    let sealed = keystore.seal_record(Kind::Unconfirmed, &large, &mut SystemRng).unwrap();
+    let opened = keystore.open_record(Kind::Unconfirmed, &sealed).unwrap();
+    assert_eq!((opened.info, opened.public_key_package), (large.info, large.public_key_package));
+    let envelope = keystore.envelope(&mut SystemRng).unwrap();
+    assert!(keystore.open(Kind::Keystore, &envelope).unwrap().is_empty());
+}
+
+#[test]
+fn no_kind_passes_for_any_other() {
+    let keystore = keystore();
+    let kinds = [Kind::Keystore, Kind::Wallet, Kind::Unconfirmed];
+    for kind in kinds {
+        let sealed = keystore.seal(kind, b"share", &mut SystemRng).unwrap();
+        for (number, other) in (0..).zip(kinds).filter(|(_, other)| *other != kind) {
+            let mut relabelled = sealed.clone();
+            relabelled[HEADER] = number;
+            assert!(keystore.open(other, &sealed).is_err() && keystore.open(other, &relabelled).is_err());
+        }
+    }
+}
+
+#[test]
+fn a_truncated_file_does_not_unlock_and_a_bare_header_holds_nothing() {
+    let sealed = keystore().seal(Kind::Wallet, b"share", &mut SystemRng).unwrap();
+    for length in 0..HEADER {
+        assert!(matches!(Keystore::unlock(&sealed[..length], "correct horse"), Err(KeystoreError::Damaged(_))));
+    }
+    let bare = Keystore::unlock(&sealed[..HEADER], "correct horse").unwrap();
+    assert!(matches!(bare.open(Kind::Wallet, &sealed[..HEADER]), Err(KeystoreError::Damaged(_))));
+}
+
+#[test]
+fn a_body_cannot_be_moved_under_another_header() {
+    let (ours, theirs) = (keystore(), keystore());
+    let envelope = ours.envelope(&mut SystemRng).unwrap();
+    let sealed = theirs.seal(Kind::Wallet, b"share", &mut SystemRng).unwrap();
+    let grafted = [&envelope[..HEADER], &sealed[HEADER..]].concat();
+    assert!(matches!(ours.open(Kind::Wallet, &grafted), Err(KeystoreError::Damaged(_))));
+}
+
+#[test]
+fn what_is_sealed_and_is_no_record_is_refused() {
+    let keystore = keystore();
+    for plain in [&b""[..], b"{}", b"[1]", b"\xff\xfe"] {
+        let sealed = keystore.seal(Kind::Wallet, plain, &mut SystemRng).unwrap();
+        assert!(matches!(keystore.open_record(Kind::Wallet, &sealed), Err(KeystoreError::Damaged(_))));
+    }
+}
+
+#[test]
+fn the_default_parameters_are_those_of_the_design() {
+    assert_eq!(KdfParams::default(), KdfParams { memory_kib: 64 * 1024, passes: 3, lanes: 4 });
+    let keystore = Keystore::create("correct horse", KdfParams::default(), &mut SystemRng).unwrap();
+    let envelope = keystore.envelope(&mut SystemRng).unwrap();
+    assert_eq!(envelope[PARAMS..PARAMS + 12], [0, 1, 0, 0, 0, 0, 0, 3, 0, 0, 0, 4]);
+    Keystore::unlock(&envelope, "correct horse").unwrap();
+}
+
+#[test]
+fn no_error_repeats_the_password() {
+    let envelope = keystore().envelope(&mut SystemRng).unwrap();
+    let error = Keystore::unlock(&envelope, "a wrong secret").unwrap_err();
+    assert!(!format!("{error} {error:?}").contains("wrong secret"));
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400), with_magic in any::<bool>()) {
+        // Random parameters are out of bounds, all but always.
+        let file = if with_magic { [&b"frostmesh\x01\x01"[..], &bytes].concat() } else { bytes };
+        let _ = Keystore::unlock(&file, "correct horse");
+    }
 }

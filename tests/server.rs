@@ -3,6 +3,8 @@
 //! Every test starts its own server on a free port of the loopback interface, and talks to it with tungstenite's client
 //! or with bytes of its own. Deadlines in here are far above what is needed; they only end a test that would hang.
 #![cfg(not(target_family = "wasm"))]
+// Helpers of tests are outside of test functions, where clippy.toml allows these.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "server/bad_input.rs"]
 mod bad_input;

@@ -4,12 +4,15 @@
 #![cfg(not(target_family = "wasm"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+#[path = "wire/edges.rs"]
+mod edges;
+
 use std::collections::BTreeMap;
 
 use frostmesh::node::keygen;
 use frostmesh::wire::{
-    Cause, ClientMessage, ErrorCode, IceCandidate, MAX_FRAME, MAX_PEER_MESSAGE, PeerId, PeerMessage, Proposal, RelayData,
-    ServerMessage, SessionId, WireError,
+    Cause, ClientMessage, ErrorCode, IceCandidate, MAX_FRAME, MAX_PEER_MESSAGE, PeerId, PeerMessage, Proposal,
+    RelayData, ServerMessage, SessionId, WireError,
 };
 use proptest::prelude::{any, proptest};
 use rand_chacha::ChaCha20Rng;
@@ -92,7 +95,11 @@ fn every_peer_message_is_read_and_written_as_the_text_says() {
 #[test]
 fn what_is_relayed_is_read_and_written_as_the_text_says() {
     let candidate = |line: &str| RelayData::IceCandidate {
-        candidate: IceCandidate { candidate: line.to_owned(), sdp_mid: Some("0".to_owned()), sdp_m_line_index: Some(0) },
+        candidate: IceCandidate {
+            candidate: line.to_owned(),
+            sdp_mid: Some("0".to_owned()),
+            sdp_m_line_index: Some(0),
+        },
         attempt: None,
     };
     let sdp = "v=0\r\n".to_owned();

@@ -6,6 +6,9 @@ import { createRequire } from "node:module";
 const require = createRequire(new URL("../tests/e2e/package.json", import.meta.url));
 const { chromium } = require("playwright-core");
 
+/** Of the popup as a page, CSS pixels. */
+const WIDTH = 420;
+
 const settings = JSON.parse(process.argv[2]);
 const say = (event, fields = {}) => console.log(JSON.stringify({ event, ...fields }));
 const fail = (error) => say("error", { error: error.message.replace(/\x1b\[[0-9;]*m/g, "") });
@@ -31,7 +34,7 @@ async function start() {
     executablePath: settings.chrome,
     // Playwright's own headless mode is the old one, which loads no extensions.
     headless: false,
-    viewport: { width: 420, height: 640 },
+    viewport: { width: WIDTH, height: 640 },
     deviceScaleFactor: settings.picture ? 2 : 1,
     args,
     ignoreDefaultArgs: ["--disable-extensions"],
@@ -100,7 +103,9 @@ async function finish(popup) {
   await wallet.waitFor({ state: "attached" });
   say("wallet_created", { pubkey: await wallet.getAttribute("data-pubkey") });
   if (settings.picture) {
-    await popup.screenshot({ path: settings.picture, fullPage: true });
+    const height = await popup.evaluate(() => document.documentElement.scrollHeight);
+    await popup.setViewportSize({ width: WIDTH, height });
+    await popup.screenshot({ path: settings.picture });
     say("picture");
   }
 }

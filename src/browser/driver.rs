@@ -1,7 +1,7 @@
 //! Drives a [`Node`] in a browser: carries its outputs out, hands it what happens, and publishes snapshots.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use gloo_timers::callback::Timeout;
@@ -15,7 +15,7 @@ use super::peer_connection::PeerConnection;
 use super::snapshot::{KeystoreState, Snapshot, Status, Wallet, to_js};
 use super::store::Store;
 use super::websocket::Socket;
-use crate::keystore::{Keystore, KeystoreError, Kind};
+use crate::keystore::{Keystore, KeystoreError, Kind, WalletRecord};
 use crate::node::{Command, Config, Error, Input, Node, Output, StoreRequest, Timestamp};
 use crate::random::SystemRng;
 use crate::wire::{PeerId, SessionId};
@@ -202,18 +202,19 @@ impl Driver {
 
     async fn load_wallets(self: &Rc<Self>) -> Result<(), String> {
         let Some(keystore) = self.keystore() else { return Ok(()) };
-        let (mut wallets, mut problems) = (Vec::new(), Vec::new());
+        let (mut wallets, mut problems) = (BTreeMap::new(), Vec::new());
         for (kind, status) in [(Kind::Wallet, Status::Active), (Kind::Unconfirmed, Status::Unconfirmed)] {
             for envelope in self.store.all(kind).await? {
                 match keystore.open_record(kind, &envelope) {
-                    Ok(record) => wallets.push(Wallet { info: record.info, status }),
+                    Ok(WalletRecord { info, .. }) => {
+                        wallets.insert((info.created, info.pubkey.clone()), Wallet { info, status });
+                    }
                     Err(error) => problems.push(format!("a stored key cannot be opened: {error}")),
                 }
             }
         }
-        wallets.sort_by(|a, b| (a.info.created, &a.info.pubkey).cmp(&(b.info.created, &b.info.pubkey)));
         let mut state = self.state.borrow_mut();
-        state.wallets = wallets;
+        state.wallets = wallets.into_values().collect();
         state.problems = problems;
         self.publish_soon(&mut state);
         Ok(())

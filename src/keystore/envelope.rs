@@ -127,7 +127,12 @@ impl Keystore {
     ///
     /// # Errors
     /// Never in practice; see [`KeystoreError::Seal`].
-    pub fn seal(&self, kind: Kind, plain: &[u8], rng: &mut (impl RngCore + CryptoRng)) -> Result<Vec<u8>, KeystoreError> {
+    pub fn seal(
+        &self,
+        kind: Kind,
+        plain: &[u8],
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> Result<Vec<u8>, KeystoreError> {
         let mut nonce = [0; NONCE];
         rng.fill_bytes(&mut nonce);
         let payload = Payload { msg: plain, aad: &self.associated(kind) };
@@ -144,7 +149,8 @@ impl Keystore {
             return Err(KeystoreError::OtherKeystore);
         }
         let body = &envelope[HEADER..];
-        let (Some(found), Some(nonce), Some(sealed)) = (body.first(), body.get(1..=NONCE), body.get(1 + NONCE..)) else {
+        let (Some(found), Some(nonce), Some(sealed)) = (body.first(), body.get(1..=NONCE), body.get(1 + NONCE..))
+        else {
             return Err(KeystoreError::Damaged("it is cut short"));
         };
         if *found != kind.byte() {

@@ -9,7 +9,7 @@ mod envelope;
 mod kdf;
 mod record;
 
-pub use envelope::{Kind, Keystore};
+pub use envelope::{Keystore, Kind};
 pub use kdf::KdfParams;
 pub use record::{WalletInfo, WalletRecord};
 

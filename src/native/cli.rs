@@ -25,10 +25,8 @@ pub(super) enum Command {
     #[command(after_help = "Example:\n  frostmesh serve --listen 127.0.0.1:9000")]
     Serve(Serve),
     /// Propose a session to others and make a key with them
-    #[command(
-        after_help = "Example:\n  frostmesh create --server ws://127.0.0.1:9000 --peer-id alice \\\n    \
-                      --participants alice,bob,carol --threshold 2 --allow-unverified"
-    )]
+    #[command(after_help = "Example:\n  frostmesh create --server ws://127.0.0.1:9000 --peer-id alice \\\n    \
+                      --participants alice,bob,carol --threshold 2 --allow-unverified")]
     Create(Create),
     /// Take part in the first session that is proposed, or in a certain one
     #[command(after_help = "Example:\n  frostmesh join --server ws://127.0.0.1:9000 --peer-id bob --allow-unverified")]
@@ -122,7 +120,7 @@ pub(super) struct Network {
     /// Take peers whose identity nothing proves: whoever runs the server could pose as them
     #[arg(long)]
     pub allow_unverified: bool,
-    /// Give up after this many seconds
+    /// Give up after waiting this many seconds for a proposal, for the others to come, or for a step of theirs
     #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub timeout: u64,
     /// A STUN server to learn this machine's outer address from: stun:HOST:PORT (none by default)

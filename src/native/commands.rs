@@ -10,10 +10,10 @@ use tokio::time::{Instant, sleep_until};
 
 use super::cli::{self, Command as Cli, Local, Network};
 use super::exit::{Exit, Failure, OrExit};
-use super::report::{Reporter, line, names};
+use super::report::{Reporter, line};
 use super::websocket::Socket;
 use super::{Driver, Settings, Store, password, wallets};
-use crate::node::{Command, Config, Deadlines, Event, Input, PhaseName, ReasonKind};
+use crate::node::{Command, Config, Deadlines, Event, Input, ReasonKind};
 use crate::random::SystemRng;
 use crate::server;
 use crate::wire::{ClientMessage, PeerId, ServerMessage, SessionId};
@@ -137,14 +137,15 @@ struct Participation {
 }
 
 impl Participation {
-    /// Runs until the session is over, the time is up, or the person has had enough.
+    /// Runs until the session is over, none came in time, or the person has had enough. The waits of a session end by the
+    /// node's own deadlines: then the others hear for whom it waited.
     async fn until(&mut self, deadline: Instant, seconds: u64) -> Result<(), Failure> {
         let interrupted = interrupted();
         tokio::pin!(interrupted);
         loop {
             let event = tokio::select! {
                 event = self.driver.next() => event,
-                () = sleep_until(deadline) => return Err(self.out_of_time(seconds)),
+                () = sleep_until(deadline), if !self.joined => return Err(self.out_of_time(seconds)),
                 () = &mut interrupted => return Err(self.leave()),
             };
             self.reporter.event(&event);
@@ -171,7 +172,9 @@ impl Participation {
                 },
                 None => {}
             },
-            Event::Proposed { session_id, .. } if !self.joined && self.session.as_ref().is_none_or(|id| *id == session_id) => {
+            Event::Proposed { session_id, .. }
+                if !self.joined && self.session.as_ref().is_none_or(|id| *id == session_id) =>
+            {
                 self.session = Some(session_id.clone());
                 self.joined = true;
                 let accept = Command::Accept { session_id, allow_unverified: true };
@@ -181,7 +184,8 @@ impl Participation {
             }
             Event::ServerLost { was_registered: false, .. } => return Some(Err(Failure::told(Exit::Server))),
             Event::ServerRefused { .. } => return Some(Err(Failure::told(Exit::Other))),
-            Event::ServerGone { .. } if !self.meshed() => return Some(Err(Failure::told(Exit::Server))),
+            // A session that needs the server ends now, and says so next; one that does not goes on.
+            Event::ServerGone { .. } if !self.joined => return Some(Err(Failure::told(Exit::Server))),
             Event::WalletCreated { session_id, pubkey, .. } if ours(self, &session_id) => {
                 self.reporter.result(&pubkey);
                 return Some(Ok(()));
@@ -198,23 +202,10 @@ impl Participation {
         None
     }
 
-    /// Whether the session goes on without the server.
-    fn meshed(&self) -> bool {
-        let view = self.driver.view();
-        let ours = view.sessions.iter().find(|s| Some(&s.session_id) == self.session.as_ref());
-        ours.is_some_and(|s| !matches!(s.phase, PhaseName::Proposed | PhaseName::Meshing | PhaseName::Aborted))
-    }
-
-    fn out_of_time(&mut self, seconds: u64) -> Failure {
-        let view = self.driver.view();
-        let ours = view.sessions.iter().find(|s| self.joined && Some(&s.session_id) == self.session.as_ref());
-        let (text, peer) = match ours.map(|s| s.waiting_for.as_slice()) {
-            None | Some([]) => (format!("timed out after {seconds} s: no proposal came"), None),
-            Some([one]) => (format!("timed out after {seconds} s waiting for {one}"), Some(one.clone())),
-            Some(many) => (format!("timed out after {seconds} s waiting for {}", names(many)), None),
-        };
-        self.cancel();
-        self.reporter.aborted(self.session.as_ref().map(SessionId::as_str), &text, peer.as_ref());
+    fn out_of_time(&self, seconds: u64) -> Failure {
+        let what = if self.proposal.is_some() { "the server did not answer" } else { "no proposal came" };
+        let text = format!("timed out after {seconds} s: {what}");
+        self.reporter.aborted(self.session.as_ref().map(SessionId::as_str), &text, None);
         Failure::told(Exit::TimedOut)
     }
 
@@ -241,7 +232,9 @@ async fn peers(args: cli::Peers) -> Result<(), Failure> {
     let answer = tokio::time::timeout(Duration::from_secs(args.timeout), asked).await;
     socket.finish(Duration::from_secs(1)).await;
     let peers = answer
-        .map_err(|_| Failure::new(Exit::Server, format_args!("no answer from {} within {} s", args.server, args.timeout)))?
+        .map_err(|_| {
+            Failure::new(Exit::Server, format_args!("no answer from {} within {} s", args.server, args.timeout))
+        })?
         .map_err(|reason| Failure::new(Exit::Server, reason))?;
     if args.json {
         line(&json!({ "event": "peers", "peers": peers }));

@@ -40,7 +40,8 @@ fn prompt(new: bool) -> Result<Zeroizing<String>, Failure> {
         let text = format!("no password: give --password-file FILE or set {VARIABLE}");
         return Err(Failure::new(Exit::Usage, text));
     }
-    let ask = |question: &str| rpassword::prompt_password(question).map(Zeroizing::new).or_exit(Exit::Other, "no password");
+    let ask =
+        |question: &str| rpassword::prompt_password(question).map(Zeroizing::new).or_exit(Exit::Other, "no password");
     if !new {
         return ask("Password: ");
     }

@@ -29,6 +29,12 @@ const LABEL: &str = "frostmesh";
 const MAX_QUEUED: usize = 4 * 1024 * 1024;
 /// How long closing waits for the other end to have received everything.
 const FLUSH: Duration = Duration::from_secs(3);
+/// How often an open path is checked; the other end answers at once.
+const CHECK: Duration = Duration::from_secs(1);
+/// How many checks in a row may fail before a path that never worked is given up: as many as fit an attempt.
+const MAX_CHECKS: usize = 16;
+/// How long the other end may be silent before the path counts as interrupted. str0m itself waits for 15 s or more.
+const SILENCE: Duration = Duration::from_secs(5);
 /// Largest UDP datagram that is read.
 const DATAGRAM: usize = 2048;
 
@@ -127,6 +133,9 @@ struct Connection {
     pending_offer: Option<SdpPendingOffer>,
     queue: VecDeque<PeerText>,
     queued: usize,
+    /// When the last datagram of the other end came.
+    heard: Instant,
+    silent: bool,
     /// Set once this side closes: until when to wait for the flush.
     closing: Option<Instant>,
     over: bool,
@@ -139,7 +148,10 @@ async fn run(
     report: std::sync::Arc<Report>,
 ) -> Result<(), String> {
     install_crypto();
-    let mut rtc = Rtc::builder().build(Instant::now());
+    let mut config = Rtc::builder();
+    config.set_max_stun_rto(CHECK);
+    config.set_max_stun_retransmits(MAX_CHECKS);
+    let mut rtc = config.build(Instant::now());
     let sockets = bind().await.map_err(|e| format!("no UDP socket: {e}"))?;
     for (address, socket) in &sockets {
         add(&mut rtc, Candidate::host(*address, "udp"));
@@ -154,6 +166,8 @@ async fn run(
         pending_offer: None,
         queue: VecDeque::new(),
         queued: 0,
+        heard: Instant::now(),
+        silent: false,
         closing: None,
         over: false,
     };
@@ -171,6 +185,7 @@ async fn run(
         }
         let closing = this.closing.is_some();
         let wake = this.closing.map_or(wake, |end| wake.min(end));
+        let wake = this.notice_silence(&report).map_or(wake, |at| wake.min(at));
         tokio::select! {
             order = orders.recv(), if !closing => match order {
                 Some(order) => this.carry_out(order, &report)?,
@@ -226,6 +241,16 @@ impl Connection {
         Ok(true)
     }
 
+    /// Reports when the other end of the open channel falls silent, and when it is heard again. Returns when to look next.
+    fn notice_silence(&mut self, report: &Report) -> Option<Instant> {
+        self.channel?;
+        let silent = self.heard.elapsed() >= SILENCE;
+        if std::mem::replace(&mut self.silent, silent) != silent {
+            report.stalled(silent);
+        }
+        (!silent).then(|| self.heard + SILENCE)
+    }
+
     /// While closing: whether the other end has everything, or has had time enough.
     fn finished(&mut self) -> bool {
         let Some(end) = self.closing else { return !self.rtc.is_alive() };
@@ -270,11 +295,20 @@ impl Connection {
             Order::RemoteDescription(sdp) => {
                 let sdp = without_candidates_by_name(&sdp);
                 if let Some(pending) = self.pending_offer.take() {
-                    let answer = SdpAnswer::from_sdp_string(&sdp).map_err(|e| format!("the answer cannot be read: {e}"))?;
-                    self.rtc.sdp_api().accept_answer(pending, answer).map_err(|e| format!("the answer does not fit: {e}"))
+                    let answer =
+                        SdpAnswer::from_sdp_string(&sdp).map_err(|e| format!("the answer cannot be read: {e}"))?;
+                    if leaves_sctp_to_us(&sdp) {
+                        self.rtc.direct_api().start_sctp(true);
+                    }
+                    self.rtc
+                        .sdp_api()
+                        .accept_answer(pending, answer)
+                        .map_err(|e| format!("the answer does not fit: {e}"))
                 } else {
-                    let offer = SdpOffer::from_sdp_string(&sdp).map_err(|e| format!("the offer cannot be read: {e}"))?;
-                    let answer = self.rtc.sdp_api().accept_offer(offer).map_err(|e| format!("the offer does not fit: {e}"))?;
+                    let offer =
+                        SdpOffer::from_sdp_string(&sdp).map_err(|e| format!("the offer cannot be read: {e}"))?;
+                    let answer =
+                        self.rtc.sdp_api().accept_offer(offer).map_err(|e| format!("the offer does not fit: {e}"))?;
                     report.described(answer.to_sdp_string());
                     Ok(())
                 }
@@ -282,10 +316,10 @@ impl Connection {
             Order::RemoteCandidate(line) => {
                 // Candidates that cannot be used (by mDNS name, over TCP) are not needed: the peer's own checks show where it is.
                 let line = line.strip_prefix("a=").unwrap_or(&line);
-                if !is_by_name(line) {
-                    if let Ok(candidate) = Candidate::from_sdp_string(line) {
-                        self.rtc.add_remote_candidate(candidate);
-                    }
+                if !is_by_name(line)
+                    && let Ok(candidate) = Candidate::from_sdp_string(line)
+                {
+                    self.rtc.add_remote_candidate(candidate);
                 }
                 Ok(())
             }
@@ -305,10 +339,22 @@ impl Connection {
         let Ok(receive) = Receive::new(Protocol::Udp, source, *destination, bytes) else { return Ok(()) };
         let input = RtcInput::Receive(Instant::now(), receive);
         if self.rtc.accepts(&input) {
+            self.heard = Instant::now();
             self.rtc.handle_input(input).map_err(|e| e.to_string())?;
         }
         Ok(())
     }
+}
+
+/// Whether who answered waits for us to begin the SCTP association. RFC 8841 has both ends begin it, and most do. str0m
+/// begins as the DTLS client only, which an offerer is not; stacks of aiortc's line, werift among them, begin as the
+/// offerer only: then neither would. But str0m that begins numbers its streams as a DTLS client, and libdatachannel
+/// refuses such numbers from a server. So those that are known to begin are left to it.
+fn leaves_sctp_to_us(answer: &str) -> bool {
+    // libdatachannel, Firefox, and Chromium with all that is built from its WebRTC.
+    const BEGIN: [&str; 3] = ["o=rtc ", "o=mozilla", "a=msid-semantic: WMS"];
+    let begins = |line: &str| BEGIN.iter().any(|mark| line.starts_with(mark));
+    answer.lines().any(|line| line == "a=setup:active") && !answer.lines().any(begins)
 }
 
 fn is_by_name(candidate: &str) -> bool {

@@ -138,7 +138,8 @@ impl Store {
 
     fn load(&self, kind: Kind, pubkey: &str) -> Result<WalletRecord, StoreError> {
         let path = self.path(kind, pubkey);
-        let record = self.keystore.open_record(kind, &read(&path)?).map_err(|e| StoreError::Keystore(path.clone(), e))?;
+        let record =
+            self.keystore.open_record(kind, &read(&path)?).map_err(|e| StoreError::Keystore(path.clone(), e))?;
         if record.info.pubkey == pubkey {
             Ok(record)
         } else {

@@ -72,7 +72,10 @@ pub(super) fn show(pubkey: &str, local: &Local) -> Result<(), Failure> {
     }
     let info = &entry.info;
     println!("group key     {}", info.pubkey);
-    println!("status        {}", if entry.confirmed { "active" } else { "unconfirmed: not every participant confirmed it, do not use it" });
+    println!(
+        "status        {}",
+        if entry.confirmed { "active" } else { "unconfirmed: not every participant confirmed it, do not use it" }
+    );
     println!("threshold     {} of {}", info.threshold, info.total);
     for (place, id) in info.participants.iter().enumerate().map(|(i, id)| (i + 1, id)) {
         let label = if place == 1 { "participants" } else { "" };

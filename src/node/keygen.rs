@@ -5,10 +5,9 @@
 //! are checked one sender at a time before the library sees them together: whatever is wrong has a name on it.
 
 use std::collections::BTreeMap;
-use std::marker::PhantomData;
 
 use frost_core::keys::dkg::{self, round1, round2};
-use frost_core::keys::{KeyPackage, PublicKeyPackage, SecretShare};
+use frost_core::keys::{KeyPackage, PublicKeyPackage};
 use frost_core::{Ciphersuite, Identifier};
 use rand_core::{CryptoRng, RngCore};
 use zeroize::Zeroizing;
@@ -30,6 +29,9 @@ pub enum PackageFault {
         /// The session's threshold.
         expected: u16,
     },
+    /// The sender does not know the secret that it committed to (figure 1, round 1, step 5).
+    #[error("the proof of knowledge does not hold")]
+    BadProof,
     /// The share does not lie on the sender's committed polynomial (figure 1, round 2, step 2).
     #[error("the share does not match the sender's commitment")]
     BadShare,
@@ -75,11 +77,12 @@ pub type Round2Start = (Box<dyn Round2>, BTreeMap<Place, Zeroizing<Vec<u8>>>);
 
 /// Round 2: own shares made, waiting for those of the others.
 pub trait Round2: Send {
-    /// Checks the share that one sender made for us against its commitment.
+    /// Checks one sender's round-2 package: decoding, for which the library would name nobody. Whether the share lies on
+    /// the sender's polynomial is left to [`Round2::finish`], where the library verifies it and names its sender.
     ///
     /// # Errors
     /// What is wrong with it.
-    fn check(&self, sender: Place, package: &[u8]) -> Result<(), PackageFault>;
+    fn check(&self, package: &[u8]) -> Result<(), PackageFault>;
 
     /// Makes the key from the shares of all others.
     ///
@@ -117,15 +120,12 @@ pub fn start<R: RngCore + CryptoRng>(
 struct First<C: Ciphersuite> {
     secret: round1::SecretPackage<C>,
     package: Vec<u8>,
-    me: Identifier<C>,
     threshold: u16,
 }
 
 struct Second<C: Ciphersuite> {
     secret: round2::SecretPackage<C>,
-    me: Identifier<C>,
     packages: BTreeMap<Identifier<C>, round1::Package<C>>,
-    suite: PhantomData<C>,
 }
 
 fn library<C: Ciphersuite>(error: frost_core::Error<C>) -> PackageFault {
@@ -137,10 +137,15 @@ fn identifier<C: Ciphersuite>(place: Place) -> Result<Identifier<C>, PackageFaul
 }
 
 /// Who is to blame, by the library's own word.
-fn fault<C: Ciphersuite>(error: frost_core::Error<C>, places: impl Iterator<Item = Place>) -> Fault {
+fn fault<C: Ciphersuite>(error: frost_core::Error<C>, mut places: impl Iterator<Item = Place>) -> Fault {
     let culprits = error.culprits();
-    let place = places.into_iter().find(|p| identifier::<C>(*p).is_ok_and(|id| culprits.contains(&id)));
-    (place, library(error))
+    let place = places.find(|p| identifier::<C>(*p).is_ok_and(|id| culprits.contains(&id)));
+    let fault = match error {
+        frost_core::Error::InvalidProofOfKnowledge { .. } => PackageFault::BadProof,
+        frost_core::Error::InvalidSecretShare { .. } => PackageFault::BadShare,
+        other => library(other),
+    };
+    (place, fault)
 }
 
 /// Decodes a round-1 package and refuses any encoding but the one canonical one.
@@ -165,7 +170,7 @@ impl<C: Ciphersuite> First<C> {
         let me = identifier::<C>(me)?;
         let (secret, package) = dkg::part1::<C, _>(me, total, threshold, rng).map_err(library)?;
         let package = package.serialize().map_err(library)?;
-        Ok(Self { secret, package, me, threshold })
+        Ok(Self { secret, package, threshold })
     }
 }
 
@@ -197,19 +202,13 @@ impl<C: Ciphersuite> Round1 for First<C> {
             let package = package.ok_or_else(|| (None, PackageFault::Library("a share is missing".into())))?;
             shares.insert(*place, Zeroizing::new(package.serialize().map_err(|e| (None, library(e)))?));
         }
-        Ok((Box::new(Second { secret, me: self.me, packages: decoded, suite: PhantomData }), shares))
+        Ok((Box::new(Second { secret, packages: decoded }), shares))
     }
 }
 
 impl<C: Ciphersuite> Round2 for Second<C> {
-    fn check(&self, sender: Place, bytes: &[u8]) -> Result<(), PackageFault> {
-        let package = decode_round2::<C>(bytes)?;
-        let commitment = identifier::<C>(sender).ok().and_then(|id| self.packages.get(&id)).map(round1::Package::commitment);
-        let commitment = commitment.ok_or_else(|| PackageFault::Library("no commitment of this sender".into()))?;
-        SecretShare::new(self.me, *package.signing_share(), commitment.clone())
-            .verify()
-            .map(|_| ())
-            .map_err(|_| PackageFault::BadShare)
+    fn check(&self, bytes: &[u8]) -> Result<(), PackageFault> {
+        decode_round2::<C>(bytes).map(|_| ())
     }
 
     fn finish(self: Box<Self>, packages: &BTreeMap<Place, Zeroizing<Vec<u8>>>) -> Result<KeyMaterial, Fault> {
@@ -218,8 +217,8 @@ impl<C: Ciphersuite> Round2 for Second<C> {
             let blame = |f| (Some(*place), f);
             decoded.insert(identifier::<C>(*place).map_err(blame)?, decode_round2::<C>(bytes).map_err(blame)?);
         }
-        let (key, public) = dkg::part3::<C>(&self.secret, &self.packages, &decoded)
-            .map_err(|e| fault(e, packages.keys().copied()))?;
+        let (key, public) =
+            dkg::part3::<C>(&self.secret, &self.packages, &decoded).map_err(|e| fault(e, packages.keys().copied()))?;
         material(&key, &public).map_err(|f| (None, f))
     }
 }

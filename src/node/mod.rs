@@ -16,16 +16,26 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod connections;
+mod ceremony;
+mod commands;
 mod core;
+mod event;
+mod gather;
+mod io;
 pub mod keygen;
+mod link;
+mod mesh;
+mod progress;
 mod proposal;
 mod reason;
+mod routing;
 mod server_link;
 mod session;
 mod view;
 
 pub use self::core::Node;
+pub use event::Event;
+pub use io::{Command, Input, Output, Role, StoreRequest};
 pub use proposal::{ProposalError, Roster};
 pub use reason::{Reason, ReasonKind};
 pub use session::PhaseName;
@@ -33,8 +43,7 @@ pub use view::{ConnectionState, ConnectionView, PeerState, PeerView, SessionView
 
 use serde::Serialize;
 
-use crate::keystore::WalletRecord;
-use crate::wire::{IceCandidate, PeerId, PeerText, SessionId};
+use crate::wire::SessionId;
 
 /// A moment, in milliseconds of the driver's clock. Drivers start it at the time since 1970 and let it run monotonically.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
@@ -115,355 +124,6 @@ pub const MAX_SESSIONS: usize = 64;
 
 /// Most undecided proposals of one initiator.
 pub const MAX_PROPOSALS_PER_PEER: usize = 8;
-
-/// What a person, or a program in place of one, wants.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
-    /// Connect to a signaling server under a name, and stay connected.
-    Connect {
-        /// `ws://` or `wss://`.
-        server_url: String,
-        /// The name to register.
-        peer_id: PeerId,
-    },
-    /// Leave the server. Sessions that need it end.
-    Disconnect,
-    /// Ask the server who is there.
-    ListPeers,
-    /// Propose a session, and take part in it.
-    Propose {
-        /// A name that none of this node's sessions has had.
-        session_id: SessionId,
-        /// Everyone, this node included.
-        participants: Vec<PeerId>,
-        /// Signers needed.
-        threshold: u16,
-        /// Take peers whose identity nothing proves.
-        allow_unverified: bool,
-    },
-    /// Take part in a proposed session.
-    Accept {
-        /// Which.
-        session_id: SessionId,
-        /// Take peers whose identity nothing proves.
-        allow_unverified: bool,
-    },
-    /// Do not take part.
-    Decline {
-        /// Which.
-        session_id: SessionId,
-    },
-    /// Leave a session.
-    Cancel {
-        /// Which.
-        session_id: SessionId,
-    },
-    /// Forget a session that is over.
-    Dismiss {
-        /// Which.
-        session_id: SessionId,
-    },
-}
-
-/// What happened outside.
-#[derive(Debug)]
-pub enum Input {
-    /// A person decided.
-    Command(Command),
-    /// The socket that [`Output::OpenServer`] asked for is open.
-    ServerOpened,
-    /// The server sent a text frame.
-    ServerText(String),
-    /// The socket is closed, or could not be opened.
-    ServerClosed {
-        /// For people.
-        reason: String,
-    },
-    /// The local session description of an attempt: an offer or an answer, after its role.
-    LocalDescription {
-        /// The other end.
-        peer: PeerId,
-        /// Which attempt.
-        attempt: u32,
-        /// The description.
-        sdp: String,
-    },
-    /// A local candidate of an attempt.
-    LocalCandidate {
-        /// The other end.
-        peer: PeerId,
-        /// Which attempt.
-        attempt: u32,
-        /// The candidate.
-        candidate: IceCandidate,
-    },
-    /// The data channel of an attempt is open.
-    ChannelOpened {
-        /// The other end.
-        peer: PeerId,
-        /// Which attempt.
-        attempt: u32,
-    },
-    /// Text came over a data channel.
-    ChannelText {
-        /// The other end.
-        peer: PeerId,
-        /// Which attempt.
-        attempt: u32,
-        /// A peer message, unparsed. Wiped once it is parsed.
-        text: zeroize::Zeroizing<String>,
-    },
-    /// The path to the other end is interrupted (true) or works again (false); the channel itself still stands.
-    ChannelStalled {
-        /// The other end.
-        peer: PeerId,
-        /// Which attempt.
-        attempt: u32,
-        /// Interrupted?
-        stalled: bool,
-    },
-    /// An attempt failed, or its channel closed. It is over; its resources are free.
-    ConnectionClosed {
-        /// The other end.
-        peer: PeerId,
-        /// Which attempt.
-        attempt: u32,
-        /// For people.
-        reason: String,
-    },
-    /// The answer to an [`Output::Store`].
-    Stored {
-        /// The session whose request it was.
-        session_id: SessionId,
-        /// What went wrong, if anything.
-        result: Result<(), String>,
-    },
-    /// Time has passed.
-    Tick,
-}
-
-/// Which side of a WebRTC connection this node is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Creates the data channel and sends the offer: the smaller peer id.
-    Offerer,
-    /// Answers.
-    Answerer,
-}
-
-/// What to store for a session.
-#[derive(Debug)]
-pub enum StoreRequest {
-    /// Keep a key that is not confirmed yet, apart from wallets. Durable before it is answered.
-    Keep(Box<WalletRecord>),
-    /// The unconfirmed key with this group key is confirmed by all: it is a wallet now.
-    Confirm {
-        /// The group key.
-        pubkey: String,
-    },
-}
-
-/// What the driver has to do, in this order.
-#[derive(Debug)]
-pub enum Output {
-    /// Open a socket to the server.
-    OpenServer {
-        /// Where.
-        url: String,
-    },
-    /// Close it, once what was sent is out. Nothing more of this socket may be handed in.
-    CloseServer,
-    /// Send a text frame to the server.
-    SendServer(String),
-    /// Make a connection object. An offerer then makes its offer; an answerer waits for [`Output::RemoteDescription`].
-    OpenConnection {
-        /// The other end.
-        peer: PeerId,
-        /// Names the attempt in everything that follows.
-        attempt: u32,
-        /// This side's role.
-        role: Role,
-    },
-    /// The other end's offer or answer.
-    RemoteDescription {
-        /// The other end.
-        peer: PeerId,
-        /// Which attempt.
-        attempt: u32,
-        /// The description.
-        sdp: String,
-    },
-    /// A candidate of the other end. Never before its description.
-    RemoteCandidate {
-        /// The other end.
-        peer: PeerId,
-        /// Which attempt.
-        attempt: u32,
-        /// The candidate.
-        candidate: IceCandidate,
-    },
-    /// Close and free a connection, once what was sent is out. Nothing more of this attempt may be handed in.
-    CloseConnection {
-        /// The other end.
-        peer: PeerId,
-        /// Which attempt.
-        attempt: u32,
-    },
-    /// Send text over the open data channel.
-    SendChannel {
-        /// The other end.
-        peer: PeerId,
-        /// Which attempt.
-        attempt: u32,
-        /// A peer message.
-        text: PeerText,
-    },
-    /// Store something, durably, and answer with [`Input::Stored`].
-    Store {
-        /// The session that asks.
-        session_id: SessionId,
-        /// What.
-        request: StoreRequest,
-    },
-    /// Something happened that people and programs want to hear of.
-    Event(Event),
-    /// [`Node::view`] has changed.
-    ViewChanged,
-    /// Hand in [`Input::Tick`] at this moment, or soon after. A later one replaces an earlier one. A tick that comes too
-    /// early is answered with another of these.
-    WakeAt(Timestamp),
-}
-
-/// What happened, for people and programs. The JSON form is what `--json` prints.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Event {
-    /// The server took the peer id.
-    Registered {
-        /// Under this name.
-        peer_id: PeerId,
-    },
-    /// The server said who is there.
-    Peers {
-        /// Everyone registered.
-        peers: Vec<PeerId>,
-    },
-    /// The server is not reachable, or went away.
-    ServerLost {
-        /// For people.
-        reason: String,
-        /// Whether the peer id had been registered before.
-        was_registered: bool,
-    },
-    /// The server does not take this node under this name. It is not tried again.
-    ServerRefused {
-        /// For people.
-        reason: String,
-    },
-    /// The server has been away for longer than the deadline.
-    ServerGone {
-        /// For people.
-        reason: String,
-    },
-    /// A session was proposed, by this node or another.
-    Proposed {
-        /// The session.
-        session_id: SessionId,
-        /// Who proposed it.
-        peer_id: PeerId,
-        /// Everyone, sorted.
-        participants: Vec<PeerId>,
-        /// Participants.
-        total: u16,
-        /// Signers needed.
-        threshold: u16,
-    },
-    /// A proposal broke a rule and was refused.
-    Refused {
-        /// The session it named.
-        session_id: SessionId,
-        /// Who proposed it.
-        peer_id: PeerId,
-        /// Which rule.
-        reason: String,
-    },
-    /// A participant takes part.
-    Accepted {
-        /// The session.
-        session_id: SessionId,
-        /// Who.
-        peer_id: PeerId,
-    },
-    /// A participant does not take part.
-    Declined {
-        /// The session.
-        session_id: SessionId,
-        /// Who.
-        peer_id: PeerId,
-        /// In its words.
-        reason: Option<String>,
-    },
-    /// A participant can be reached.
-    PeerConnected {
-        /// Who.
-        peer_id: PeerId,
-        /// How: `direct` is a WebRTC data channel.
-        carrier: &'static str,
-        /// Whether its identity is proven.
-        verified: bool,
-    },
-    /// A participant cannot be reached any more.
-    PeerDisconnected {
-        /// Who.
-        peer_id: PeerId,
-        /// For people.
-        reason: String,
-    },
-    /// This node's channels to all other participants are open.
-    MeshReady {
-        /// The session.
-        session_id: SessionId,
-    },
-    /// A round of key generation began here.
-    Round {
-        /// The session.
-        session_id: SessionId,
-        /// 1 or 2.
-        round: u8,
-    },
-    /// The key is confirmed by all.
-    WalletCreated {
-        /// The session.
-        session_id: SessionId,
-        /// The group key.
-        pubkey: String,
-        /// Signers needed.
-        threshold: u16,
-        /// Participants.
-        total: u16,
-        /// Everyone, sorted.
-        participants: Vec<PeerId>,
-        /// This node's FROST identifier.
-        identifier: u16,
-        /// Whether every participant's identity was proven.
-        verified: bool,
-    },
-    /// A session ended without a confirmed key.
-    Aborted {
-        /// The session.
-        session_id: SessionId,
-        /// Why.
-        reason: Reason,
-    },
-    /// Something of others was not understood and ignored.
-    Ignored {
-        /// Whose it was, as far as known.
-        peer_id: Option<PeerId>,
-        /// What was wrong with it.
-        reason: String,
-    },
-}
 
 /// Why a [`Command`] or driver input was refused. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,5 +1,7 @@
 //! The judgement of a session proposal: what came from the wire becomes a [`Roster`] once, or is refused with a reason.
 
+use std::collections::BTreeSet;
+
 use crate::node::keygen::{self, Place};
 use crate::wire::{MAX_PARTICIPANTS, PeerId, Proposal, clip};
 
@@ -50,6 +52,9 @@ pub enum ProposalError {
     /// A ciphersuite that is not known here.
     #[error("the ciphersuite '{0}' is not supported")]
     Ciphersuite(String),
+    /// The initiator takes verified peers only, and there are no links yet to verify anyone with (section 3, point 7).
+    #[error("the proposal is for verified peers only, and this node cannot prove yet who it is")]
+    VerifiedOnly,
 }
 
 impl Roster {
@@ -62,21 +67,19 @@ impl Roster {
         if !(2..=MAX_PARTICIPANTS).contains(&listed) {
             return Err(ProposalError::Size(listed));
         }
-        let mut participants = Vec::with_capacity(listed);
+        let mut sorted = BTreeSet::new();
         for id in &proposal.participants {
             let id = id.parse::<PeerId>().map_err(|_| ProposalError::BadParticipant(clip(id)))?;
-            participants.push(id);
+            if let Some(twice) = sorted.replace(id) {
+                return Err(ProposalError::Duplicate(twice));
+            }
         }
-        participants.sort();
-        if let Some(pair) = participants.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(ProposalError::Duplicate(pair[0].clone()));
-        }
+        let participants: Vec<PeerId> = sorted.into_iter().collect();
         if proposal.total != listed as u64 {
             return Err(ProposalError::WrongTotal { total: proposal.total, listed });
         }
         let threshold = u16::try_from(proposal.threshold).ok().filter(|t| (2..=listed).contains(&usize::from(*t)));
-        let threshold =
-            threshold.ok_or(ProposalError::Threshold { threshold: proposal.threshold, total: listed })?;
+        let threshold = threshold.ok_or(ProposalError::Threshold { threshold: proposal.threshold, total: listed })?;
         if !participants.contains(initiator) {
             return Err(ProposalError::WithoutInitiator(initiator.clone()));
         }
@@ -84,6 +87,9 @@ impl Roster {
         let suite = proposal.ciphersuite.clone().unwrap_or_else(|| keygen::DEFAULT_SUITE.to_owned());
         if !keygen::supports(&suite) {
             return Err(ProposalError::Ciphersuite(suite));
+        }
+        if proposal.allow_unverified == Some(false) {
+            return Err(ProposalError::VerifiedOnly);
         }
         Ok(Self { participants, me, threshold, suite })
     }

@@ -97,34 +97,30 @@ impl Reason {
         Self { kind: ReasonKind::TimedOut, peer_id, reported_by: None, text }
     }
 
-    /// What `sender` says when it leaves. An accused that cannot be accused (this node, a stranger) falls back to `sender`.
+    /// What `sender` says when it leaves. The culprit is the one it accuses, or else itself; where it accuses nobody that
+    /// it could (this node, a stranger), it is itself the one to look at.
     pub(crate) fn reported(
         sender: &PeerId,
         text: Option<&str>,
         cause: Option<&Cause>,
         is_other_participant: impl Fn(&PeerId) -> bool,
     ) -> Self {
-        let kind = cause.and_then(|c| ReasonKind::from_name(&c.kind));
-        let culprit = cause.and_then(|c| c.culprit.as_ref()).and_then(|id| id.parse::<PeerId>().ok());
-        let culprit = culprit.filter(is_other_participant).unwrap_or_else(|| sender.clone());
+        let kind = cause.and_then(|c| ReasonKind::from_name(&c.kind)).unwrap_or(ReasonKind::Declined);
+        let accused = cause.and_then(|c| c.culprit.as_ref()).and_then(|id| id.parse::<PeerId>().ok());
+        let peer_id = match accused.filter(is_other_participant) {
+            Some(accused) => Some(accused),
+            None if kind == ReasonKind::TimedOut => None, // the clock's doing, or of several
+            None => Some(sender.clone()),
+        };
         let said = text.map(clip).filter(|t| !t.is_empty());
-        match kind {
-            None | Some(ReasonKind::Declined) => Self {
-                kind: ReasonKind::Declined,
-                peer_id: Some(culprit.clone()),
-                reported_by: (culprit != *sender).then(|| sender.clone()),
-                text: match said {
-                    Some(said) => format!("{sender} declined: {said}"),
-                    None => format!("{sender} declined"),
-                },
-            },
-            Some(kind) => Self {
-                kind,
-                peer_id: Some(culprit),
-                reported_by: Some(sender.clone()),
-                text: format!("{sender} ended the session: {}", said.as_deref().unwrap_or(kind.name())),
-            },
-        }
+        let own = peer_id.as_ref() == Some(sender);
+        let text = match (kind, said) {
+            (ReasonKind::Declined, Some(said)) if own => format!("{sender} declined: {said}"),
+            (ReasonKind::Declined, None) if own => format!("{sender} declined"),
+            (_, said) => format!("{sender} ended the session: {}", said.as_deref().unwrap_or(kind.name())),
+        };
+        let reported_by = (kind != ReasonKind::Declined || !own).then(|| sender.clone());
+        Self { kind, peer_id, reported_by, text: clip(&text) }
     }
 
     /// What to tell the other participants.

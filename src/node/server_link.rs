@@ -32,13 +32,18 @@ pub(super) struct ServerLink {
     pub gone: bool,
     /// Who was there when the server last said so.
     pub present: BTreeSet<PeerId>,
-    /// When to ask again who is there.
-    pub next_poll: Option<Timestamp>,
-    failures: u32,
+    /// When it was last asked who is there.
+    pub asked: Timestamp,
+    /// Since when an answer of it is owed: to being opened, or to a question.
+    pub owes_since: Option<Timestamp>,
+    pub failures: u32,
 }
 
-/// How often to ask who is there while somebody is missing, in milliseconds.
-pub(super) const POLL: u64 = 1_000;
+/// How often to ask who is there while somebody is missing, in milliseconds. One more for each peer that the last answer
+/// named, since a large lobby makes large answers.
+const POLL: u64 = 1_000;
+/// How often to ask otherwise: a connection that died without a word is noticed by that alone.
+const IDLE_POLL: u64 = 30_000;
 
 impl ServerLink {
     pub(super) fn new() -> Self {
@@ -52,7 +57,8 @@ impl ServerLink {
             away_since: None,
             gone: false,
             present: BTreeSet::new(),
-            next_poll: None,
+            asked: Timestamp::default(),
+            owes_since: None,
             failures: 0,
         }
     }
@@ -60,6 +66,19 @@ impl ServerLink {
     pub(super) fn enter(&mut self, state: State, now: Timestamp) {
         self.state = state;
         self.since = now;
+        self.owes_since = matches!(state, State::Opening | State::Registering).then_some(now);
+    }
+
+    /// A socket is open or being opened.
+    pub(super) fn has_socket(&self) -> bool {
+        matches!(self.state, State::Opening | State::Registering | State::Online)
+    }
+
+    /// When to ask again who is there; sooner while somebody is missing.
+    pub(super) fn next_poll(&self, missing: bool) -> Option<Timestamp> {
+        let lobby = self.present.len() as u64;
+        let pause = if missing { POLL + lobby } else { IDLE_POLL + 100 * lobby };
+        self.is_online().then(|| self.asked.after(pause))
     }
 
     pub(super) fn is_online(&self) -> bool {
@@ -83,6 +102,5 @@ impl ServerLink {
         self.error = Some(reason);
         self.away_since.get_or_insert(now);
         self.present.clear();
-        self.next_poll = None;
     }
 }

@@ -149,7 +149,7 @@ impl SessionView {
             proposer_allows_unverified: session.proposal.allow_unverified == Some(true),
             allow_unverified: session.allow_unverified,
             since: session.since,
-            deadline: session.next_deadline(),
+            deadline: session.deadline(),
             waiting_for: session.waiting_for(),
             reason: session.reason().cloned(),
             pubkey: session.pubkey().map(str::to_owned),

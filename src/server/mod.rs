@@ -8,7 +8,7 @@
 //! | `frame` | WebSocket frames (RFC 6455) to messages and back: bytes in, bytes out |
 //! | `outbox` | what waits to be sent to one connection, bounded |
 //! | `peers` | who is registered |
-//! | `connection` | one WebSocket connection from upgrade to close |
+//! | `connection` | one WebSocket connection from upgrade to close; `connection/requests` answers what it asks for |
 //!
 //! A message travels like this: `connection` reads bytes, `frame` makes a text of them, [`crate::wire`] makes a
 //! [`ClientMessage`](crate::wire::ClientMessage) of that, `peers` finds the target's `outbox`, and that writes to the

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use super::client::{CONTINUATION, FIN, PING, PONG, Raw, Running, TEXT, header, in_time, masked};
+use super::client::{CONTINUATION, FIN, PING, PONG, Running, TEXT, header, in_time, masked};
 
 #[tokio::test]
 async fn malformed_messages_are_refused_and_the_socket_stays_usable() {
@@ -170,7 +170,6 @@ async fn frames_arrive_whole_however_tcp_cuts_them() {
 
     // Byte by byte, each in a segment of its own.
     let mut raw = server.raw().await;
-    raw.0.set_nodelay(true).unwrap();
     for byte in &ask {
         raw.send(&[*byte]).await;
         tokio::task::yield_now().await;
@@ -178,8 +177,7 @@ async fn frames_arrive_whole_however_tcp_cuts_them() {
     assert_eq!(raw.frame().await.as_ref(), Some(&answer));
 
     // Many in one segment, and the first ones right behind the request for the upgrade.
-    let mut raw = Raw(TcpStream::connect(server.address).await.unwrap());
-    raw.upgrade(&ask.repeat(3)).await;
+    let mut raw = server.raw_with(&ask.repeat(3)).await;
     raw.send(&ask.repeat(500)).await;
     for _ in 0..503 {
         assert_eq!(raw.frame().await.as_ref(), Some(&answer));

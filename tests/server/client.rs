@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
 /// Nothing in these tests takes this long, unless it would never come.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -54,8 +54,9 @@ impl Running {
 
     /// A client that is not registered.
     pub async fn client(&self) -> Client {
-        let url = format!("ws://{}/ws", self.address);
-        Client(in_time("the upgrade", tokio_tungstenite::connect_async(url)).await.unwrap().0)
+        // Without Nagle's algorithm, which waits for an acknowledgment between two small messages.
+        let connecting = connect_async_with_config(format!("ws://{}/ws", self.address), None, true);
+        Client(in_time("the upgrade", connecting).await.unwrap().0)
     }
 
     /// A client that is registered.
@@ -83,11 +84,17 @@ impl Running {
         client
     }
 
+    /// A connection after its upgrade, with `early` sent in the same segment as the request.
+    pub async fn raw_with(&self, early: &[u8]) -> Raw {
+        let mut raw = Raw(TcpStream::connect(self.address).await.unwrap());
+        raw.0.set_nodelay(true).unwrap();
+        raw.upgrade(early).await;
+        raw
+    }
+
     /// A connection after its upgrade, to send any bytes on.
     pub async fn raw(&self) -> Raw {
-        let mut raw = Raw(TcpStream::connect(self.address).await.unwrap());
-        raw.upgrade(b"").await;
-        raw
+        self.raw_with(b"").await
     }
 }
 
@@ -194,8 +201,7 @@ pub const FIN: u8 = 0x80;
 pub struct Raw(pub TcpStream);
 
 impl Raw {
-    /// Does the upgrade, with `early` in the same segment as the request.
-    pub async fn upgrade(&mut self, early: &[u8]) {
+    async fn upgrade(&mut self, early: &[u8]) {
         let mut request =
             b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n\
             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"

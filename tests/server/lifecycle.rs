@@ -22,26 +22,31 @@ fn patient() -> Limits {
 async fn an_id_is_free_at_once_however_its_connection_ends() {
     let server = Running::with(patient()).await;
 
-    let mut closes = server.peer("cli1").await;
-    closes.0.close(None).await.unwrap();
+    // With a close frame.
+    let mut peer = server.peer("cli1").await;
+    peer.0.close(None).await.unwrap();
+    let again = server.peer_when_free("cli1").await;
+
+    // With a FIN and no close frame.
+    drop(again);
     drop(server.peer_when_free("cli1").await);
 
-    // Without a close frame: a FIN, with what the server sent still unread or not.
-    drop(server.peer_when_free("cli1").await);
+    // With an answer that it has not read: closing then makes TCP send a reset.
     let mut raw = server.raw().await;
-    drop(server.peer_when_free("cli1").await);
-    while !server.client().await.list().await.is_empty() {}
-    raw.register("cli1").await;
+    raw.register("cli2").await;
     raw.send(&masked(FIN | TEXT, br#"{"type":"list_peers"}"#)).await;
+    raw.0.readable().await.unwrap();
     drop(raw);
-    drop(server.peer_when_free("cli1").await);
+    drop(server.peer_when_free("cli2").await);
 
+    // With a reset.
     let mut raw = server.raw().await;
-    while !server.client().await.list().await.is_empty() {}
-    raw.register("cli1").await;
+    raw.register("cli3").await;
     raw.reset();
-    let mut last = server.peer_when_free("cli1").await;
-    assert_eq!(last.list().await, ["cli1"], "no ghosts");
+    drop(server.peer_when_free("cli3").await);
+
+    let mut last = server.peer("last").await;
+    in_time("no ghosts", async { while last.list().await != ["last"] {} }).await;
 }
 
 #[tokio::test]
@@ -132,6 +137,7 @@ async fn a_server_that_stops_tells_everyone_and_returns() {
     for peer in &mut peers {
         assert_eq!(peer.closed().await, CloseCode::Away);
     }
+    drop(peers);
     in_time("the server", task).await.unwrap().unwrap();
     TcpStream::connect(address).await.unwrap_err();
 }

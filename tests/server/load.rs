@@ -10,7 +10,7 @@ use frostmesh::wire::{ErrorCode, ServerMessage};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::client::{Client, FIN, IsError, Raw, Running, TEXT, header, in_time, masked};
+use super::client::{Client, FIN, IsError, Running, TEXT, header, in_time, masked};
 
 /// Relays numbered messages of 16 KiB to a peer that does not read, until one is refused. Returns how many were taken.
 async fn flood_until_refused(sender: &mut Client, target: &str) -> usize {
@@ -39,16 +39,27 @@ fn number_of(data: &str) -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_for_a_slow_reader_are_refused_and_those_taken_all_arrive_in_order() {
-    let server = Running::start().await;
+    // Little memory for queues, and again and again: whatever of it was not given back would be missed.
+    let server = Running::with(Limits { buffered_bytes: 1024 * 1024, ..Limits::default() }).await;
     let mut slow = server.peer("slow").await;
     let mut sender = server.peer("sender").await;
-    let taken = flood_until_refused(&mut sender, "slow").await;
-    for number in 0..taken {
-        let (from, data) = slow.relayed().await;
-        assert_eq!((from.as_str(), number_of(&data)), ("sender", number));
+    // Dropped with its reader,
+    for _ in 0..10 {
+        let gone = server.peer("gone").await;
+        flood_until_refused(&mut sender, "gone").await;
+        drop(gone);
+        while sender.list().await.contains(&"gone".to_owned()) {}
+    }
+    // and read.
+    for _ in 0..10 {
+        let taken = flood_until_refused(&mut sender, "slow").await;
+        for number in 0..taken {
+            let (from, data) = slow.relayed().await;
+            assert_eq!((from.as_str(), number_of(&data)), ("sender", number));
+        }
     }
     sender.relay("slow", "[7]").await;
-    assert_eq!(slow.relayed().await.1, "[7]", "and it is reached again once it has read");
+    assert_eq!(slow.relayed().await.1, "[7]", "it is reached again once it has read");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -59,14 +70,31 @@ async fn a_flood_to_a_slow_reader_keeps_nobody_else_from_it_nor_from_each_other(
     let mut other = server.peer("other").await;
     let taken = flood_until_refused(&mut flooder, "slow").await;
 
-    other.relay("slow", "[1]").await;
+    // Long, so that it does not just fit into a gap that the flood left.
+    let long = format!("\"{}\"", "y".repeat(100_000));
+    other.relay("slow", &long).await;
     other.relay("flooder", "[2]").await;
     assert_eq!(flooder.relayed().await, ("other".to_owned(), "[2]".to_owned()));
     assert_eq!(other.list().await.len(), 3, "and no error before this answer");
     for _ in 0..taken {
         assert_eq!(slow.relayed().await.0, "flooder");
     }
-    assert_eq!(slow.relayed().await, ("other".to_owned(), "[1]".to_owned()));
+    assert_eq!(slow.relayed().await, ("other".to_owned(), long));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_memory_for_queues_nothing_is_queued_and_readers_that_keep_up_lose_nothing() {
+    let server = Running::with(Limits { buffered_bytes: 0, ..Limits::default() }).await;
+    let mut slow = server.peer("slow").await;
+    let mut quick = server.peer("quick").await;
+    let mut sender = server.peer("sender").await;
+    let taken = flood_until_refused(&mut sender, "slow").await;
+    sender.relay("quick", "[1]").await;
+    assert_eq!(quick.relayed().await, ("sender".to_owned(), "[1]".to_owned()));
+    // The slow one may have been dropped in the middle of the next message, but not of these.
+    for number in 0..taken {
+        assert_eq!(number_of(&slow.relayed().await.1), number);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -231,7 +259,7 @@ async fn ten_thousand_silent_connections_disturb_nobody() {
     // Given back, so that the other process does not write to a closed pipe.
     let gathering = tokio::task::spawn_blocking(move || (output.any(|line| line.contains("all here")), output));
 
-    // Both while the crowd comes and when it is there; and half of it again that not even speaks HTTP.
+    // Both while the crowd comes and when it is there, and beside some who do not even speak HTTP.
     let mut rounds = 0;
     let [first, second] = &mut peers;
     let mut silent = Vec::new();
@@ -282,8 +310,7 @@ fn the_crowd_of_silent_connections() {
 async fn a_crowd_of_registrations_and_departures_leaves_nothing_behind() {
     let server = Running::start().await;
     for round in 0..200 {
-        let mut raw = Raw(TcpStream::connect(server.address).await.unwrap());
-        raw.upgrade(b"").await;
+        let mut raw = server.raw().await;
         raw.register(&format!("p{round}")).await;
         if round % 2 == 0 {
             raw.reset();

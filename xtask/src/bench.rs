@@ -13,6 +13,7 @@ use crate::setup::Setup;
 
 /// Runs them one after the other, in the foreground.
 pub fn command(project: &Project) -> Result<()> {
+    let _alone = project.lock()?;
     let progress = Progress::begin(project, "Setting up");
     let tools = Setup { project, progress: &progress }.for_demo()?;
     let built = extension::build_with(project, &tools.wasm, &progress)?;

@@ -30,7 +30,7 @@ Usage: cargo xtask COMMAND
   setup                 Installs what is missing: wasm target, wasm-bindgen, wasm-pack, wasm-opt, Chromium,
                         Node packages. Everything else does this by itself, as far as it needs it.
   simulate --seeds N [--from S]
-                        Runs the simulated network for N seeds, beginning with seed S (0).
+                        Runs the simulated network for N seeds, beginning with seed S (1).
   bench                 Runs the benchmarks, native and in Chromium, and prints the sizes.
   wasm COMMAND...       Runs a command with the Rust that builds for wasm, as in
                         `cargo xtask wasm cargo check --lib --target wasm32-unknown-unknown`.

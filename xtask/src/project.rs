@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -81,6 +82,17 @@ impl Project {
         self.target.join(profile).join(format!("frostmesh{}", env::consts::EXE_SUFFIX))
     }
 
+    /// Waits until no other task works on this clone. The lock ends with the returned file, at the latest with this
+    /// process.
+    pub fn lock(&self) -> Result<File> {
+        lock(&self.scratch(), "on this clone")
+    }
+
+    /// Waits until no other task installs tools.
+    pub fn lock_tools(&self) -> Result<File> {
+        lock(&self.tools, "on the tools")
+    }
+
     /// A path for people to read: relative to the project where it lies in it.
     pub fn show<'a>(&self, path: &'a Path) -> std::path::Display<'a> {
         path.strip_prefix(&self.root).unwrap_or(path).display()
@@ -105,6 +117,17 @@ pub fn which(name: &str) -> Option<PathBuf> {
     env::split_paths(&path)
         .map(|folder| folder.join(format!("{name}{}", env::consts::EXE_SUFFIX)))
         .find(|file| file.is_file())
+}
+
+fn lock(folder: &Path, what: &str) -> Result<File> {
+    fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+    let path = folder.join("lock");
+    let file = File::create(&path).with_context(|| format!("making {}", path.display()))?;
+    if file.try_lock().is_err() {
+        println!("Waiting for another `cargo xtask` that works {what}");
+        file.lock().with_context(|| format!("locking {}", path.display()))?;
+    }
+    Ok(file)
 }
 
 fn tools_folder() -> Result<PathBuf> {

@@ -8,7 +8,7 @@ use crate::run;
 /// Runs `tests/simulation.rs` for the seeds `from .. from + seeds`.
 pub fn command(project: &Project, arguments: &[String]) -> Result<()> {
     const HOW: &str = "Usage: cargo xtask simulate --seeds N [--from S]";
-    let (mut seeds, mut from) = (None, 0_u64);
+    let (mut seeds, mut from) = (None, 1_u64);
     let mut words = arguments.iter();
     while let Some(word) = words.next() {
         let value = words.next().with_context(|| format!("`{word}` needs a number. {HOW}"))?;

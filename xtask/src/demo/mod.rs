@@ -57,6 +57,7 @@ impl Options {
 
 /// Sets up, builds, runs the demo. The exit code is 0 only if all three see the same key.
 pub fn command(project: &Project, options: &Options) -> Result<ExitCode> {
+    let alone = project.lock()?;
     let progress = Progress::begin(project, "Setting up");
     let tools = Setup { project, progress: &progress }.for_demo()?;
     let progress = Progress::begin(project, "\nBuilding");
@@ -66,6 +67,7 @@ pub fn command(project: &Project, options: &Options) -> Result<ExitCode> {
         log.run(&mut build)
     })?;
     extension::build_with(project, &tools.wasm, &progress)?;
+    drop(alone);
 
     println!(
         "\nMaking a {THRESHOLD}-of-3 key: the extension in Chromium {} and two command lines",
@@ -191,7 +193,11 @@ struct Scratch(PathBuf);
 impl Scratch {
     fn make() -> Result<Self> {
         let folder = std::env::temp_dir().join(format!("frostmesh-demo-{}", std::process::id()));
-        fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+        let mut builder = fs::DirBuilder::new();
+        // There are passwords in it.
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&folder).with_context(|| format!("making {}", folder.display()))?;
         Ok(Self(folder))
     }
 }

@@ -65,7 +65,8 @@ pub fn next(project: &Project, folder: &Path, url: &str) -> String {
   Everything is still running. Try:
     the same node as a page          open {page}
     who is online                    {program} peers --server {url}
-    the key on cli1's disk           {program} wallets list --data-dir {folder}/cli1 --password-file {folder}/password
+    the key on cli1's disk           {program} wallets list \\
+                                       --data-dir {folder}/cli1 --password-file {folder}/password
     another key, from the popup      propose a session with the participants browser,cli3, and in a terminal:
                                      {program} join --server {url} --peer-id cli3 --allow-unverified \\
                                        --data-dir {folder}/cli3 --password-file {folder}/password

@@ -1,6 +1,6 @@
 //! Puts together `dist/extension` and `dist/www` from the static files, the shared modules and the wasm module.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -12,29 +12,54 @@ use crate::project::Project;
 /// The JavaScript that wasm-bindgen makes.
 const SCRIPT: &str = "frostmesh.js";
 
-/// Makes the unpacked extension; returns its files, relative and sorted.
-pub fn extension(project: &Project, to: &Path) -> Result<BTreeSet<PathBuf>> {
+/// What ships: the content of each file, by its path relative to the folder, sorted.
+pub type Files = BTreeMap<PathBuf, Vec<u8>>;
+
+/// The unpacked extension.
+pub fn extension(project: &Project) -> Result<Files> {
     let www = project.root.join("www");
-    begin(to)?;
-    copy(&project.root.join("extension"), to)?;
-    copy(&www.join("ui"), &to.join("ui"))?;
-    copy(&www.join("node"), &to.join("node"))?;
-    module(project, &to.join("pkg"))?;
-    finish(to)
+    let mut files = Files::new();
+    add(&mut files, &project.root.join("extension"), "")?;
+    add(&mut files, &www.join("ui"), "ui")?;
+    add(&mut files, &www.join("node"), "node")?;
+    add_module(&mut files, project)?;
+    drop_unused_drawings(&mut files);
+    Ok(files)
 }
 
-/// Makes the page; returns its files, relative and sorted.
-pub fn page(project: &Project, to: &Path) -> Result<BTreeSet<PathBuf>> {
-    begin(to)?;
-    copy(&project.root.join("www"), to)?;
-    copy(&project.root.join("extension/_locales"), &to.join("_locales"))?;
-    module(project, &to.join("pkg"))?;
-    finish(to)
+/// The page.
+pub fn page(project: &Project) -> Result<Files> {
+    let mut files = Files::new();
+    add(&mut files, &project.root.join("www"), "")?;
+    add(&mut files, &project.root.join("extension/_locales"), "_locales")?;
+    add_module(&mut files, project)?;
+    drop_unused_drawings(&mut files);
+    Ok(files)
 }
 
-/// Each file below a folder, relative and sorted.
-pub fn files(folder: &Path) -> Result<BTreeSet<PathBuf>> {
-    let mut found = BTreeSet::new();
+/// Makes a folder hold exactly these files. Those that are right already are not touched: a browser or a server may be
+/// reading them.
+pub fn write(files: &Files, folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+    for old in list(folder)?.iter().filter(|old| !files.contains_key(*old)) {
+        fs::remove_file(folder.join(old)).with_context(|| format!("removing {}", old.display()))?;
+    }
+    for (path, content) in files {
+        let path = folder.join(path);
+        if fs::read(&path).is_ok_and(|old| old == *content) {
+            continue;
+        }
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        fs::write(&path, content).with_context(|| format!("writing {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// Each file below a folder, relative.
+fn list(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
     let mut waiting = vec![PathBuf::new()];
     while let Some(relative) = waiting.pop() {
         let here = folder.join(&relative);
@@ -44,40 +69,29 @@ pub fn files(folder: &Path) -> Result<BTreeSet<PathBuf>> {
             if entry.file_type()?.is_dir() {
                 waiting.push(path);
             } else {
-                found.insert(path);
+                found.push(path);
             }
         }
     }
     Ok(found)
 }
 
-/// An empty folder: nothing of an earlier build may ship.
-fn begin(to: &Path) -> Result<()> {
-    if to.exists() {
-        fs::remove_dir_all(to).with_context(|| format!("removing {}", to.display()))?;
-    }
-    fs::create_dir_all(to).with_context(|| format!("making {}", to.display()))
-}
-
-fn copy(from: &Path, to: &Path) -> Result<()> {
+fn add(files: &mut Files, from: &Path, to: &str) -> Result<()> {
     if !from.is_dir() {
         bail!("There is no {}, which is part of the extension.\n\nWhat to do: restore it from git.", from.display());
     }
-    for relative in files(from)?.iter().filter(|path| ships(path)) {
-        let target = to.join(relative);
-        if let Some(folder) = target.parent() {
-            fs::create_dir_all(folder)?;
-        }
-        fs::copy(from.join(relative), &target).with_context(|| format!("copying {}", relative.display()))?;
+    for path in list(from)?.iter().filter(|path| ships(path)) {
+        let content = fs::read(from.join(path)).with_context(|| format!("reading {}", path.display()))?;
+        files.insert(Path::new(to).join(path), content);
     }
     Ok(())
 }
 
-fn module(project: &Project, to: &Path) -> Result<()> {
-    fs::create_dir_all(to)?;
+fn add_module(files: &mut Files, project: &Project) -> Result<()> {
     for name in [SCRIPT, WASM] {
         let from = project.pkg().join(name);
-        fs::copy(&from, to.join(name)).with_context(|| format!("copying {}", from.display()))?;
+        let content = fs::read(&from).with_context(|| format!("reading {}", from.display()))?;
+        files.insert(Path::new("pkg").join(name), content);
     }
     Ok(())
 }
@@ -100,31 +114,38 @@ fn ships(path: &Path) -> bool {
 }
 
 /// Drops drawings that nothing refers to: the sources of icons, which ship as PNG.
-fn finish(to: &Path) -> Result<BTreeSet<PathBuf>> {
-    let mut all = files(to)?;
+fn drop_unused_drawings(files: &mut Files) {
     let is = |path: &Path, kinds: &[&str]| {
         path.extension().and_then(|kind| kind.to_str()).is_some_and(|kind| kinds.contains(&kind))
     };
-    let mut text = String::new();
-    for path in all.iter().filter(|path| is(path, &["html", "css", "js", "json"])) {
-        text += &fs::read_to_string(to.join(path)).with_context(|| format!("reading {}", path.display()))?;
-    }
-    let unused = |path: &PathBuf| {
+    let text: String = files
+        .iter()
+        .filter(|(path, _)| is(path, &["html", "css", "js", "json"]))
+        .map(|(_, content)| String::from_utf8_lossy(content).into_owned())
+        .collect();
+    files.retain(|path, _| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        is(path, &["svg"]) && !text.contains(name.as_ref())
-    };
-    for path in all.iter().filter(|path| unused(path)) {
-        fs::remove_file(to.join(path))?;
-    }
-    all.retain(|path| !unused(path));
-    Ok(all)
+        !is(path, &["svg"]) || text.contains(name.as_ref())
+    });
 }
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
 
-    use super::ships;
+    use super::{Files, list, ships, write};
+
+    #[test]
+    fn a_folder_holds_exactly_what_was_written_last() {
+        let folder = std::env::temp_dir().join(format!("frostmesh-dist-{}", std::process::id()));
+        let files = |names: &[&str]| names.iter().map(|name| (PathBuf::from(name), b"x".to_vec())).collect::<Files>();
+        write(&files(&["a.js", "ui/b.js"]), &folder).expect("writing");
+        write(&files(&["ui/b.js", "c.js"]), &folder).expect("writing");
+        let mut found = list(&folder).expect("reading");
+        found.sort();
+        assert_eq!(found, [PathBuf::from("c.js"), PathBuf::from("ui/b.js")]);
+        std::fs::remove_dir_all(&folder).expect("removing it");
+    }
 
     #[test]
     fn only_what_runs_ships() {

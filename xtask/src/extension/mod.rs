@@ -31,6 +31,7 @@ pub struct Built {
 
 /// `cargo xtask extension`.
 pub fn command(project: &Project) -> Result<()> {
+    let _alone = project.lock()?;
     let progress = Progress::begin(project, "Building the extension");
     let tools = Setup { project, progress: &progress }.for_extension()?;
     let built = build_with(project, &tools, &progress)?;
@@ -60,10 +61,11 @@ pub fn build(project: &Project, tools: &WasmTools, log: &mut Log) -> Result<Buil
 fn assemble(project: &Project, module: &std::path::Path, log: &mut Log) -> Result<Built> {
     no_paths_of_this_machine(project)?;
     let (extension, page) = (project.dist().join("extension"), project.dist().join("www"));
-    let files = assemble::extension(project, &extension)?;
-    assemble::page(project, &page)?;
+    let files = assemble::extension(project)?;
+    assemble::write(&files, &extension)?;
+    assemble::write(&assemble::page(project)?, &page)?;
     let zip = project.dist().join("frostmesh-extension.zip");
-    fs::write(&zip, zip::pack(&extension, &files)?).with_context(|| format!("writing {}", zip.display()))?;
+    fs::write(&zip, zip::pack(&files)?).with_context(|| format!("writing {}", zip.display()))?;
     let sizes = Sizes::measure(project, module, &extension)?;
     log.note(format!("{} files", files.len()));
     Ok(Built { extension, page, zip, sizes })

@@ -74,7 +74,12 @@ pub fn optimise(project: &Project, tools: &WasmTools, bound: &Path, log: &mut Lo
         }
     }
     let mut opt = tools.node.command("node")?;
-    opt.arg(wasm_tools::wasm_opt_script(project)).args(["-O", "--strip-producers", "--strip-target-features"]);
+    opt.arg(wasm_tools::wasm_opt_script(project)).args([
+        "-O",
+        "--converge",
+        "--strip-producers",
+        "--strip-target-features",
+    ]);
     log.run(opt.args(FEATURES).arg(&raw).arg("-o").arg(pkg.join(WASM)))
         .advise("if it names a feature of WebAssembly, add it to FEATURES in xtask/src/extension/module.rs.")?;
     stamp.write()

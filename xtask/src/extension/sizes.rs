@@ -75,9 +75,10 @@ impl Sizes {
         format!("of budget: wasm {module:.2}, popup {popup:.2}")
     }
 
-    /// Whether all budgets are kept.
-    pub fn within_budget(&self) -> bool {
-        self.packed <= MODULE_BUDGET && self.popup <= POPUP_BUDGET
+    /// Whether nothing is more than a tenth over its budget. The budgets are goals, and printed; this is the fence.
+    pub fn within_limits(&self) -> bool {
+        let fits = |bytes: usize, budget: usize| bytes <= budget + budget / 10;
+        fits(self.packed, MODULE_BUDGET) && fits(self.popup, POPUP_BUDGET)
     }
 }
 

@@ -1,14 +1,13 @@
 //! A zip file that is the same bytes for the same files: sorted names, one fixed time, no owner, no machine.
 //! The format is PKWARE's APPNOTE.TXT; the sections are named where their fields are written.
 
-use std::collections::BTreeSet;
-use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use flate2::write::DeflateEncoder;
 use flate2::{Compression, Crc};
+
+use super::assemble::Files;
 
 /// 1980-01-01 00:00, the first time that the format can say, in MS-DOS form: time, then date.
 const MODIFIED: [u8; 4] = [0, 0, 0b0010_0001, 0];
@@ -18,15 +17,14 @@ const DEFLATE: u16 = 8;
 /// General purpose bit 11: names are UTF-8.
 const UTF8: u16 = 1 << 11;
 
-/// Packs files of a folder, in the order of their names.
-pub fn pack(folder: &Path, files: &BTreeSet<PathBuf>) -> Result<Vec<u8>> {
+/// Packs files, in the order of their names.
+pub fn pack(files: &Files) -> Result<Vec<u8>> {
     let mut archive = Vec::new();
     let mut directory = Vec::new();
-    for file in files {
-        let content = fs::read(folder.join(file)).with_context(|| format!("reading {}", file.display()))?;
+    for (file, content) in files {
         let parts: Vec<_> = file.components().map(|part| part.as_os_str().to_string_lossy()).collect();
         let offset = number(archive.len())?;
-        let entry = entry(&parts.join("/"), &content, &mut archive)?;
+        let entry = entry(&parts.join("/"), content, &mut archive)?;
         // 4.3.12 Central directory header.
         directory.extend(0x0201_4b50_u32.to_le_bytes());
         directory.extend(VERSION.to_le_bytes());
@@ -84,27 +82,20 @@ fn number(length: usize) -> Result<u32> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-    use std::fs;
     use std::path::PathBuf;
 
-    use super::pack;
+    use super::{Files, pack};
 
     #[test]
     fn the_same_files_make_the_same_archive() {
-        let folder = std::env::temp_dir().join(format!("frostmesh-zip-{}", std::process::id()));
-        fs::create_dir_all(folder.join("ui")).expect("a folder");
-        let files: BTreeSet<PathBuf> = ["ui/view.js", "manifest.json"].iter().map(PathBuf::from).collect();
-        let write =
-            |content: &str| files.iter().for_each(|file| fs::write(folder.join(file), content).expect("a file"));
-        write("frost frost frost frost");
-        let first = pack(&folder, &files).expect("an archive");
-        write("frost frost frost frost");
-        assert_eq!(first, pack(&folder, &files).expect("an archive"));
+        let files = |content: &[u8]| {
+            let names = ["ui/view.js", "manifest.json"];
+            names.into_iter().map(|name| (PathBuf::from(name), content.to_vec())).collect::<Files>()
+        };
+        let first = pack(&files(b"frost frost frost frost")).expect("an archive");
+        assert_eq!(first, pack(&files(b"frost frost frost frost")).expect("an archive"));
         assert_eq!(&first[..4], b"PK\x03\x04");
         assert_eq!(&first[30..43], b"manifest.json");
-        write("other");
-        assert_ne!(first, pack(&folder, &files).expect("an archive"));
-        fs::remove_dir_all(&folder).expect("removing it");
+        assert_ne!(first, pack(&files(b"other")).expect("an archive"));
     }
 }

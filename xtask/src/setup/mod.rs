@@ -22,6 +22,7 @@ pub use wasm_rust::WasmRust;
 
 /// `cargo xtask setup`.
 pub fn command(project: &Project) -> Result<()> {
+    let _alone = project.lock()?;
     let progress = Progress::begin(project, "Setting up");
     let setup = Setup { project, progress: &progress };
     setup.for_tests()?;
@@ -34,7 +35,9 @@ pub fn wasm_command(project: &Project, words: &[String]) -> Result<ExitCode> {
     let Some((program, arguments)) = words.split_first() else {
         bail!("Name the command to run, as in `cargo xtask wasm cargo check --lib --target wasm32-unknown-unknown`.");
     };
+    let alone = project.lock_tools()?;
     let rust = wasm_rust::prepare(project, &mut crate::run::Log::new(project, "wasm target"))?;
+    drop(alone);
     let mut command = rust.command(project, program)?;
     let status = command.args(arguments).status().with_context(|| format!("cannot run `{program}`"))?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -68,6 +71,7 @@ impl Setup<'_> {
     /// For `cargo xtask extension`.
     pub fn for_extension(&self) -> Result<WasmTools> {
         let Self { project, progress } = self;
+        let _alone = project.lock_tools()?;
         let rust = progress.step("wasm target", |log| wasm_rust::prepare(project, log))?;
         progress.step("wasm-bindgen", |log| wasm_tools::wasm_bindgen(project, log))?;
         let node = progress.step("Node", |log| node::prepare(project, log))?;
@@ -88,6 +92,7 @@ impl Setup<'_> {
     pub fn for_tests(&self) -> Result<AllTools> {
         let Self { project, progress } = self;
         let wasm = self.for_extension()?;
+        let _alone = project.lock_tools()?;
         progress.step("wasm-pack", |log| wasm_tools::wasm_pack(project, log))?;
         let browser = progress.step("Chromium", |log| browser::prepare(log, browser::Driver::Needed))?;
         progress.step("packages of tests/e2e", |log| node::packages(project, &wasm.node, "tests/e2e", log))?;

@@ -4,6 +4,7 @@ mod count;
 mod steps;
 
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -62,6 +63,7 @@ pub fn command(project: &Project, names: &[String]) -> Result<ExitCode> {
         let known: Vec<&str> = STEPS.iter().map(|step| step.name).collect();
         bail!("There is no step `{unknown}`. The steps are: {}.", known.join(", "));
     }
+    let _alone = project.lock()?;
     let started = Instant::now();
     let progress = Progress::begin(project, "Setting up");
     let tools = Setup { project, progress: &progress }.for_tests()?;
@@ -74,10 +76,10 @@ pub fn command(project: &Project, names: &[String]) -> Result<ExitCode> {
 
 fn run_step(step: &'static Step, suite: &Suite<'_>, progress: &Progress<'_>) -> Outcome {
     let started = Instant::now();
-    let mut tests = String::new();
+    let (mut tests, mut failures) = (String::new(), BTreeSet::new());
     let result = progress.step(step.name, |log| {
         let result = (step.work)(suite, log);
-        tests = count::tests(&log.text());
+        (tests, failures) = (count::tests(&log.text()), count::failures(&log.text()));
         if log.note.is_empty() {
             log.note(tests.as_str());
         }
@@ -86,19 +88,20 @@ fn run_step(step: &'static Step, suite: &Suite<'_>, progress: &Progress<'_>) -> 
     let error = result.err();
     if let Some(error) = &error {
         println!("\n{}\n", run::explain(error));
+        failures.iter().for_each(|name| println!("    failed: {name}"));
     }
     Outcome { step, error, tests, time: started.elapsed() }
 }
 
 /// The table; its last line counts the steps.
 fn report(suite: &Suite<'_>, outcomes: &[Outcome], total: Duration) -> ExitCode {
-    println!("\n  {:<12} {:<58} {:<8} {:<26} {:>9}", "step", "what it shows", "result", "tests", "time");
+    println!("\n  {:<12} {:<58} {:<8} {:<28} {:>9}", "step", "what it shows", "result", "tests", "time");
     for outcome in outcomes {
         let result = if outcome.error.is_none() { "passed" } else { "FAILED" };
         let Step { name, about, .. } = outcome.step;
-        println!("  {name:<12} {about:<58} {result:<8} {:<26} {:>9}", outcome.tests, duration(outcome.time));
+        println!("  {name:<12} {about:<58} {result:<8} {:<28} {:>9}", outcome.tests, duration(outcome.time));
     }
-    println!("  {:<107} {:>9}", "all, with set-up", duration(total));
+    println!("  {:<109} {:>9}", "all, with set-up", duration(total));
     if let Some(built) = suite.built.get() {
         println!("\n{}", built.sizes.report());
     }

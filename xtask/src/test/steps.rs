@@ -77,8 +77,8 @@ pub fn extension(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
             suite.project.show(&second.zip)
         );
     }
-    if !first.sizes.within_budget() {
-        bail!("What ships is too large:\n\n{}", first.sizes.report());
+    if !first.sizes.within_limits() {
+        bail!("What ships is far too large:\n\n{}", first.sizes.report());
     }
     log.note(first.sizes.note());
     Ok(())

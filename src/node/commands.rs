@@ -1,0 +1,164 @@
+//! What people, or programs in place of them, want of a node.
+
+use rand_core::{CryptoRng, RngCore};
+
+use super::core::Node;
+use super::server_link::{ServerLink, State};
+use super::session::Session;
+use super::{Command, Error, Event, MAX_SESSIONS, Output, PhaseName, Reason, ReasonKind, Roster, Timestamp};
+use crate::wire::{PeerId, Proposal, SessionId};
+
+impl<R: RngCore + CryptoRng> Node<R> {
+    pub(super) fn command(&mut self, now: Timestamp, command: Command) -> Result<(), Error> {
+        match command {
+            Command::Connect { server_url, peer_id } => {
+                self.connect(now, server_url, peer_id);
+                Ok(())
+            }
+            Command::Disconnect => {
+                self.end_all(now, ReasonKind::Cancelled, "it left the signaling server", Session::needs_server);
+                self.carry_out(now); // while there is a way to say it
+                self.close_server(now);
+                self.server.error = None;
+                Ok(())
+            }
+            Command::ListPeers => {
+                if !self.server.is_online() {
+                    return Err(Error::Offline);
+                }
+                self.list_peers(now);
+                Ok(())
+            }
+            Command::Propose { session_id, participants, threshold, allow_unverified } => {
+                self.propose(now, session_id, &participants, threshold, allow_unverified)
+            }
+            Command::Accept { session_id, allow_unverified } => self.accept(now, session_id, allow_unverified),
+            Command::Decline { session_id } => {
+                let reason = Reason::plain(ReasonKind::Declined, "the person there chose not to take part");
+                self.undecided(&session_id)?.end(reason, now);
+                Ok(())
+            }
+            Command::Cancel { session_id } => {
+                let open = self.sessions.get_mut(&session_id).filter(|s| s.is_undecided());
+                let session = open.ok_or_else(|| Error::NoSuchSession(session_id.clone()))?;
+                session.end(Reason::plain(ReasonKind::Cancelled, "left by the person there"), now);
+                Ok(())
+            }
+            Command::Dismiss { session_id } => {
+                let over = self.sessions.get(&session_id).is_some_and(Session::is_over);
+                if !over {
+                    return Err(Error::NoSuchSession(session_id));
+                }
+                self.order.retain(|id| *id != session_id); // the id stays used
+                Ok(())
+            }
+        }
+    }
+
+    fn undecided(&mut self, id: &SessionId) -> Result<&mut Session, Error> {
+        let undecided = self.sessions.get_mut(id).filter(|s| s.phase() == PhaseName::Proposed);
+        undecided.ok_or_else(|| Error::NoSuchSession(id.clone()))
+    }
+
+    fn connect(&mut self, now: Timestamp, url: String, me: PeerId) {
+        let same = self.server.url == url && self.server.me.as_ref() == Some(&me);
+        if same && self.server.has_socket() {
+            return;
+        }
+        if !same {
+            let text = "this node took another name or server";
+            self.end_all(now, ReasonKind::Cancelled, text, |s| !s.is_over());
+            self.carry_out(now); // while there is a way to say it
+            self.mesh.clear(&mut self.out);
+        }
+        self.close_server(now);
+        let was_online = same && self.server.was_online;
+        self.server = ServerLink { url, me: Some(me), was_online, ..ServerLink::new() };
+        self.open_server(now);
+    }
+
+    pub(super) fn open_server(&mut self, now: Timestamp) {
+        self.server.enter(State::Opening, now);
+        self.server.away_since.get_or_insert(now);
+        self.out.push_back(Output::OpenServer { url: self.server.url.clone() });
+    }
+
+    fn close_server(&mut self, now: Timestamp) {
+        if self.server.has_socket() {
+            self.out.push_back(Output::CloseServer);
+        }
+        self.server.enter(State::Offline, now);
+        self.server.away_since = None;
+        self.server.present.clear();
+    }
+
+    fn propose(
+        &mut self,
+        now: Timestamp,
+        session_id: SessionId,
+        participants: &[PeerId],
+        threshold: u16,
+        allow_unverified: bool,
+    ) -> Result<(), Error> {
+        let me = self.server.me.clone().ok_or(Error::Offline)?;
+        if !allow_unverified {
+            return Err(Error::UnverifiedNotAllowed);
+        }
+        let proposal = Proposal {
+            session_id: session_id.clone(),
+            total: participants.len() as u64,
+            threshold: u64::from(threshold),
+            participants: participants.iter().map(|id| id.as_str().to_owned()).collect(),
+            ciphersuite: None,
+            allow_unverified: Some(allow_unverified),
+        };
+        let roster = Roster::check(&proposal, &me, &me)?;
+        if !self.server.is_online() {
+            return Err(Error::Offline);
+        }
+        if self.sessions.contains_key(&session_id) {
+            return Err(Error::SessionIdUsed(session_id));
+        }
+        self.room_to_run()?;
+        let mut session = Session::new(proposal, me, roster, self.config.deadlines, now);
+        session.accept(allow_unverified, now);
+        self.add(session);
+        for peer in self.others(&session_id) {
+            self.propose_to(now, &session_id, &peer);
+        }
+        self.started(&session_id);
+        Ok(())
+    }
+
+    fn accept(&mut self, now: Timestamp, session_id: SessionId, allow_unverified: bool) -> Result<(), Error> {
+        let me = self.server.me.clone().ok_or(Error::Offline)?;
+        self.undecided(&session_id)?;
+        if !allow_unverified {
+            return Err(Error::UnverifiedNotAllowed);
+        }
+        self.room_to_run()?;
+        self.undecided(&session_id)?.accept(allow_unverified, now);
+        self.started(&session_id);
+        self.say(Event::Accepted { session_id, peer_id: me });
+        Ok(())
+    }
+
+    fn room_to_run(&self) -> Result<(), Error> {
+        let running = self.sessions.values().filter(|s| s.is_running()).count();
+        if running < MAX_SESSIONS { Ok(()) } else { Err(Error::TooManySessions) }
+    }
+
+    /// A session begins to run here: connections that have been idle are not trusted to be alive.
+    fn started(&mut self, id: &SessionId) {
+        for peer in self.others(id) {
+            let used = self.sessions.values().any(|s| s.id != *id && s.is_running() && s.roster.is_other(&peer));
+            if !used {
+                self.mesh.refresh(&peer, &mut self.out);
+            }
+        }
+    }
+
+    pub(super) fn others(&self, id: &SessionId) -> Vec<PeerId> {
+        self.sessions.get(id).map(|s| s.roster.others().cloned().collect()).unwrap_or_default()
+    }
+}

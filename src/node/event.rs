@@ -1,0 +1,137 @@
+//! What people and programs hear of a node.
+
+use serde::Serialize;
+
+use super::Reason;
+use crate::wire::{PeerId, SessionId};
+
+/// What happened, for people and programs. The JSON form is what `--json` prints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Event {
+    /// The server took the peer id.
+    Registered {
+        /// Under this name.
+        peer_id: PeerId,
+    },
+    /// The server said who is there.
+    Peers {
+        /// Everyone registered.
+        peers: Vec<PeerId>,
+    },
+    /// The server is not reachable, or went away.
+    ServerLost {
+        /// For people.
+        reason: String,
+        /// Whether the peer id had been registered before.
+        was_registered: bool,
+    },
+    /// The server does not take this node under this name. It is not tried again.
+    ServerRefused {
+        /// For people.
+        reason: String,
+    },
+    /// The server has been away for longer than the deadline.
+    ServerGone {
+        /// For people.
+        reason: String,
+    },
+    /// A session was proposed, by this node or another.
+    Proposed {
+        /// The session.
+        session_id: SessionId,
+        /// Who proposed it.
+        peer_id: PeerId,
+        /// Everyone, sorted.
+        participants: Vec<PeerId>,
+        /// Participants.
+        total: u16,
+        /// Signers needed.
+        threshold: u16,
+    },
+    /// A proposal broke a rule and was refused.
+    Refused {
+        /// The session it named.
+        session_id: SessionId,
+        /// Who proposed it.
+        peer_id: PeerId,
+        /// Which rule.
+        reason: String,
+    },
+    /// A participant takes part.
+    Accepted {
+        /// The session.
+        session_id: SessionId,
+        /// Who.
+        peer_id: PeerId,
+    },
+    /// A participant does not take part.
+    Declined {
+        /// The session.
+        session_id: SessionId,
+        /// Who.
+        peer_id: PeerId,
+        /// In its words.
+        reason: Option<String>,
+    },
+    /// A participant can be reached.
+    PeerConnected {
+        /// Who.
+        peer_id: PeerId,
+        /// How: `direct` is a WebRTC data channel.
+        carrier: &'static str,
+        /// Whether its identity is proven.
+        verified: bool,
+    },
+    /// A participant cannot be reached any more.
+    PeerDisconnected {
+        /// Who.
+        peer_id: PeerId,
+        /// For people.
+        reason: String,
+    },
+    /// This node's channels to all other participants are open.
+    MeshReady {
+        /// The session.
+        session_id: SessionId,
+    },
+    /// A round of key generation began here.
+    Round {
+        /// The session.
+        session_id: SessionId,
+        /// 1 or 2.
+        round: u8,
+    },
+    /// The key is confirmed by all.
+    WalletCreated {
+        /// The session.
+        session_id: SessionId,
+        /// The group key.
+        pubkey: String,
+        /// Signers needed.
+        threshold: u16,
+        /// Participants.
+        total: u16,
+        /// Everyone, sorted.
+        participants: Vec<PeerId>,
+        /// This node's FROST identifier.
+        identifier: u16,
+        /// Whether every participant's identity was proven.
+        verified: bool,
+    },
+    /// A session ended without a confirmed key.
+    Aborted {
+        /// The session.
+        session_id: SessionId,
+        /// Why.
+        reason: Reason,
+    },
+    /// Something of others was not understood and ignored.
+    Ignored {
+        /// Whose it was, as far as known.
+        peer_id: Option<PeerId>,
+        /// What was wrong with it.
+        reason: String,
+    },
+}

@@ -1,0 +1,257 @@
+//! What goes into a node and what comes out of it: the whole of its contract with a driver.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+use super::{Event, Timestamp};
+use crate::keystore::WalletRecord;
+use crate::wire::{IceCandidate, PeerId, PeerText, SessionId};
+
+/// What a person, or a program in place of one, wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Connect to a signaling server under a name, and stay connected.
+    Connect {
+        /// `ws://` or `wss://`.
+        server_url: String,
+        /// The name to register.
+        peer_id: PeerId,
+    },
+    /// Leave the server. Sessions that need it end.
+    Disconnect,
+    /// Ask the server who is there.
+    ListPeers,
+    /// Propose a session, and take part in it.
+    Propose {
+        /// A name that none of this node's sessions has had.
+        session_id: SessionId,
+        /// Everyone, this node included.
+        participants: Vec<PeerId>,
+        /// Signers needed.
+        threshold: u16,
+        /// Take peers whose identity nothing proves.
+        allow_unverified: bool,
+    },
+    /// Take part in a proposed session.
+    Accept {
+        /// Which.
+        session_id: SessionId,
+        /// Take peers whose identity nothing proves.
+        allow_unverified: bool,
+    },
+    /// Do not take part.
+    Decline {
+        /// Which.
+        session_id: SessionId,
+    },
+    /// Leave a session.
+    Cancel {
+        /// Which.
+        session_id: SessionId,
+    },
+    /// Forget a session that is over.
+    Dismiss {
+        /// Which.
+        session_id: SessionId,
+    },
+}
+
+/// What happened outside.
+pub enum Input {
+    /// A person decided.
+    Command(Command),
+    /// The socket that [`Output::OpenServer`] asked for is open.
+    ServerOpened,
+    /// The server sent a text frame.
+    ServerText(String),
+    /// The socket is closed, or could not be opened.
+    ServerClosed {
+        /// For people.
+        reason: String,
+    },
+    /// The local session description of an attempt: an offer or an answer, after its role.
+    LocalDescription {
+        /// The other end.
+        peer: PeerId,
+        /// Which attempt.
+        attempt: u32,
+        /// The description.
+        sdp: String,
+    },
+    /// A local candidate of an attempt.
+    LocalCandidate {
+        /// The other end.
+        peer: PeerId,
+        /// Which attempt.
+        attempt: u32,
+        /// The candidate.
+        candidate: IceCandidate,
+    },
+    /// The data channel of an attempt is open.
+    ChannelOpened {
+        /// The other end.
+        peer: PeerId,
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// Text came over a data channel.
+    ChannelText {
+        /// The other end.
+        peer: PeerId,
+        /// Which attempt.
+        attempt: u32,
+        /// A peer message, unparsed. Wiped once it is parsed.
+        text: Zeroizing<String>,
+    },
+    /// The path to the other end is interrupted (true) or works again (false); the channel itself still stands.
+    ChannelStalled {
+        /// The other end.
+        peer: PeerId,
+        /// Which attempt.
+        attempt: u32,
+        /// Interrupted?
+        stalled: bool,
+    },
+    /// An attempt failed, or its channel closed. It is over; its resources are free.
+    ConnectionClosed {
+        /// The other end.
+        peer: PeerId,
+        /// Which attempt.
+        attempt: u32,
+        /// For people.
+        reason: String,
+    },
+    /// The answer to an [`Output::Store`].
+    Stored {
+        /// The session whose request it was.
+        session_id: SessionId,
+        /// What went wrong, if anything.
+        result: Result<(), String>,
+    },
+    /// Time has passed.
+    Tick,
+}
+
+/// Says what it is and whose, never what it holds: that may be a share.
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Command(command) => f.debug_tuple("Command").field(command).finish(),
+            Self::ServerOpened => f.write_str("ServerOpened"),
+            Self::ServerText(text) => write!(f, "ServerText({} bytes)", text.len()),
+            Self::ServerClosed { reason } => f.debug_struct("ServerClosed").field("reason", reason).finish(),
+            Self::LocalDescription { peer, attempt, sdp } => {
+                write!(f, "LocalDescription({peer}, {attempt}, {} bytes)", sdp.len())
+            }
+            Self::LocalCandidate { peer, attempt, candidate } => {
+                write!(f, "LocalCandidate({peer}, {attempt}, {:?})", candidate.candidate)
+            }
+            Self::ChannelOpened { peer, attempt } => write!(f, "ChannelOpened({peer}, {attempt})"),
+            Self::ChannelText { peer, attempt, text } => {
+                write!(f, "ChannelText({peer}, {attempt}, {} bytes)", text.len())
+            }
+            Self::ChannelStalled { peer, attempt, stalled } => {
+                write!(f, "ChannelStalled({peer}, {attempt}, {stalled})")
+            }
+            Self::ConnectionClosed { peer, attempt, reason } => {
+                write!(f, "ConnectionClosed({peer}, {attempt}, {reason:?})")
+            }
+            Self::Stored { session_id, result } => write!(f, "Stored({session_id:?}, {result:?})"),
+            Self::Tick => f.write_str("Tick"),
+        }
+    }
+}
+
+/// Which side of a WebRTC connection this node is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Creates the data channel and sends the offer: the smaller peer id.
+    Offerer,
+    /// Answers.
+    Answerer,
+}
+
+/// What to store for a session.
+#[derive(Debug)]
+pub enum StoreRequest {
+    /// Keep a key that is not confirmed yet, apart from wallets. Durable before it is answered.
+    Keep(Box<WalletRecord>),
+    /// The unconfirmed key with this group key is confirmed by all: it is a wallet now.
+    Confirm {
+        /// The group key.
+        pubkey: String,
+    },
+}
+
+/// What the driver has to do, in this order.
+#[derive(Debug)]
+pub enum Output {
+    /// Open a socket to the server.
+    OpenServer {
+        /// Where.
+        url: String,
+    },
+    /// Close it, once what was sent is out. Nothing more of this socket may be handed in.
+    CloseServer,
+    /// Send a text frame to the server.
+    SendServer(String),
+    /// Make a connection object. An offerer then makes its offer; an answerer waits for [`Output::RemoteDescription`].
+    OpenConnection {
+        /// The other end.
+        peer: PeerId,
+        /// Names the attempt in everything that follows.
+        attempt: u32,
+        /// This side's role.
+        role: Role,
+    },
+    /// The other end's offer or answer.
+    RemoteDescription {
+        /// The other end.
+        peer: PeerId,
+        /// Which attempt.
+        attempt: u32,
+        /// The description.
+        sdp: String,
+    },
+    /// A candidate of the other end. Never before its description.
+    RemoteCandidate {
+        /// The other end.
+        peer: PeerId,
+        /// Which attempt.
+        attempt: u32,
+        /// The candidate.
+        candidate: IceCandidate,
+    },
+    /// Close and free a connection, once what was sent is out. Nothing more of this attempt may be handed in.
+    CloseConnection {
+        /// The other end.
+        peer: PeerId,
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// Send text over the open data channel.
+    SendChannel {
+        /// The other end.
+        peer: PeerId,
+        /// Which attempt.
+        attempt: u32,
+        /// A peer message.
+        text: PeerText,
+    },
+    /// Store something, durably, and answer with [`Input::Stored`].
+    Store {
+        /// The session that asks.
+        session_id: SessionId,
+        /// What.
+        request: StoreRequest,
+    },
+    /// Something happened that people and programs want to hear of.
+    Event(Event),
+    /// [`Node::view`] has changed.
+    ViewChanged,
+    /// Hand in [`Input::Tick`] at this moment, or soon after. A later one replaces an earlier one. A tick that comes too
+    /// early is answered with another of these. A tick that comes too
+    /// early is answered with another of these.
+    WakeAt(Timestamp),
+}

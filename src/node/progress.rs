@@ -1,0 +1,89 @@
+//! What a session knows of one other participant: one slot for each kind of message, and what was said to it.
+
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use super::Timestamp;
+use crate::wire::PeerMessage;
+
+/// A package that came. Once it is used, its digest alone stays, to tell a repeat from a conflict.
+pub(super) struct Package {
+    digest: [u8; 32],
+    pub bytes: Option<Zeroizing<Vec<u8>>>,
+    pub checked: bool,
+}
+
+impl Package {
+    /// Fills a slot. False when it held something else.
+    pub(super) fn fill(slot: &mut Option<Self>, bytes: Zeroizing<Vec<u8>>) -> bool {
+        let digest = Sha256::digest(bytes.as_slice()).into();
+        let package = slot.get_or_insert_with(|| Self { digest, bytes: Some(bytes), checked: false });
+        package.digest == digest
+    }
+
+    /// Takes the bytes out, for their one use.
+    pub(super) fn take(slot: &mut Option<Self>) -> Option<Zeroizing<Vec<u8>>> {
+        slot.as_mut()?.bytes.take()
+    }
+}
+
+/// What has come from one participant, and what was said to it.
+#[derive(Default)]
+pub(super) struct Progress {
+    /// It takes part: it said so, or did a step, or opened a channel for this session.
+    pub accepted: bool,
+    pub mesh_ready: bool,
+    pub commitment: Option<Package>,
+    pub ready: bool,
+    pub share: Option<Package>,
+    pub created: Option<String>,
+    /// Its channel has been open in this session.
+    pub met: bool,
+    /// Since when its channel is gone.
+    pub lost: Option<Timestamp>,
+    /// All that was said to it, to be said again on a new channel.
+    pub outbox: Vec<PeerMessage>,
+    /// When that was last said again.
+    pub told: Option<Timestamp>,
+}
+
+impl Progress {
+    /// The last step that came from it, for people.
+    pub(super) fn step(&self) -> &'static str {
+        match self {
+            Self { created: Some(_), .. } => "wallet_created",
+            Self { share: Some(_), .. } => "share",
+            Self { ready: true, .. } => "ready",
+            Self { commitment: Some(_), .. } => "commitment",
+            Self { mesh_ready: true, .. } => "mesh_ready",
+            Self { accepted: true, .. } => "accepted",
+            _ => "",
+        }
+    }
+
+    /// Whether nothing more is needed of it.
+    pub(super) fn has_said_all(&self) -> bool {
+        self.mesh_ready && self.commitment.is_some() && self.ready && self.share.is_some() && self.created.is_some()
+    }
+
+    /// Fills the slot of `wallet_created`. False when it held another key.
+    pub(super) fn created(&mut self, pubkey: String) -> bool {
+        // It has its key, and so our share: no need to keep that.
+        self.forget_our_share();
+        *self.created.get_or_insert_with(|| pubkey.clone()) == pubkey
+    }
+
+    pub(super) fn forget_our_share(&mut self) {
+        self.outbox.retain(|message| !matches!(message, PeerMessage::Share { .. }));
+    }
+
+    /// Whether it may be told again at this moment. Bounds what a peer can make us say.
+    pub(super) fn tell_again(&mut self, now: Timestamp) -> bool {
+        const PAUSE: u64 = 1_000;
+        let due = self.told.is_none_or(|told| told.after(PAUSE) <= now);
+        if due {
+            self.told = Some(now);
+        }
+        due
+    }
+}

@@ -1,0 +1,63 @@
+// Chromium as the tests want it: headless, without traffic of its own, able to reach this machine over WebRTC.
+
+import { mkdtemp, rm } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { CHROME, EXTENSION, PATIENCE } from "./settings.mjs";
+import { within } from "./wait.mjs";
+
+const { chromium } = createRequire(import.meta.url)("playwright-core");
+
+const ARGUMENTS = [
+  "--headless=new",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--disable-quic",
+  "--no-first-run",
+  // A machine without a network has only its loopback address.
+  "--allow-loopback-in-peer-connection",
+  ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
+];
+
+const OPTIONS = {
+  executablePath: CHROME,
+  // Playwright's own headless mode is the old one, which loads no extensions.
+  headless: false,
+  viewport: { width: 420, height: 640 },
+};
+
+/** A browser without extensions. Its contexts share nothing. */
+export async function startBrowser() {
+  const { viewport: _, ...options } = OPTIONS;
+  const browser = await chromium.launch({ ...options, args: ARGUMENTS });
+  return {
+    /** A context of its own, as another person's browser would be. */
+    async person() {
+      const context = await browser.newContext({ viewport: OPTIONS.viewport });
+      context.setDefaultTimeout(PATIENCE * 1000);
+      return context;
+    },
+    close: () => within(PATIENCE, "the browser to close", browser.close()),
+  };
+}
+
+/** A browser with the unpacked extension and a profile of its own. */
+export async function startWithExtension() {
+  const profile = await mkdtemp(join(tmpdir(), "frostmesh-e2e-profile-"));
+  const context = await chromium.launchPersistentContext(profile, {
+    ...OPTIONS,
+    args: [...ARGUMENTS, `--disable-extensions-except=${EXTENSION}`, `--load-extension=${EXTENSION}`],
+    ignoreDefaultArgs: ["--disable-extensions"],
+  });
+  context.setDefaultTimeout(PATIENCE * 1000);
+  return {
+    context,
+    async close() {
+      await within(PATIENCE, "the browser to close", context.close());
+      await rm(profile, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+}

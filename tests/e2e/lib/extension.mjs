@@ -1,0 +1,130 @@
+// The extension in a browser of its own: its popups, its service worker, and the document that runs its node.
+
+import { Attached, targetsOf } from "./attached.mjs";
+import { startWithExtension } from "./chromium.mjs";
+import { Screen } from "./screen.mjs";
+import { PATIENCE } from "./settings.mjs";
+import { ToolbarPopup } from "./toolbar.mjs";
+import { eventually, within } from "./wait.mjs";
+
+export class Extension {
+  static async start(name = "extension") {
+    const browser = await startWithExtension();
+    const { context } = browser;
+    const worker = context.serviceWorkers()[0] ?? (await context.waitForEvent("serviceworker"));
+    return Object.assign(new Extension(), { name, browser, context, id: new URL(worker.url()).host });
+  }
+
+  /** The popup's page in a tab, where Playwright can use it. */
+  async popup() {
+    const page = await this.context.newPage();
+    const screen = new Screen(page, `popup of ${this.name}`);
+    await page.goto(`chrome-extension://${this.id}/popup.html`);
+    return screen;
+  }
+
+  /** The popup of the toolbar button itself. */
+  async toolbarPopup() {
+    return ToolbarPopup.open(this);
+  }
+
+  /** Runs a function in the service worker, which is started when it sleeps. */
+  async inWorker(work, argument) {
+    const started = this.context.serviceWorkers()[0] ?? this.wake();
+    return within(PATIENCE, "the service worker", (await started).evaluate(work, argument));
+  }
+
+  /** Any page of the extension that sends a message wakes the worker. */
+  async wake() {
+    const comes = this.context.waitForEvent("serviceworker");
+    const page = await this.context.newPage();
+    await page.goto(`chrome-extension://${this.id}/popup.html`);
+    const worker = await comes;
+    await page.close();
+    return worker;
+  }
+
+  /** The document that runs the node. */
+  async nodeDocument() {
+    return Attached.to(this, "the node's document", ({ url }) => url.endsWith("/offscreen.html"));
+  }
+
+  /** Ends the document of the node, as Chrome might. */
+  async endNode() {
+    await this.inWorker(() => chrome.offscreen.closeDocument());
+  }
+
+  /** How many documents run a node. */
+  countNodes() {
+    return this.inWorker(async () => {
+      const found = await chrome.runtime.getContexts({ contextTypes: ["OFFSCREEN_DOCUMENT"] });
+      return found.length;
+    });
+  }
+
+  /** Stops the service worker, as Chrome does after half a minute of idleness. */
+  async stopWorker(page) {
+    const session = await this.context.newCDPSession(page);
+    await session.send("ServiceWorker.enable");
+    await session.send("ServiceWorker.stopAllWorkers");
+    await eventually(10, "the service worker to stop", async () => {
+      return !(await targetsOf(session)).some(({ type }) => type === "service_worker");
+    });
+    await session.detach();
+  }
+
+  /** As if it had just been installed: no keystore, no settings, no popup, and a node that knows nothing. */
+  async reset() {
+    for (const page of this.context.pages().slice(1)) await page.close();
+    await this.inWorker(async () => {
+      const found = await chrome.runtime.getContexts({ contextTypes: ["OFFSCREEN_DOCUMENT"] });
+      if (found.length) await chrome.offscreen.closeDocument();
+      await chrome.storage.session.clear();
+      await new Promise((resolve, reject) => {
+        const request = indexedDB.deleteDatabase("frostmesh");
+        request.onsuccess = resolve;
+        request.onerror = () => reject(request.error);
+      });
+    });
+  }
+
+  /** For the report of a failure: what a fresh popup shows, in case the test had closed its own. */
+  async report(stage) {
+    const screen = await this.popup();
+    await screen.page.waitForTimeout(1000);
+    const report = await screen.report(stage);
+    await screen.close();
+    return report;
+  }
+
+  async close() {
+    await this.browser.close();
+  }
+}
+
+/** One extension for all tests of a file, which are then fast; each begins with it freshly installed. */
+export function shared() {
+  let starting = null;
+  return {
+    /** Takes it into a test. */
+    async fresh(stage, name = "browser") {
+      starting ??= Extension.start();
+      const extension = await starting;
+      await extension.reset();
+      extension.name = name;
+      stage.add({ name, report: (s) => extension.report(s), close: () => extension.reset() });
+      return extension;
+    },
+    async close() {
+      if (starting) await (await starting).close();
+    },
+  };
+}
+
+/** A popup with a password set, connected to the server. */
+export async function online(extension, server, peerId) {
+  const popup = await extension.popup();
+  await popup.setPassword();
+  await popup.connect(server, peerId);
+  return popup;
+}
