@@ -130,3 +130,47 @@ fn one_seed_makes_one_history() {
         assert_eq!(first, second, "seed {seed}");
     }
 }
+
+/// A session of 64 nodes on a calm network; returns how long it took one after another on this machine.
+fn sixty_four(threshold: u16) -> std::time::Duration {
+    let mut world = common::world::World::new(1, common::world::Weather::CALM);
+    let names: Vec<String> = (0..64).map(|n| format!("node-{n}")).collect();
+    for (n, name) in (0..).zip(&names) {
+        let seat = world.add(name, n);
+        world.connect_at(seat, 0);
+    }
+    world.run_for(100);
+    let started = Instant::now();
+    let session_id = common::session("large");
+    let participants = names.iter().map(|name| common::peer(name)).collect();
+    let command = frostmesh::node::Command::Propose {
+        session_id: session_id.clone(),
+        participants,
+        threshold,
+        allow_unverified: true,
+    };
+    world.command(0, command).unwrap();
+    assert!(world.run_until_true(|w| (0..64).all(|seat| w.seats[seat].confirmed.contains_key(&session_id))));
+    let took = started.elapsed();
+    let records: Vec<_> = (0..usize::from(threshold)).map(|n| &world.seats[n].kept[&session_id]).collect();
+    common::keys::sign_with(&records, 1);
+    took
+}
+
+#[test]
+fn sixty_four_nodes_make_a_key() {
+    sixty_four(2);
+}
+
+#[test]
+#[ignore = "measures; takes a while"]
+fn sixty_four_nodes_make_keys_of_high_thresholds() {
+    for threshold in [2, 33, 64] {
+        let took = sixty_four(threshold);
+        println!(
+            "{threshold} of 64: {:.2} s for all, {:.0} ms a node",
+            took.as_secs_f32(),
+            took.as_millis() as f64 / 64.0
+        );
+    }
+}

@@ -268,7 +268,11 @@ impl<R: RngCore + CryptoRng> Node<R> {
     /// Peers who take part in several sessions, so that a channel to them may be there for any of these.
     fn shared(&self, now: Timestamp) -> BTreeSet<PeerId> {
         let (mut once, mut twice) = (BTreeSet::new(), BTreeSet::new());
-        for session in self.sessions.values().filter(|s| s.uses_channels(now)) {
+        let sessions = || self.sessions.values().filter(|s| s.uses_channels(now));
+        if sessions().count() < 2 {
+            return twice;
+        }
+        for session in sessions() {
             let seen_before = session.roster.others().filter(|id| !once.insert((*id).clone()));
             twice.extend(seen_before.cloned());
         }

@@ -32,6 +32,7 @@ mod routing;
 mod server_link;
 mod session;
 mod view;
+mod waiting;
 
 pub use self::core::Node;
 pub use event::Event;

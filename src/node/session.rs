@@ -3,14 +3,9 @@
 //! A session knows messages, participants and deadlines, and nothing of channels or servers: the node tells it which
 //! channels are open and carries out its [`Act`]s. Each participant has one slot for each kind of message. A message for
 //! a later step waits in its slot; a repeat changes nothing; a different message for a filled slot ends the session and
-//! names its sender. The steps themselves are in `ceremony`.
-//!
-//! Networks lose things, so nothing is said only once. All that was said to a participant is said again when its channel
-//! opens anew, and every few seconds to those for whom this node waits. With it goes `session_response` with
-//! `accepted: true`, which reads "I am in this session and still waiting": whoever has ended the session answers it with
-//! its reason, and whoever still has something to say says it again. The end thus reaches everyone who can be reached.
+//! names its sender. The steps themselves are in `ceremony`, what happens between them in `waiting`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use rand_core::{CryptoRng, RngCore};
 
@@ -93,18 +88,16 @@ pub(super) struct Session {
     pub peers: BTreeMap<PeerId, Progress>,
     pub(super) phase: Phase,
     pub(super) deadlines: Deadlines,
-    deadline: Timestamp,
+    pub(super) deadline: Timestamp,
     pub(super) mesh_ready_sent: bool,
     /// Everyone is known to take part: no person is waited for.
-    all_in: bool,
+    pub(super) all_in: bool,
     /// When to say things again to those who are waited for, and how often that was done in this phase.
-    nudge_at: Timestamp,
-    nudges: u32,
+    pub(super) nudge_at: Timestamp,
+    pub(super) nudges: u32,
     pub(super) acts: Vec<Act>,
 }
 
-/// How soon a participant whose channel broke hears by other ways that it is missed, in milliseconds.
-const MISSED: u64 = 1_000;
 /// For how long after a session its channels may say nothing about another one, in milliseconds.
 const AFTERMATH: u64 = 60_000;
 
@@ -258,7 +251,7 @@ impl Session {
         self.since = now;
     }
 
-    fn response(&self, accepted: bool, reason: Option<&Reason>) -> PeerMessage {
+    pub(super) fn response(&self, accepted: bool, reason: Option<&Reason>) -> PeerMessage {
         PeerMessage::SessionResponse {
             session_id: Some(self.id.clone()),
             accepted,
@@ -321,7 +314,7 @@ impl Session {
     }
 
     /// Notes that a participant takes part. True when that is new.
-    fn takes_part(&mut self, id: &PeerId) -> bool {
+    pub(super) fn takes_part(&mut self, id: &PeerId) -> bool {
         let Some(progress) = self.peers.get_mut(id) else { return false };
         let new = !std::mem::replace(&mut progress.accepted, true);
         if new {
@@ -344,14 +337,13 @@ impl Session {
         }
         // Who names a cause has told everyone, so that channels will do. A baseline peer may have told nobody but us.
         // The accused hears it from the accuser: from us it would look like our word.
-        // An accusation is passed on as it was, also one of this node: only here does the accuser stand for the accused.
-        let mut farewell = self.response(false, Some(&reason));
-        if let (PeerMessage::SessionResponse { cause: told, .. }, Some(cause)) = (&mut farewell, cause) {
-            *told = Some(cause.clone());
-        }
-        // An accusation of this node is its accuser's to spread.
+        // An accusation of this node is its accuser's to spread: here alone the accuser stands for the accused.
         let me = self.roster.at(self.roster.my_place()).map(PeerId::as_str);
         let of_me = cause.is_some_and(|c| c.culprit.is_some() && c.culprit.as_deref() == me);
+        let mut farewell = self.response(false, Some(&reason));
+        if let (true, PeerMessage::SessionResponse { cause: told, .. }) = (of_me, &mut farewell) {
+            *told = cause.cloned();
+        }
         let heirs = |id: &&PeerId| !of_me && *id != from && Some(*id) != reason.peer_id.as_ref();
         for id in self.peers.keys().filter(heirs).cloned() {
             let message = farewell.clone();
@@ -368,176 +360,5 @@ impl Session {
             let again = farewell.map_or(Act::Repeat(to.clone()), |message| Act::Respond(to.clone(), message));
             self.acts.push(again);
         }
-    }
-
-    // ---- what the node sees of channels ----
-
-    /// Looks at the channels. `open` are the peers that can be reached directly right now; `shared` are those whose
-    /// channel may be there for another session, so that it does not show that they accepted this one.
-    pub(super) fn channels(
-        &mut self,
-        open: &BTreeSet<PeerId>,
-        shared: &BTreeSet<PeerId>,
-        now: Timestamp,
-        rng: &mut (impl RngCore + CryptoRng),
-    ) {
-        if !self.is_running() {
-            return;
-        }
-        let mut came = Vec::new();
-        for (id, progress) in &mut self.peers {
-            if open.contains(id) && (progress.accepted || !shared.contains(id)) {
-                progress.met = true;
-                progress.lost = None;
-                if !progress.accepted {
-                    came.push(id.clone());
-                }
-            } else if progress.met && progress.lost.is_none() {
-                progress.lost = Some(now);
-                self.nudge_at = self.nudge_at.min(now.after(MISSED));
-            }
-        }
-        for id in &came {
-            self.takes_part(id);
-        }
-        if !self.mesh_ready_sent && self.peers.keys().all(|id| open.contains(id)) {
-            self.mesh_ready_sent = true;
-            self.acts.push(Act::Event(Event::MeshReady { session_id: self.id.clone() }));
-            self.broadcast(&PeerMessage::MeshReady { session_id: Some(self.id.clone()) });
-        }
-        self.no_more_people(now);
-        self.advance(now, rng);
-        self.nudge(open, now);
-    }
-
-    /// From the moment on that everyone is known to take part, the wait is for machines and is a short one.
-    fn no_more_people(&mut self, now: Timestamp) {
-        let now_in = !self.all_in && self.mesh_ready_sent && self.peers.values().all(|p| p.accepted);
-        if now_in && matches!(self.phase, Phase::Meshing) {
-            self.all_in = true;
-            self.enter_again(self.deadlines.step, now);
-        }
-    }
-
-    /// Says everything again to those who are waited for: what they or we said may be lost.
-    fn nudge(&mut self, open: &BTreeSet<PeerId>, now: Timestamp) {
-        if !self.is_running() || now < self.nudge_at {
-            return;
-        }
-        let mine = !self.peers.contains_key(&self.proposer);
-        let waiting = self.response(true, None);
-        let mut lost = false;
-        let mut acts = Vec::new();
-        for (id, progress) in self.peers.iter().filter(|(_, p)| self.is_awaited(p) || p.lost.is_some()) {
-            lost |= progress.lost.is_some();
-            if open.contains(id) {
-                acts.push(Act::Repeat(id.clone()));
-            }
-            // To those who have not accepted our own proposal that is sent again instead.
-            if progress.accepted || !mine {
-                acts.push(Act::Respond(id.clone(), waiting.clone()));
-            }
-        }
-        self.acts.extend(acts);
-        let pause = if lost { self.deadlines.repeat / 2 } else { self.deadlines.repeat << self.nudges.min(2) };
-        self.nudge_at = now.after(pause);
-        self.nudges += 1;
-    }
-
-    /// Everything said to `peer` so far, to be said on its new channel.
-    pub(super) fn said_to(&mut self, peer: &PeerId, now: Timestamp) -> &[PeerMessage] {
-        let stale = matches!(self.phase, Phase::Aborted(_)) && now >= self.linger_ends();
-        match self.peers.get_mut(peer) {
-            Some(progress) if !stale => {
-                progress.told = Some(now);
-                &progress.outbox
-            }
-            _ => &[],
-        }
-    }
-
-    // ---- deadlines ----
-
-    /// When the current wait ends.
-    pub(super) fn deadline(&self) -> Option<Timestamp> {
-        if self.is_over() {
-            return None;
-        }
-        let lost = self.peers.values().filter(|p| !p.has_said_all()).filter_map(|p| p.lost).min();
-        let lost = lost.map(|since| since.after(self.deadlines.lost));
-        Some(lost.map_or(self.deadline, |lost| lost.min(self.deadline)))
-    }
-
-    /// The next moment at which the clock alone moves this session.
-    pub(super) fn next_deadline(&self) -> Option<Timestamp> {
-        match self.phase {
-            Phase::Done(_) => Some(self.linger_ends()),
-            Phase::Proposed => self.deadline(),
-            _ => self.deadline().map(|at| at.min(self.nudge_at)),
-        }
-    }
-
-    /// Ends the session when a deadline has passed.
-    pub(super) fn tick(&mut self, now: Timestamp) {
-        if self.is_over() {
-            return;
-        }
-        let seconds = self.deadlines.lost / 1000;
-        let gone = |p: &Progress| !p.has_said_all() && p.lost.is_some_and(|t| t.after(self.deadlines.lost) <= now);
-        if let Some((id, progress)) = self.peers.iter().find(|(_, p)| gone(p)) {
-            let last = if progress.step().is_empty() { "nothing" } else { progress.step() };
-            let text = format!("went away {seconds} s ago and did not come back (last received from it: {last})");
-            self.end(Reason::blame(ReasonKind::PeerLost, &id.clone(), text), now);
-        } else if now >= self.deadline {
-            let waited = now.since(self.since) / 1000;
-            let reason = match self.phase {
-                Phase::Keeping(_) | Phase::Finishing(_) => {
-                    Reason::plain(ReasonKind::Storage, format!("the key was not stored within {waited} s"))
-                }
-                _ => Reason::timed_out(waited, self.waits_for_what(), &self.waiting_for()),
-            };
-            self.end(reason, now);
-        }
-    }
-
-    /// The participants without whom the next step cannot be made.
-    pub(super) fn waiting_for(&self) -> Vec<PeerId> {
-        self.peers.iter().filter(|(_, p)| self.is_awaited(p)).map(|(id, _)| id.clone()).collect()
-    }
-
-    fn is_awaited(&self, p: &Progress) -> bool {
-        match self.phase {
-            Phase::Meshing if self.mesh_ready_sent => !p.mesh_ready,
-            Phase::Meshing => !p.met || p.lost.is_some(),
-            Phase::Commitments(_) => p.commitment.is_none(),
-            Phase::Readying(_) => !p.ready,
-            Phase::Sharing(_) => p.share.is_none(),
-            Phase::Confirming(_) => p.created.is_none(),
-            _ => false,
-        }
-    }
-
-    fn waits_for_what(&self) -> &'static str {
-        match self.phase {
-            Phase::Proposed => "nobody decided here whether to join",
-            Phase::Meshing if self.mesh_ready_sent => "not everyone has a channel to everyone",
-            Phase::Meshing => "no channel to them has opened",
-            Phase::Commitments(_) => "their commitments have not come",
-            Phase::Readying(_) => "they have not said that they hold all commitments",
-            Phase::Sharing(_) => "their shares have not come",
-            _ => "they have not confirmed the key",
-        }
-    }
-
-    pub(super) fn enter(&mut self, phase: Phase, milliseconds: u64, now: Timestamp) {
-        self.phase = phase;
-        self.enter_again(milliseconds, now);
-    }
-
-    fn enter_again(&mut self, milliseconds: u64, now: Timestamp) {
-        self.since = now;
-        self.deadline = now.after(milliseconds);
-        self.nudge_at = now.after(self.deadlines.repeat);
-        self.nudges = 0;
     }
 }

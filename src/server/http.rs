@@ -67,8 +67,9 @@ pub(super) async fn serve(shared: Arc<Shared>, router: Router, stream: TcpStream
     let eviction = seat.eviction();
     let work = async {
         let deadline = Instant::now() + shared.limits.request_timeout;
-        // hyper allocates 16 KiB when it starts, so it starts when there is something to read.
-        if !matches!(tokio::time::timeout_at(deadline, stream.readable()).await, Ok(Ok(()))) {
+        // hyper allocates 16 KiB when it starts, so it starts when there is something to read. Peeking, since a fresh
+        // socket passes for readable before anything is known about it.
+        if !matches!(tokio::time::timeout_at(deadline, stream.peek(&mut [0])).await, Ok(Ok(1))) {
             return;
         }
         seat.has_spoken();

@@ -2,15 +2,16 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A participant's name at the signaling server: 1 to 64 characters of `A-Z a-z 0-9 . _ -` (section 1).
 ///
-/// Ordered by bytes, which is the order that FROST identifiers and the direction of offers follow.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
-pub struct PeerId(String);
+/// Ordered by bytes, which is the order that FROST identifiers and the direction of offers follow. Cheap to clone: a node
+/// with 63 others names them all the time.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerId(Arc<str>);
 
 /// A text that is no [`PeerId`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -34,7 +35,7 @@ impl FromStr for PeerId {
     fn from_str(text: &str) -> Result<Self, BadPeerId> {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
         if (1..=Self::MAX_LEN).contains(&text.len()) && text.bytes().all(allowed) {
-            Ok(Self(text.to_owned()))
+            Ok(Self(text.into()))
         } else {
             Err(BadPeerId(super::clip(text).chars().take(80).collect()))
         }
@@ -44,9 +45,8 @@ impl FromStr for PeerId {
 /// Names one session among those of its participants: 1 to 128 bytes of text without control characters.
 ///
 /// Section 2 leaves the form open, so any such text of a stranger is taken; ours are 32 hex digits.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
-pub struct SessionId(String);
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(Arc<str>);
 
 /// A text that is no [`SessionId`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -62,7 +62,7 @@ impl SessionId {
     pub fn random(rng: &mut impl rand_core::RngCore) -> Self {
         let mut bytes = [0; 16];
         rng.fill_bytes(&mut bytes);
-        Self(hex::encode(bytes))
+        Self(hex::encode(bytes).into())
     }
 
     /// The id as text.
@@ -77,7 +77,7 @@ impl FromStr for SessionId {
 
     fn from_str(text: &str) -> Result<Self, BadSessionId> {
         if (1..=Self::MAX_LEN).contains(&text.len()) && !text.chars().any(char::is_control) {
-            Ok(Self(text.to_owned()))
+            Ok(Self(text.into()))
         } else {
             Err(BadSessionId)
         }
@@ -95,6 +95,12 @@ macro_rules! text_type {
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 fmt::Debug::fmt(&self.0, f)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
             }
         }
 

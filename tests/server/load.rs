@@ -226,17 +226,26 @@ async fn a_request_that_does_not_come_or_does_not_end_is_dropped() {
 async fn connections_that_never_speak_http_make_room_for_others() {
     let never = Duration::from_secs(3600);
     let server = Running::with(Limits { max_pending: 50, request_timeout: never, ..Limits::default() }).await;
+    // Older than all others, but it has begun to say something.
+    let mut slow = TcpStream::connect(server.address).await.unwrap();
+    slow.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n").await.unwrap();
+    // So that the server has seen that by now.
+    let mut peers = [server.peer("cli1").await, server.peer("cli2").await];
     let mut silent = Vec::new();
     for _ in 0..200 {
         silent.push(TcpStream::connect(server.address).await.unwrap());
     }
-    let mut peers = [server.peer("cli1").await, server.peer("cli2").await];
+    drop(server.peer("cli3").await);
     let [first, second] = &mut peers;
     first.relay("cli2", "1").await;
     assert_eq!(second.relayed().await.1, "1");
     for old in &mut silent[..100] {
         let _ = in_time("the end of the oldest", old.read(&mut [0])).await;
     }
+    slow.write_all(b"Connection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    in_time("the answer", slow.read_to_string(&mut answer)).await.unwrap();
+    assert!(answer.ends_with("ok"), "{answer}");
 }
 
 /// Set for the process that is the crowd: the server's address and how many connections to open.

@@ -15,10 +15,9 @@ const LIMIT = 180_000;
  * Defines a test. `play` gets a {@link Stage}.
  * @param {string} name
  * @param {(stage: Stage) => Promise<void>} play
- * @param {{ todo?: string }} options of node:test
  */
-export function scenario(name, play, options = {}) {
-  test(name, { timeout: LIMIT, ...options }, async () => {
+export function scenario(name, play) {
+  test(name, { timeout: LIMIT }, async () => {
     const stage = await Stage.set(name);
     try {
       await play(stage);
