@@ -77,7 +77,7 @@ describe("a peer that falls silent or dies is named in time", { concurrency: 7 }
     const nodes = await sessionWith(stage, ["--tamper", "no-commitment"], { limits: { cli1: 10 } });
     for (const node of honest(nodes)) {
       const { reason } = await aborts(node, { code: 5, peer: "mallory" });
-      assert.match(reason, /timed out after 10 s waiting for mallory: their commitments have not come/);
+      assert.match(reason, /timed out after \d+ s waiting for mallory: their commitments have not come/);
     }
   });
 
