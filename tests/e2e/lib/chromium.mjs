@@ -27,6 +27,7 @@ const OPTIONS = {
   // Playwright's own headless mode is the old one, which loads no extensions.
   headless: false,
   viewport: { width: 420, height: 640 },
+  timeout: 60_000,
 };
 
 /** A browser without extensions. Its contexts share nothing. */
@@ -47,17 +48,19 @@ export async function startBrowser() {
 /** A browser with the unpacked extension and a profile of its own. */
 export async function startWithExtension() {
   const profile = await mkdtemp(join(tmpdir(), "frostmesh-e2e-profile-"));
-  const context = await chromium.launchPersistentContext(profile, {
-    ...OPTIONS,
-    args: [...ARGUMENTS, `--disable-extensions-except=${EXTENSION}`, `--load-extension=${EXTENSION}`],
-    ignoreDefaultArgs: ["--disable-extensions"],
-  });
-  context.setDefaultTimeout(PATIENCE * 1000);
-  return {
-    context,
-    async close() {
-      await within(PATIENCE, "the browser to close", context.close());
-      await rm(profile, { recursive: true, force: true, maxRetries: 5 });
-    },
-  };
+  const forget = () => rm(profile, { recursive: true, force: true, maxRetries: 5 });
+  try {
+    const context = await chromium.launchPersistentContext(profile, {
+      ...OPTIONS,
+      args: [...ARGUMENTS, `--disable-extensions-except=${EXTENSION}`, `--load-extension=${EXTENSION}`],
+      ignoreDefaultArgs: ["--disable-extensions"],
+    });
+    context.setDefaultTimeout(PATIENCE * 1000);
+    // Its last writes may come after the window is gone.
+    const close = () => within(PATIENCE, "the browser to close", context.close()).finally(forget);
+    return { context, close };
+  } catch (error) {
+    await forget();
+    throw error;
+  }
 }

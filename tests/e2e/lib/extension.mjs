@@ -8,11 +8,16 @@ import { ToolbarPopup } from "./toolbar.mjs";
 import { eventually, within } from "./wait.mjs";
 
 export class Extension {
+  /** The browser has ended. */
+  gone = false;
+
   static async start(name = "extension") {
     const browser = await startWithExtension();
     const { context } = browser;
     const worker = context.serviceWorkers()[0] ?? (await context.waitForEvent("serviceworker"));
-    return Object.assign(new Extension(), { name, browser, context, id: new URL(worker.url()).host });
+    const extension = Object.assign(new Extension(), { name, browser, context, id: new URL(worker.url()).host });
+    context.once("close", () => (extension.gone = true));
+    return extension;
   }
 
   /** The popup's page in a tab, where Playwright can use it. */
@@ -36,10 +41,11 @@ export class Extension {
 
   /** Any page of the extension that sends a message wakes the worker. */
   async wake() {
-    const comes = this.context.waitForEvent("serviceworker");
     const page = await this.context.newPage();
-    await page.goto(`chrome-extension://${this.id}/popup.html`);
-    const worker = await comes;
+    const [worker] = await Promise.all([
+      this.context.waitForEvent("serviceworker"),
+      page.goto(`chrome-extension://${this.id}/popup.html`),
+    ]);
     await page.close();
     return worker;
   }
@@ -108,6 +114,8 @@ export function shared() {
   return {
     /** Takes it into a test. */
     async fresh(stage, name = "browser") {
+      // One that broke fails its own test only.
+      if (await starting?.then(({ gone }) => gone, () => true)) starting = null;
       starting ??= Extension.start();
       const extension = await starting;
       await extension.reset();
@@ -116,7 +124,8 @@ export function shared() {
       return extension;
     },
     async close() {
-      if (starting) await (await starting).close();
+      const extension = await starting?.catch(() => null);
+      if (extension) await extension.close();
     },
   };
 }
