@@ -6,7 +6,8 @@
 
 mod common;
 
-use common::world::{Answer, Weather, World};
+use common::weather::{Answer, Weather};
+use common::world::World;
 use common::{peer, session};
 use frostmesh::node::{Command, PhaseName, ReasonKind};
 use frostmesh::wire::SessionId;

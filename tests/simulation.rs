@@ -133,7 +133,7 @@ fn one_seed_makes_one_history() {
 
 /// A session of 64 nodes on a calm network; returns how long it took one after another on this machine.
 fn sixty_four(threshold: u16) -> std::time::Duration {
-    let mut world = common::world::World::new(1, common::world::Weather::CALM);
+    let mut world = common::world::World::new(1, common::weather::Weather::CALM);
     let names: Vec<String> = (0..64).map(|n| format!("node-{n}")).collect();
     for (n, name) in (0..).zip(&names) {
         let seat = world.add(name, n);

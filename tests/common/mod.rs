@@ -2,9 +2,12 @@
 //! WebRTC connections. Seeded, so that the same seed makes the same world.
 #![allow(dead_code)]
 
+pub mod connections;
 pub mod keys;
 pub mod luck;
+pub mod mishaps;
 pub mod server;
+pub mod weather;
 pub mod webrtc;
 pub mod world;
 

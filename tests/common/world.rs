@@ -6,80 +6,19 @@ use frostmesh::keystore::WalletRecord;
 use frostmesh::node::{
     Command, Config, Error, Event, Input, Node, Output, PhaseName, Role, SessionView, StoreRequest, Timestamp,
 };
-use frostmesh::wire::{IceCandidate, PeerId, SessionId};
+use frostmesh::wire::{PeerId, SessionId};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
-use zeroize::Zeroizing;
 
 use super::luck::Luck;
 use super::server::{Server, Socket};
+use super::weather::{Answer, Mishap, Weather};
 use super::webrtc::{Half, HalfId, Halves, Pipe};
 
 /// The nodes' clock at the start, in milliseconds.
 const START: u64 = 1_700_000_000_000;
 
-/// What the network does to what is sent. Times in milliseconds, chances in percent.
-#[derive(Debug, Clone)]
-pub struct Weather {
-    pub latency: (u64, u64),
-    pub relay_repeat: u64,
-    pub relay_drop: u64,
-    /// What is relayed may overtake what one sender sent before.
-    pub relay_shuffle: bool,
-    pub channel_repeat: u64,
-    /// What is sent before the other side is open is lost.
-    pub early_lost: bool,
-    /// Attempts at a connection that never open.
-    pub dead_attempt: u64,
-    /// Time between the two sides' opening.
-    pub open_skew: (u64, u64),
-    /// Time that a store takes.
-    pub store: (u64, u64),
-    /// Time until the other side of a broken connection notices.
-    pub notice: (u64, u64),
-}
-
-impl Weather {
-    pub const CALM: Self = Self {
-        latency: (5, 5),
-        relay_repeat: 0,
-        relay_drop: 0,
-        relay_shuffle: false,
-        channel_repeat: 0,
-        early_lost: false,
-        dead_attempt: 0,
-        open_skew: (0, 5),
-        store: (1, 1),
-        notice: (10, 10),
-    };
-}
-
-/// What a person answers to a proposal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
-    Accept(u64),
-    Decline(u64),
-    Never,
-}
-
-/// Something that goes wrong once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mishap {
-    /// A channel breaks; what is under way is lost.
-    Cut,
-    /// A channel is interrupted for that long and then goes on.
-    Stall(u64),
-    /// A node's server connection breaks. Without a word to the node, if so told.
-    ServerConnection { silent: bool },
-    /// The server is away for that long.
-    ServerAway(u64),
-    /// A node is gone for good.
-    Crash,
-    /// A person leaves the session.
-    Cancel,
-}
-
-enum Happening {
+pub(super) enum Happening {
     Input(usize, Input),
     ToSocket(Socket, Input),
     AtServer(Socket, String),
@@ -97,8 +36,8 @@ type Tamper = Box<dyn FnMut(&PeerId, String) -> Vec<String> + Send>;
 
 pub struct Seat {
     pub id: PeerId,
-    node: Option<Node<ChaCha20Rng>>,
-    socket: Option<u32>,
+    pub(super) node: Option<Node<ChaCha20Rng>>,
+    pub(super) socket: Option<u32>,
     sockets: u32,
     wake: Option<u64>,
     pub answer: Answer,
@@ -121,13 +60,13 @@ pub struct World {
     pub weather: Weather,
     pub luck: Luck,
     pub server: Server,
-    server_up: bool,
+    pub(super) server_up: bool,
     queue: BTreeMap<(u64, u64), Happening>,
     order: u64,
     /// In-order delivery to and from each socket.
     socket_last: BTreeMap<(Socket, bool), u64>,
     pub halves: Halves,
-    pipes: Vec<Pipe>,
+    pub(super) pipes: Vec<Pipe>,
     /// Mishaps, by the number of happenings after which they strike.
     pub mishaps: BTreeMap<u64, Vec<Mishap>>,
     pub struck: BTreeSet<&'static str>,
@@ -242,12 +181,12 @@ impl World {
 
     // ---- time ----
 
-    fn at(&mut self, at: u64, happening: Happening) {
+    pub(super) fn at(&mut self, at: u64, happening: Happening) {
         self.order += 1;
         self.queue.insert((at.max(self.now), self.order), happening);
     }
 
-    fn after(&mut self, range: (u64, u64), happening: Happening) {
+    pub(super) fn after(&mut self, range: (u64, u64), happening: Happening) {
         let at = self.now + self.luck.between(range);
         self.at(at, happening);
     }
@@ -286,7 +225,7 @@ impl World {
         true
     }
 
-    fn note(&mut self, text: impl FnOnce() -> String) {
+    pub(super) fn note(&mut self, text: impl FnOnce() -> String) {
         if self.print || self.trace.is_some() {
             let line = format!("{:>8} {}", self.now, text());
             if self.print {
@@ -341,7 +280,7 @@ impl World {
 
     // ---- a node's driver ----
 
-    fn input(&mut self, seat: usize, input: Input) -> Result<(), Error> {
+    pub(super) fn input(&mut self, seat: usize, input: Input) -> Result<(), Error> {
         let now = Timestamp::from_millis(START + self.now);
         if self.seats[seat].node.is_none() {
             return Ok(());
@@ -521,261 +460,5 @@ impl World {
         let at =
             if shuffled { self.now + self.luck.between(self.weather.latency) } else { self.socket_time(to, false) };
         self.at(at, Happening::ToSocket(to, Input::ServerText(text)));
-    }
-
-    // ---- connections ----
-
-    /// The driver has made a description, and finds candidates before and after.
-    fn describe(&mut self, id: HalfId, sdp: String) {
-        let (peer, attempt) = (id.peer.clone(), id.attempt);
-        let candidates = self.luck.between((1, 3));
-        for n in 0..candidates {
-            let candidate =
-                IceCandidate { candidate: format!("candidate:{n} {sdp}"), sdp_mid: None, sdp_m_line_index: Some(0) };
-            let input = Input::LocalCandidate { peer: peer.clone(), attempt, candidate };
-            self.after((1, 40), Happening::ToHalf(id.clone(), input));
-        }
-        self.after((1, 30), Happening::ToHalf(id, Input::LocalDescription { peer, attempt, sdp }));
-    }
-
-    fn hand_to_half(&mut self, id: HalfId, input: Input) {
-        let Some(half) = self.halves.0.get_mut(&id) else { return };
-        match &input {
-            Input::LocalDescription { sdp, .. } => half.local = Some(sdp.clone()),
-            Input::ConnectionClosed { .. } => {
-                self.halves.0.remove(&id);
-            }
-            _ => {}
-        }
-        let _ = self.input(id.seat, input);
-        self.try_to_open(&id);
-    }
-
-    fn try_to_open(&mut self, id: &HalfId) {
-        let Some(other_seat) = self.seat_of(&id.peer) else { return };
-        let me = self.seats[id.seat].id.clone();
-        let Some(partner) = self.halves.partner(id, &me, other_seat) else { return };
-        let number = self.pipes.len();
-        for (side, end) in [id, &partner].into_iter().enumerate() {
-            if let Some(half) = self.halves.0.get_mut(end) {
-                half.pipe = Some((number, side));
-            }
-        }
-        self.pipes.push(Pipe {
-            ends: [id.clone(), partner],
-            opened: [false; 2],
-            early: [Vec::new(), Vec::new()],
-            alive: true,
-            stalled_until: 0,
-            last: [0; 2],
-        });
-        for side in 0..2 {
-            let at = self.now + self.luck.between(self.weather.latency) + self.luck.between(self.weather.open_skew);
-            self.at(at, Happening::Opened(number, side));
-        }
-    }
-
-    fn opened(&mut self, number: usize, side: usize) {
-        let both = self.pipes[number].ends.iter().all(|end| self.halves.0.contains_key(end));
-        if !(self.pipes[number].alive && both) {
-            return;
-        }
-        self.pipes[number].opened[side] = true;
-        let end = self.pipes[number].ends[side].clone();
-        let _ = self.input(end.seat, Input::ChannelOpened { peer: end.peer.clone(), attempt: end.attempt });
-        for text in std::mem::take(&mut self.pipes[number].early[side]) {
-            self.at(self.now, Happening::Deliver { pipe: number, to: side, text });
-        }
-    }
-
-    fn send(&mut self, id: &HalfId, text: String) {
-        let Some((number, side)) = self.halves.0.get(id).and_then(|half| half.pipe) else { return };
-        let to = 1 - side;
-        let mut at = self.now + self.luck.between(self.weather.latency);
-        let pipe = &mut self.pipes[number];
-        at = at.max(pipe.last[to]).max(pipe.stalled_until);
-        pipe.last[to] = at;
-        if self.luck.percent(self.weather.channel_repeat) {
-            let again = at + self.luck.below(500);
-            self.at(again, Happening::Deliver { pipe: number, to, text: text.clone() });
-        }
-        self.at(at, Happening::Deliver { pipe: number, to, text });
-    }
-
-    /// Sends any text over the channel that is open between two seats.
-    pub fn inject(&mut self, from: usize, to: usize, text: &str) {
-        let to = self.seats[to].id.clone();
-        let open = self.halves.0.iter().filter(|(id, half)| id.seat == from && id.peer == to && half.pipe.is_some());
-        let id = open.map(|(id, _)| id.clone()).next_back().expect("no channel is open");
-        self.send(&id, text.to_owned());
-    }
-
-    fn deliver(&mut self, number: usize, to: usize, text: String) {
-        let pipe = &mut self.pipes[number];
-        if !pipe.alive || !self.halves.0.contains_key(&pipe.ends[to]) {
-            return;
-        }
-        if pipe.stalled_until > self.now {
-            let at = pipe.stalled_until;
-            return self.at(at, Happening::Deliver { pipe: number, to, text });
-        }
-        if !pipe.opened[to] {
-            if self.weather.early_lost {
-                self.struck.insert("early_lost");
-            } else {
-                pipe.early[to].push(text);
-            }
-            return;
-        }
-        let end = pipe.ends[to].clone();
-        let input = Input::ChannelText { peer: end.peer, attempt: end.attempt, text: Zeroizing::new(text) };
-        let _ = self.input(end.seat, input);
-    }
-
-    /// A driver closes its half: what it sent still arrives, what was on its way to it does not.
-    fn close(&mut self, id: &HalfId) {
-        let Some(half) = self.halves.0.remove(id) else { return };
-        if let Some((number, side)) = half.pipe {
-            let other = self.pipes[number].ends[1 - side].clone();
-            let at = self.pipes[number].last[1 - side].max(self.now) + self.luck.between(self.weather.notice);
-            self.close_at(other, at, "the other side closed it");
-        }
-    }
-
-    fn close_at(&mut self, id: HalfId, at: u64, reason: &str) {
-        let (peer, attempt) = (id.peer.clone(), id.attempt);
-        let input = Input::ConnectionClosed { peer, attempt, reason: reason.to_owned() };
-        self.at(at, Happening::ToHalf(id, input));
-    }
-
-    // ---- what goes wrong ----
-
-    pub fn mishap_at(&mut self, at: u64, mishap: Mishap) {
-        self.at(at, Happening::Mishap(mishap));
-    }
-
-    fn strike(&mut self, mishap: Mishap) {
-        self.note(|| format!("** {mishap:?}"));
-        match mishap {
-            Mishap::Cut => {
-                let alive: Vec<usize> = self.open_pipes();
-                if !alive.is_empty() {
-                    let number = *self.luck.pick(&alive);
-                    self.cut(number);
-                }
-            }
-            Mishap::Stall(time) => {
-                let alive: Vec<usize> = self.open_pipes();
-                if !alive.is_empty() {
-                    let number = *self.luck.pick(&alive);
-                    self.stall(number, time);
-                }
-            }
-            Mishap::ServerConnection { silent } => {
-                let sockets = self.server.sockets();
-                if !sockets.is_empty() {
-                    let socket = *self.luck.pick(&sockets);
-                    self.break_socket(socket, silent);
-                }
-            }
-            Mishap::ServerAway(time) => self.server_away(time),
-            Mishap::Crash => {
-                let alive: Vec<usize> = (0..self.seats.len()).filter(|s| self.is_alive(*s)).collect();
-                let seat = *self.luck.pick(&alive);
-                self.crash(seat);
-            }
-            Mishap::Cancel => {
-                let alive: Vec<usize> = (0..self.seats.len()).filter(|s| self.is_alive(*s)).collect();
-                let seat = *self.luck.pick(&alive);
-                for session_id in self.seats[seat].accepted.clone() {
-                    if self.input(seat, Input::Command(Command::Cancel { session_id })).is_ok() {
-                        self.struck.insert("cancel");
-                    }
-                }
-            }
-        }
-    }
-
-    fn open_pipes(&self) -> Vec<usize> {
-        let open = |pipe: &Pipe| pipe.alive && pipe.ends.iter().all(|end| self.halves.0.contains_key(end));
-        (0..self.pipes.len()).filter(|n| open(&self.pipes[*n])).collect()
-    }
-
-    fn cut(&mut self, number: usize) {
-        self.struck.insert("cut");
-        self.pipes[number].alive = false;
-        for end in self.pipes[number].ends.clone() {
-            let at = self.now + self.luck.between(self.weather.notice);
-            self.close_at(end, at, "the connection broke");
-        }
-    }
-
-    /// Breaks every channel of one seat.
-    pub fn cut_off(&mut self, seat: usize) {
-        for number in self.open_pipes() {
-            if self.pipes[number].ends.iter().any(|end| end.seat == seat) {
-                self.cut(number);
-            }
-        }
-    }
-
-    fn stall(&mut self, number: usize, time: u64) {
-        self.struck.insert("stall");
-        let until = self.now + time;
-        self.pipes[number].stalled_until = until;
-        for end in self.pipes[number].ends.clone() {
-            let told = self.now + self.luck.between((0, 1_000));
-            for (at, stalled) in [(told, true), (until.max(told) + 1, false)] {
-                let input = Input::ChannelStalled { peer: end.peer.clone(), attempt: end.attempt, stalled };
-                self.at(at, Happening::ToHalf(end.clone(), input));
-            }
-        }
-    }
-
-    /// The connection of a node to the server breaks; the server notices some time later.
-    pub fn break_socket(&mut self, socket: Socket, silent: bool) {
-        self.struck.insert("server");
-        let (seat, number) = socket;
-        if silent {
-            // Nothing passes any more, and nobody says so.
-            if self.seats[seat].socket == Some(number) {
-                self.server.gone(socket);
-            }
-        } else {
-            let reason = "the connection broke".to_owned();
-            self.after((0, 500), Happening::ToSocket(socket, Input::ServerClosed { reason }));
-            self.after((0, 3_000), Happening::SocketGone(socket));
-        }
-    }
-
-    pub fn server_away(&mut self, time: u64) {
-        self.struck.insert("server");
-        self.server_up = false;
-        for socket in self.server.sockets() {
-            self.server.gone(socket);
-            let reason = "the server went away".to_owned();
-            self.after((0, 500), Happening::ToSocket(socket, Input::ServerClosed { reason }));
-        }
-        if time < u64::MAX {
-            self.at(self.now + time, Happening::ServerBack);
-        }
-    }
-
-    /// A node is gone for good.
-    pub fn crash(&mut self, seat: usize) {
-        self.struck.insert("crash");
-        self.seats[seat].node = None;
-        if let Some(number) = self.seats[seat].socket {
-            self.after((0, 3_000), Happening::SocketGone((seat, number)));
-        }
-        let mine: Vec<HalfId> = self.halves.0.keys().filter(|id| id.seat == seat).cloned().collect();
-        for id in mine {
-            let Some((number, side)) = self.halves.0.remove(&id).and_then(|half| half.pipe) else { continue };
-            if self.luck.percent(50) {
-                self.pipes[number].alive = false; // what was on its way is lost
-            }
-            let at = self.now + self.luck.between(self.weather.notice);
-            self.close_at(self.pipes[number].ends[1 - side].clone(), at, "the other side is gone");
-        }
     }
 }

@@ -6,7 +6,8 @@ use frostmesh::node::Command;
 use frostmesh::wire::{PeerId, SessionId};
 
 use crate::common::luck::Luck;
-use crate::common::world::{Answer, Mishap, Weather, World};
+use crate::common::weather::{Answer, Mishap, Weather};
+use crate::common::world::World;
 use crate::common::{peer, session};
 
 /// How bad it gets.

@@ -6,7 +6,8 @@ use frostmesh::node::{PhaseName, ReasonKind};
 
 use super::plan::{Class, Plan, SessionPlan};
 use crate::common::keys::sign_with;
-use crate::common::world::{Answer, World};
+use crate::common::weather::Answer;
+use crate::common::world::World;
 
 /// How a session ended for all who are alive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
