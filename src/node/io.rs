@@ -251,7 +251,6 @@ pub enum Output {
     /// [`Node::view`] has changed.
     ViewChanged,
     /// Hand in [`Input::Tick`] at this moment, or soon after. A later one replaces an earlier one. A tick that comes too
-    /// early is answered with another of these. A tick that comes too
     /// early is answered with another of these.
     WakeAt(Timestamp),
 }

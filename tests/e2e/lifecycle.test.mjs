@@ -35,6 +35,20 @@ scenario("a wrong password is refused in clear words, the right one opens the wa
   await popup.wallet(pubkey);
 });
 
+scenario("a stored key that was damaged is spoken of", async (stage) => {
+  const server = await stage.server();
+  const extension = await installed.fresh(stage);
+  const popup = await online(extension, server, "browser");
+  const { pubkey } = await makeKey(stage, server, popup);
+  await popup.wallet(pubkey);
+  await extension.endNode();
+  assert.equal(await extension.damageWallets(), 1);
+  await popup.unlock();
+  await popup.says("a stored key cannot be opened");
+  await popup.picture("damaged");
+  assert.deepEqual(await popup.wallets(), []);
+});
+
 scenario("two passwords that differ, or none, are not taken", async (stage) => {
   const popup = await (await installed.fresh(stage)).popup();
   await popup.shows(popup.at("password-confirm"), "the form for a new password");

@@ -114,6 +114,7 @@ export class Host {
       peers_online: [],
       sessions: [],
       wallets: [],
+      problems: [],
       ...this.#snapshot,
       fatal: message,
     });

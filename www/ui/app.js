@@ -63,8 +63,9 @@ export async function mount({ link, drafts, defaultServerUrl, tools }) {
   const caution = el("p.problem", {}, t("wallets_unconfirmed_hint"));
   const unconfirmed = section(t("wallets_unconfirmed"), keyOf, walletCard, caution);
   const empty = el("p.empty", {}, t("wallets_empty"));
+  const damage = el("p.problem", { role: "alert" });
   const parts = [connect, proposals, sessions, propose, wallets, unconfirmed].map((part) => part.node);
-  const inside = el("div.stack", {}, ...parts, empty);
+  const inside = el("div.stack", {}, ...parts, damage, empty);
   main.append(notice.node, unlock.node, inside);
 
   link.subscribe((state, snapshot) => {
@@ -91,6 +92,8 @@ export async function mount({ link, drafts, defaultServerUrl, tools }) {
     sessions.update(all.filter((session) => !session.needs_decision));
     wallets.update(keys.filter((wallet) => wallet.status === "active"));
     unconfirmed.update(keys.filter((wallet) => wallet.status !== "active"));
+    setText(damage, open?.problems.join(" "));
+    damage.hidden = !damage.textContent;
     empty.hidden = online !== "online" || !!all.length || !!keys.length;
     // What had the focus may be gone, as a proposal is once joined.
     if (focused !== document.body && !focused?.checkVisibility()) main.focus();

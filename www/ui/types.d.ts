@@ -74,6 +74,8 @@ export interface Snapshot {
   peers_online: string[];
   sessions: Session[];
   wallets: Wallet[];
+  /** What is wrong with stored keys, for people. */
+  problems: string[];
   /** The node has panicked: the text of the panic. */
   fatal: string | null;
 }

@@ -79,6 +79,27 @@ export class Extension {
     await session.detach();
   }
 
+  /** Changes one byte in the middle of every stored wallet, as a failing disk might. */
+  damageWallets() {
+    return this.inWorker(async () => {
+      const done = (/** @type {IDBRequest} */ request) =>
+        new Promise((resolve, reject) => {
+          request.onsuccess = () => resolve(request.result);
+          request.onerror = () => reject(request.error);
+        });
+      const database = await done(indexedDB.open("frostmesh"));
+      const wallets = database.transaction("wallets", "readwrite").objectStore("wallets");
+      const keys = await done(wallets.getAllKeys());
+      for (const key of keys) {
+        const envelope = await done(wallets.get(key));
+        envelope[envelope.length >> 1] ^= 1;
+        await done(wallets.put(envelope, key));
+      }
+      database.close();
+      return keys.length;
+    });
+  }
+
   /** As if it had just been installed: no keystore, no settings, no popup, and a node that knows nothing. */
   async reset() {
     for (const page of this.context.pages().slice(1)) await page.close();
