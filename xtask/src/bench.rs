@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::extension;
+use crate::extension::{self, Source};
 use crate::progress::Progress;
 use crate::project::{Project, cargo};
 use crate::run;
@@ -22,6 +22,8 @@ pub fn command(project: &Project) -> Result<()> {
         build.current_dir(&project.root).args(["build", "--locked", "--release", "--package", "frostmesh"]);
         log.run(build.args(["--bin", "frostmesh"]))
     })?;
+    progress
+        .step("benchmark page", |log| extension::make_module(project, &tools.wasm, Source::BenchPage, log).map(drop))?;
     println!("\nNative");
     run::foreground(cargo().current_dir(&project.root).args(["bench", "--locked", "--package", "frostmesh"]))?;
     for script in scripts(project)? {
@@ -31,7 +33,8 @@ pub fn command(project: &Project) -> Result<()> {
             .arg(&script)
             .env("FROSTMESH_BIN", project.program("release"))
             .env("FROSTMESH_DIST", project.dist())
-            .env("FROSTMESH_PKG", project.pkg())
+            .env("FROSTMESH_BENCH_PKG", Source::BenchPage.pkg(project))
+            .env("FROSTMESH_CRITERION", project.target.join("criterion"))
             .env("CHROME", &tools.browser.chrome);
         run::foreground(&mut node)?;
     }

@@ -15,6 +15,7 @@ use crate::project::Project;
 use crate::run::Log;
 use crate::setup::{Setup, WasmTools};
 
+pub use module::Source;
 pub use sizes::Sizes;
 
 /// What was built.
@@ -44,18 +45,25 @@ pub fn command(project: &Project) -> Result<()> {
 
 /// Builds everything, with a line for each part.
 pub fn build_with(project: &Project, tools: &WasmTools, progress: &Progress<'_>) -> Result<Built> {
-    let module = progress.step("wasm module", |log| module::compile(project, tools, log))?;
-    let raw = progress.step("JavaScript bindings", |log| module::bind(project, tools, &module, log))?;
-    progress.step("smaller module", |log| module::optimise(project, tools, &raw, log))?;
+    let source = Source::Library;
+    let module = progress.step("wasm module", |log| module::compile(project, tools, source, log))?;
+    let raw = progress.step("JavaScript bindings", |log| module::bind(project, tools, source, &module, log))?;
+    progress.step("smaller module", |log| module::optimise(project, tools, source, &raw, log))?;
     progress.step("dist", |log| assemble(project, &module, log))
 }
 
 /// Builds everything as one step.
 pub fn build(project: &Project, tools: &WasmTools, log: &mut Log) -> Result<Built> {
-    let module = module::compile(project, tools, log)?;
-    let raw = module::bind(project, tools, &module, log)?;
-    module::optimise(project, tools, &raw, log)?;
+    let module = make_module(project, tools, Source::Library, log)?;
     assemble(project, &module, log)
+}
+
+/// Makes a module ready to be loaded; returns it as rustc made it.
+pub fn make_module(project: &Project, tools: &WasmTools, source: Source, log: &mut Log) -> Result<PathBuf> {
+    let module = module::compile(project, tools, source, log)?;
+    let raw = module::bind(project, tools, source, &module, log)?;
+    module::optimise(project, tools, source, &raw, log)?;
+    Ok(module)
 }
 
 fn assemble(project: &Project, module: &std::path::Path, log: &mut Log) -> Result<Built> {

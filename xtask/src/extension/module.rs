@@ -1,4 +1,4 @@
-//! The wasm module: compiled by cargo, bound to JavaScript by wasm-bindgen, made smaller by wasm-opt.
+//! The wasm modules: compiled by cargo, bound to JavaScript by wasm-bindgen, made smaller by wasm-opt.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,22 +24,65 @@ const FEATURES: [&str; 6] = [
     "--enable-multivalue",
 ];
 
-/// Compiles the library; returns the module as rustc makes it.
-pub fn compile(project: &Project, tools: &WasmTools, log: &mut Log) -> Result<PathBuf> {
+/// What is made into a module.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The product.
+    Library,
+    /// `benches/page`, compiled alike.
+    BenchPage,
+}
+
+impl Source {
+    fn cargo(self) -> &'static [&'static str] {
+        match self {
+            Self::Library => &["--lib"],
+            Self::BenchPage => &["--example", "keygen_page"],
+        }
+    }
+
+    /// Where cargo puts it, below the profile's folder.
+    fn compiled(self) -> &'static str {
+        match self {
+            Self::Library => "frostmesh.wasm",
+            Self::BenchPage => "examples/keygen_page.wasm",
+        }
+    }
+
+    /// Begins the names of the folders and stamps of what is made of it.
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Library => "",
+            Self::BenchPage => "bench-",
+        }
+    }
+
+    /// The finished module with its JavaScript and types.
+    pub fn pkg(self, project: &Project) -> PathBuf {
+        match self {
+            Self::Library => project.pkg(),
+            Self::BenchPage => project.wasm_target().join("bench-pkg"),
+        }
+    }
+}
+
+/// Compiles it; returns the module as rustc makes it.
+pub fn compile(project: &Project, tools: &WasmTools, source: Source, log: &mut Log) -> Result<PathBuf> {
     wasm_rust::fetch(project, log)?;
     let mut build = tools.rust.command(project, "cargo")?;
-    build.args(["build", "--locked", "--package", "frostmesh", "--lib", "--profile", "wasm-release"]);
-    build.args(["--target", TARGET]);
+    build.args(["build", "--locked", "--package", "frostmesh", "--profile", "wasm-release", "--target", TARGET]);
+    build.args(source.cargo());
     log.run(&mut build).advise("this is a compile error in src/ for wasm: what differs stands in src/browser.")?;
-    Ok(project.wasm_target().join(TARGET).join("wasm-release/frostmesh.wasm"))
+    Ok(project.wasm_target().join(TARGET).join("wasm-release").join(source.compiled()))
 }
 
 /// Makes the JavaScript around the module; returns the folder, whose module is not yet made smaller.
-pub fn bind(project: &Project, tools: &WasmTools, module: &Path, log: &mut Log) -> Result<PathBuf> {
-    let folder = project.wasm_target().join("bindgen");
+pub fn bind(project: &Project, tools: &WasmTools, source: Source, module: &Path, log: &mut Log) -> Result<PathBuf> {
+    let scratch = |name| project.wasm_target().join(format!("{}{name}", source.prefix()));
+    let folder = scratch("bindgen");
     let compiled = fs::read(module).with_context(|| format!("reading {}", module.display()))?;
     let lock = fs::read(project.root.join("Cargo.lock"))?;
-    let stamp = Stamp::new(project.wasm_target().join("bindgen.stamp"), &[&compiled, &lock]);
+    let stamp = Stamp::new(scratch("bindgen.stamp"), &[&compiled, &lock]);
     if stamp.is_current() && folder.join(WASM).is_file() {
         log.note("unchanged");
         return Ok(folder);
@@ -52,14 +95,14 @@ pub fn bind(project: &Project, tools: &WasmTools, module: &Path, log: &mut Log) 
     Ok(folder)
 }
 
-/// Makes the module smaller; leaves it in `target/pkg` beside its JavaScript and types.
-pub fn optimise(project: &Project, tools: &WasmTools, bound: &Path, log: &mut Log) -> Result<()> {
-    let pkg = project.pkg();
+/// Makes the module smaller; leaves it in [`Source::pkg`] beside its JavaScript and types.
+pub fn optimise(project: &Project, tools: &WasmTools, source: Source, bound: &Path, log: &mut Log) -> Result<()> {
+    let pkg = source.pkg(project);
     let raw = bound.join(WASM);
     let input = fs::read(&raw).with_context(|| format!("reading {}", raw.display()))?;
     let script = fs::read(bound.join("frostmesh.js"))?;
     let stamp = Stamp::new(
-        project.wasm_target().join("pkg.stamp"),
+        project.wasm_target().join(format!("{}pkg.stamp", source.prefix())),
         &[&input, &script, BINARYEN.as_bytes(), FEATURES.concat().as_bytes()],
     );
     if stamp.is_current() && pkg.join(WASM).is_file() {

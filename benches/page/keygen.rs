@@ -1,0 +1,57 @@
+//! One participant's part of key generation as a wasm module of its own, compiled as the product's is.
+//! `cargo xtask bench` builds it; `tests/e2e/bench-keygen.mjs` runs it in Chromium and keeps the time.
+#![cfg(target_family = "wasm")]
+#![allow(clippy::expect_used, missing_docs)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::collections::BTreeMap;
+
+use frostmesh::node::keygen::{Round1, Round2};
+use support::{Others, part2, part3};
+use wasm_bindgen::prelude::wasm_bindgen;
+use zeroize::Zeroizing;
+
+/// What one measured call takes is made before the clock starts.
+#[wasm_bindgen]
+pub struct Bench {
+    others: Others,
+    commitments: BTreeMap<u16, Vec<u8>>,
+    part2: Vec<Box<dyn Round1>>,
+    part3: Vec<(Box<dyn Round2>, BTreeMap<u16, Zeroizing<Vec<u8>>>)>,
+}
+
+#[wasm_bindgen]
+impl Bench {
+    /// Enough for `runs` calls of each part.
+    #[wasm_bindgen(constructor)]
+    pub fn new(threshold: u16, total: u16, runs: usize) -> Self {
+        let others = Others::new(threshold, total);
+        let ready = |_| {
+            let others = Others::new(threshold, total);
+            let ours = others.part1();
+            let package = ours.package().to_vec();
+            (part2(ours, &others.commitments()), others.shares(&package))
+        };
+        Self {
+            commitments: others.commitments(),
+            part2: (0..runs).map(|_| others.part1()).collect(),
+            part3: (0..runs).map(ready).collect(),
+            others,
+        }
+    }
+
+    pub fn part1(&self) {
+        drop(self.others.part1());
+    }
+
+    pub fn part2(&mut self) {
+        drop(part2(self.part2.pop().expect("too many calls"), &self.commitments));
+    }
+
+    pub fn part3(&mut self) {
+        let (round, shares) = self.part3.pop().expect("too many calls");
+        drop(part3(round, &shares));
+    }
+}

@@ -1,0 +1,131 @@
+// What key generation costs one participant: our wasm in Chromium, beside @noble/curves in the same Chromium and beside
+// our native code, whose figures `cargo bench` has just left. Prints medians and ratios. Run by `cargo xtask bench`.
+
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { extname, join, normalize } from "node:path";
+
+import { startBrowser } from "./lib/chromium.mjs";
+import { inProject } from "./lib/settings.mjs";
+
+const GROUPS = [[2, 3], [3, 5], [7, 10]];
+const PARTS = ["part1", "part2", "part3"];
+/** Calls in one timed stretch (a browser's clock is coarse), and stretches. */
+const CALLS = 10;
+const STRETCHES = 9;
+
+const FOLDERS = {
+  "/pkg/": process.env.FROSTMESH_BENCH_PKG || inProject("target/bench-pkg"),
+  "/modules/": inProject("tests/interop/node_modules"),
+};
+const TYPES = { ".js": "text/javascript", ".wasm": "application/wasm" };
+const IMPORTS = { "@noble/curves/": "/modules/@noble/curves/", "@noble/hashes/": "/modules/@noble/hashes/" };
+const PAGE = `<!doctype html><script type="importmap">${JSON.stringify({ imports: IMPORTS })}</script>`;
+
+/** Serves the page and the two folders. */
+async function serve() {
+  const server = createServer(async ({ url }, response) => {
+    const place = Object.keys(FOLDERS).find((prefix) => url.startsWith(prefix));
+    const path = place && normalize(url.slice(place.length));
+    try {
+      if (path?.startsWith("..")) throw new Error("outside");
+      const body = place ? await readFile(join(FOLDERS[place], path)) : PAGE;
+      response.writeHead(200, { "content-type": place ? TYPES[extname(path)] ?? "text/plain" : "text/html" }).end(body);
+    } catch {
+      response.writeHead(404).end();
+    }
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return server;
+}
+
+/** In the page: times of our wasm, ms a call, one for each stretch. */
+async function measureWasm({ threshold, total, calls, stretches, parts }) {
+  const { default: init, Bench } = await import("/pkg/keygen_page.js");
+  await init();
+  const times = Object.fromEntries(parts.map((part) => [part, []]));
+  for (let stretch = 0; stretch <= stretches; stretch += 1) {
+    const bench = new Bench(threshold, total, calls);
+    for (const part of parts) {
+      const start = performance.now();
+      for (let call = 0; call < calls; call += 1) bench[part]();
+      // The first stretch warms up.
+      if (stretch) times[part].push((performance.now() - start) / calls);
+    }
+    bench.free();
+  }
+  return times;
+}
+
+/** In the page: the same of @noble/curves. */
+async function measureNoble({ threshold, total, calls, stretches }) {
+  const { secp256k1_FROST } = await import("@noble/curves/secp256k1.js");
+  const { DKG, Identifier } = secp256k1_FROST;
+  const signers = { min: threshold, max: total };
+  const times = { part1: [], part2: [], part3: [] };
+  const timed = (name, keep, work) => {
+    const start = performance.now();
+    const made = Array.from({ length: calls }, work);
+    if (keep) times[name].push((performance.now() - start) / calls);
+    return made;
+  };
+  const ids = Array.from({ length: total }, (_, place) => Identifier.fromNumber(place + 1));
+  for (let stretch = 0; stretch <= stretches; stretch += 1) {
+    const ours = timed("part1", stretch, () => DKG.round1(ids[0], signers));
+    const others = ours.map(() => ids.slice(1).map((id) => DKG.round1(id, signers)));
+    const seen = others.map((list) => list.map((other) => other.public));
+    timed("part2", stretch, (_, call) => DKG.round2(ours[call].secret, seen[call]));
+    const shares = others.map((list, call) => {
+      const all = [ours[call].public, ...seen[call]];
+      return list.map((other, place) => {
+        const rest = all.filter(({ identifier }) => identifier !== ids[place + 1]);
+        return DKG.round2(other.secret, rest)[ids[0]];
+      });
+    });
+    timed("part3", stretch, (_, call) => DKG.round3(ours[call].secret, seen[call], shares[call]));
+  }
+  return times;
+}
+
+const median = (times) => times.toSorted((a, b) => a - b)[times.length >> 1];
+
+/** What criterion measured natively, in ms. */
+async function native(part, group) {
+  const folder = process.env.FROSTMESH_CRITERION || inProject("target/criterion");
+  const name = `part ${part.at(-1)}, ${group}`;
+  try {
+    const estimates = JSON.parse(await readFile(join(folder, name, "new", "estimates.json"), "utf8"));
+    return estimates.median.point_estimate / 1e6;
+  } catch {
+    return null;
+  }
+}
+
+const server = await serve();
+const browser = await startBrowser();
+try {
+  const context = await browser.person();
+  const page = await context.newPage();
+  await page.goto(`http://127.0.0.1:${server.address().port}/`);
+  console.log(`ms a participant, median of ${STRETCHES}       native     wasm    noble   wasm/native  noble/wasm`);
+  for (const [threshold, total] of GROUPS) {
+    const group = `${threshold}-of-${total}`;
+    const what = { threshold, total, calls: CALLS, stretches: STRETCHES, parts: PARTS };
+    const wasm = await page.evaluate(measureWasm, what);
+    const noble = await page.evaluate(measureNoble, what);
+    for (const part of PARTS) {
+      const [ours, theirs, plain] = [median(wasm[part]), median(noble[part]), await native(part, group)];
+      const columns = [
+        plain === null ? "-" : plain.toFixed(3),
+        ours.toFixed(3),
+        theirs.toFixed(3),
+        plain === null ? "-" : (ours / plain).toFixed(2),
+        (theirs / ours).toFixed(2),
+      ];
+      console.log(`${group.padEnd(8)} ${part}  ${" ".repeat(16)}${columns.map((text) => text.padStart(9)).join("")}`);
+    }
+  }
+} finally {
+  await browser.close();
+  server.close();
+}
