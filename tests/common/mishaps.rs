@@ -38,13 +38,12 @@ impl World {
             }
             Mishap::ServerAway(time) => self.server_away(time),
             Mishap::Crash => {
-                let alive: Vec<usize> = (0..self.seats.len()).filter(|s| self.is_alive(*s)).collect();
-                let seat = *self.luck.pick(&alive);
-                self.crash(seat);
+                if let Some(seat) = self.anyone_alive() {
+                    self.crash(seat);
+                }
             }
             Mishap::Cancel => {
-                let alive: Vec<usize> = (0..self.seats.len()).filter(|s| self.is_alive(*s)).collect();
-                let seat = *self.luck.pick(&alive);
+                let Some(seat) = self.anyone_alive() else { return };
                 for session_id in self.seats[seat].accepted.clone() {
                     if self.input(seat, Input::Command(Command::Cancel { session_id })).is_ok() {
                         self.struck.insert("cancel");
@@ -52,6 +51,12 @@ impl World {
                 }
             }
         }
+    }
+
+    /// A node that has not crashed yet: two of two may have.
+    fn anyone_alive(&mut self) -> Option<usize> {
+        let alive: Vec<usize> = (0..self.seats.len()).filter(|s| self.is_alive(*s)).collect();
+        (!alive.is_empty()).then(|| *self.luck.pick(&alive))
     }
 
     fn open_pipes(&self) -> Vec<usize> {
