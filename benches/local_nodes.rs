@@ -52,7 +52,8 @@ mod native {
         let mut tasks = Vec::new();
         for name in names.clone() {
             let store = Arc::new(Store::open(&folder.path().join(name.as_str()), "secret").unwrap());
-            let mut driver = Driver::new(Settings { config: Config::default(), ice_servers: Vec::new(), store });
+            let mut driver =
+                Driver::new(Settings { config: Config::default(), ice_servers: Vec::new(), store }).unwrap();
             let (names, accepted, ready, url) = (names.clone(), accepted.clone(), ready.clone(), url.clone());
             tasks.push(tokio::spawn(async move {
                 driver.command(Command::Connect { server_url: url, peer_id: name.clone() }).unwrap();

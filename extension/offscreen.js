@@ -36,7 +36,7 @@ host.subscribe((_, snapshot) => {
   if (!snapshot) return;
   const { fatal, keystore, connection, sessions } = snapshot;
   const state = fatal !== null ? "fatal" : keystore === "unlocked" ? connection.state : "locked";
-  const waiting = state === "fatal" || state === "locked" ? 0 : sessions.filter((each) => each.needs_decision).length;
+  const waiting = state === "fatal" || state === "locked" ? 0 : sessions.filter((each) => each.needs_decision || each.words).length;
   const status = JSON.stringify({ state, waiting });
   if (status === told) return;
   told = status;

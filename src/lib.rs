@@ -6,18 +6,27 @@
 //! | module | what it is for | imports |
 //! | --- | --- | --- |
 //! | [`wire`] | the JSON messages and their limits | nothing of ours |
-//! | [`keystore`] | password, envelope, wallet records: bytes in, bytes out | `wire` |
-//! | [`node`] | the sans-IO node: sessions, mesh, key generation, blame | `wire`, `keystore` (records) |
+//! | [`identity`] | identity key, signatures, contacts, invites | `wire` |
+//! | [`keygen`] | FROST key generation behind bytes | nothing of ours |
+//! | [`link`] | one sealed conversation of two identities: bytes in, bytes out | `wire`, `identity` |
+//! | [`agreement`] | what is signed in a verified session; certificates, evidence | `wire`, `identity`, `keygen` |
+//! | [`keystore`] | password, envelope, records: bytes in, bytes out | `wire`, `identity`, `agreement` |
+//! | [`node`] | the sans-IO node: sessions, mesh, links, ceremonies, blame | all above |
 //! | [`random`] | the system's randomness | nothing of ours |
 //! | `browser` | wasm: WebSocket, `RTCPeerConnection`, IndexedDB, the JS API | all above |
 //! | `native` | command-line node: tokio, str0m, files | all above |
 //! | `server` | the signaling server | `wire` |
 //!
-//! Imports run one way: `wire`, `keystore` and `node` know nothing of `browser`, `native` and `server`, hold no clock
+//! Imports run one way: those above `browser` know nothing of `browser`, `native` and `server`, hold no clock
 //! and do no IO.
 #![forbid(unsafe_code)]
 
+pub mod agreement;
+mod few;
+pub mod identity;
+pub mod keygen;
 pub mod keystore;
+pub mod link;
 pub mod node;
 pub mod random;
 pub mod wire;

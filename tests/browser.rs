@@ -8,10 +8,12 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use frostmesh::browser::{PeerConnection, Store};
+use frostmesh::identity::{Contacts, IdentityKey};
+use frostmesh::keygen;
 use frostmesh::keystore::{KdfParams, Keystore, KeystoreError, Kind, WalletInfo, WalletRecord};
-use frostmesh::node::{Command, Config, Event, Input, Node, Output, Role, StoreRequest, Timestamp, keygen};
+use frostmesh::node::{Command, Config, Event, Input, Node, Output, Role, StoreRequest, Timestamp};
 use frostmesh::random::SystemRng;
-use frostmesh::wire::{ClientMessage, PeerId, PeerMessage, ServerMessage};
+use frostmesh::wire::{ClientMessage, PeerId, ServerMessage};
 use gloo_timers::future::TimeoutFuture;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 use zeroize::Zeroizing;
@@ -160,6 +162,7 @@ fn three_participants_make_one_key() {
 
 fn record() -> WalletRecord {
     let info = WalletInfo {
+        name: None,
         pubkey: "02ab".to_owned(),
         session_id: "session".parse().unwrap(),
         ciphersuite: keygen::DEFAULT_SUITE.to_owned(),
@@ -170,17 +173,31 @@ fn record() -> WalletRecord {
         verified: false,
         created: 1,
     };
-    WalletRecord { info, key_package: Zeroizing::new(vec![7; 40]), public_key_package: vec![8; 90] }
+    WalletRecord { info, key_package: Zeroizing::new(vec![7; 40]), public_key_package: vec![8; 90], certificate: None }
 }
+
+/// Makes the database as version 1 of it was, with a setting in it.
+const OLD_DATABASE: &str = r#"new Promise((resolve, reject) => {
+    const request = indexedDB.open("frostmesh", 1);
+    request.onupgradeneeded = () => {
+        for (const name of ["keystore", "wallets", "unconfirmed", "settings"]) request.result.createObjectStore(name);
+        request.transaction.objectStore("settings").put("from before", "old");
+    };
+    request.onsuccess = () => { request.result.close(); resolve(); };
+    request.onerror = () => reject(request.error);
+})"#;
 
 #[wasm_bindgen_test]
 async fn keys_are_kept_sealed_and_confirmed_in_one_step() {
+    let old: js_sys::Promise = js_sys::eval(OLD_DATABASE).unwrap().into();
+    wasm_bindgen_futures::JsFuture::from(old).await.unwrap();
     let store = Store::open().await.unwrap();
+    assert_eq!(store.setting("old").await.unwrap().as_deref(), Some("from before"), "what was there stays");
     let keystore = Keystore::create("secret", KdfParams::FLOOR, &mut SystemRng).unwrap();
     let envelope = keystore.envelope(&mut SystemRng).unwrap();
-    store.create_keystore(&envelope).await.unwrap();
-    assert!(store.create_keystore(&envelope).await.is_err(), "a second keystore must not replace the first");
-    assert_eq!(store.keystore().await.unwrap(), Some(envelope.clone()));
+    store.create(Kind::Keystore, &envelope).await.unwrap();
+    assert!(store.create(Kind::Keystore, &envelope).await.is_err(), "a second keystore must not replace the first");
+    assert_eq!(store.only(Kind::Keystore).await.unwrap(), Some(envelope.clone()));
 
     let record = record();
     let sealed = keystore.seal_record(Kind::Unconfirmed, &record, &mut SystemRng).unwrap();
@@ -189,7 +206,7 @@ async fn keys_are_kept_sealed_and_confirmed_in_one_step() {
     assert!(store.all(Kind::Wallet).await.unwrap().is_empty());
 
     let unlocked = Keystore::unlock(&envelope, "secret").unwrap();
-    let opened = unlocked.open_record(Kind::Unconfirmed, &sealed).unwrap();
+    let opened: WalletRecord = unlocked.open_record(Kind::Unconfirmed, &sealed).unwrap();
     assert_eq!(opened.key_package, record.key_package);
     assert_eq!(Keystore::unlock(&envelope, "wrong").err(), Some(KeystoreError::WrongPassword));
 
@@ -197,6 +214,21 @@ async fn keys_are_kept_sealed_and_confirmed_in_one_step() {
     store.confirm("02ab", &active).await.unwrap();
     assert!(store.all(Kind::Unconfirmed).await.unwrap().is_empty());
     assert_eq!(store.envelope(Kind::Wallet, "02ab").await.unwrap(), Some(active));
+
+    let identity = IdentityKey::generate(&mut SystemRng);
+    let sealed = keystore.seal_identity(&identity, &mut SystemRng).unwrap();
+    assert_eq!(store.only(Kind::Identity).await.unwrap(), None);
+    store.create(Kind::Identity, &sealed).await.unwrap();
+    assert!(store.create(Kind::Identity, &sealed).await.is_err(), "a second identity must not replace the first");
+    let kept = store.only(Kind::Identity).await.unwrap().unwrap();
+    assert_eq!(unlocked.open_identity(&kept).unwrap().identity(), identity.identity());
+
+    for text in ["earlier", "later"] {
+        store.replace(Kind::Contacts, text.as_bytes()).await.unwrap();
+    }
+    assert_eq!(store.only(Kind::Contacts).await.unwrap().as_deref(), Some(b"later".as_slice()));
+    store.put(Kind::Evidence, "hash", b"sealed").await.unwrap();
+    assert_eq!(store.all(Kind::Evidence).await.unwrap(), vec![b"sealed".to_vec()]);
 
     store.set_setting("connection", "text").await.unwrap();
     assert_eq!(store.setting("connection").await.unwrap().as_deref(), Some("text"));
@@ -212,7 +244,13 @@ struct End {
     created: Option<String>,
 }
 
-/// The whole node on the browser's own WebRTC, with the signaling server's part played by this loop.
+/// One that takes the others at their word: there is no person here to compare words.
+fn new_node() -> Node<SystemRng> {
+    let config = Config { trust_first_use: true, ..Config::default() };
+    Node::new(config, IdentityKey::generate(&mut SystemRng), Contacts::default(), SystemRng)
+}
+
+/// The whole node, links and all, on the browser's own WebRTC, with the signaling server's part played by this loop.
 #[wasm_bindgen_test]
 async fn three_nodes_in_one_page_make_a_key_over_real_channels() {
     let names = ["ann", "ben", "cid"].map(id);
@@ -221,7 +259,7 @@ async fn three_nodes_in_one_page_make_a_key_over_real_channels() {
         .iter()
         .map(|name| End {
             name: name.clone(),
-            node: Node::new(Config::default(), SystemRng),
+            node: new_node(),
             inputs: Inputs::default(),
             peers: BTreeMap::new(),
             created: None,
@@ -250,7 +288,7 @@ async fn three_nodes_in_one_page_make_a_key_over_real_channels() {
                 session_id: "s".parse().unwrap(),
                 participants: names.to_vec(),
                 threshold: 2,
-                allow_unverified: true,
+                allow_unverified: false,
             };
             ends[0].node.handle(now(), Input::Command(propose)).unwrap();
         }
@@ -290,15 +328,17 @@ fn carry_out(ends: &mut [End], i: usize, output: Output, names: &[PeerId], now: 
             ends[i].peers[&(peer, attempt)].remote_candidate(&candidate);
         }
         Output::SendChannel { peer, attempt, text } => {
-            assert!(PeerMessage::parse(text.as_str()).is_ok());
             ends[i].peers[&(peer, attempt)].send(text.as_str());
         }
         Output::CloseConnection { peer, attempt } => drop(ends[i].peers.remove(&(peer, attempt))),
-        Output::Store { session_id, request: StoreRequest::Keep(_) | StoreRequest::Confirm { .. } } => {
+        Output::Store { session_id, request } => {
+            if let StoreRequest::Confirm { certificate, .. } = request {
+                assert!(certificate.is_some(), "everyone was verified, so everyone signs");
+            }
             put(&ends[i], Input::Stored { session_id, result: Ok(()) });
         }
         Output::Event(Event::Proposed { session_id, peer_id, .. }) if peer_id != ends[i].name => {
-            let accept = Command::Accept { session_id, allow_unverified: true };
+            let accept = Command::Accept { session_id, allow_unverified: false };
             ends[i].node.handle(now, Input::Command(accept)).unwrap();
         }
         Output::Event(Event::WalletCreated { pubkey, .. }) => ends[i].created = Some(pubkey),

@@ -22,6 +22,7 @@ fn keystore() -> Keystore {
 fn record() -> WalletRecord {
     let participants: Vec<PeerId> = ["a", "b", "c"].map(|id| id.parse().unwrap()).to_vec();
     let info = WalletInfo {
+        name: None,
         pubkey: format!("02{}", "ab".repeat(32)),
         session_id: "a session".parse().unwrap(),
         ciphersuite: "FROST-secp256k1-SHA256-v1".to_owned(),
@@ -32,14 +33,20 @@ fn record() -> WalletRecord {
         verified: false,
         created: 1_700_000_000_000,
     };
-    WalletRecord { info, key_package: Zeroizing::new(vec![0x5a; 107]), public_key_package: vec![0xa5; 200] }
+    WalletRecord {
+        info,
+        key_package: Zeroizing::new(vec![0x5a; 107]),
+        public_key_package: vec![0xa5; 200],
+        certificate: None,
+    }
 }
 
 #[test]
 fn a_wallet_comes_back_as_it_was() {
     let keystore = keystore();
     let sealed = keystore.seal_record(Kind::Wallet, &record(), &mut SystemRng).unwrap();
-    let again = Keystore::unlock(&sealed, "correct horse").unwrap().open_record(Kind::Wallet, &sealed).unwrap();
+    let again =
+        Keystore::unlock(&sealed, "correct horse").unwrap().open_record::<WalletRecord>(Kind::Wallet, &sealed).unwrap();
     assert_eq!(again.info, record().info);
     assert_eq!(again.key_package, record().key_package);
     assert_eq!(again.public_key_package, record().public_key_package);
@@ -59,7 +66,7 @@ fn every_truncation_is_refused() {
     let keystore = keystore();
     let sealed = keystore.seal_record(Kind::Wallet, &record(), &mut SystemRng).unwrap();
     for length in 0..sealed.len() {
-        let error = keystore.open_record(Kind::Wallet, &sealed[..length]).unwrap_err();
+        let error = keystore.open_record::<WalletRecord>(Kind::Wallet, &sealed[..length]).unwrap_err();
         assert!(matches!(error, KeystoreError::Damaged(_)), "{length} bytes: {error}");
     }
 }
@@ -71,11 +78,11 @@ fn every_changed_byte_is_refused() {
     for at in 0..sealed.len() {
         let mut changed = sealed.clone();
         changed[at] ^= 1;
-        assert!(keystore.open_record(Kind::Wallet, &changed).is_err(), "byte {at}");
+        assert!(keystore.open_record::<WalletRecord>(Kind::Wallet, &changed).is_err(), "byte {at}");
     }
     let mut longer = sealed.clone();
     longer.push(0);
-    assert!(keystore.open_record(Kind::Wallet, &longer).is_err());
+    assert!(keystore.open_record::<WalletRecord>(Kind::Wallet, &longer).is_err());
 }
 
 #[test]
@@ -123,17 +130,17 @@ fn parameters_out_of_bounds_are_refused_before_any_memory_is_taken() {
 fn one_kind_does_not_pass_for_another() {
     let keystore = keystore();
     let sealed = keystore.seal_record(Kind::Unconfirmed, &record(), &mut SystemRng).unwrap();
-    assert!(keystore.open_record(Kind::Wallet, &sealed).is_err());
+    assert!(keystore.open_record::<WalletRecord>(Kind::Wallet, &sealed).is_err());
     let mut relabelled = sealed.clone();
     relabelled[HEADER] = 1; // says "wallet"
-    assert!(keystore.open_record(Kind::Wallet, &relabelled).is_err(), "the kind is authenticated");
-    assert!(keystore.open_record(Kind::Unconfirmed, &sealed).is_ok());
+    assert!(keystore.open_record::<WalletRecord>(Kind::Wallet, &relabelled).is_err(), "the kind is authenticated");
+    assert!(keystore.open_record::<WalletRecord>(Kind::Unconfirmed, &sealed).is_ok());
 }
 
 #[test]
 fn an_envelope_of_another_keystore_says_so() {
     let sealed = keystore().seal_record(Kind::Wallet, &record(), &mut SystemRng).unwrap();
-    assert_eq!(keystore().open_record(Kind::Wallet, &sealed).err(), Some(KeystoreError::OtherKeystore));
+    assert_eq!(keystore().open_record::<WalletRecord>(Kind::Wallet, &sealed).err(), Some(KeystoreError::OtherKeystore));
 }
 
 #[test]
@@ -169,7 +176,10 @@ fn two_envelopes_of_the_same_record_differ() {
 #[test]
 fn an_envelope_of_version_1_still_opens() {
     let envelope = hex::decode(include_str!("vectors/envelope-v1.hex").trim()).unwrap();
-    let opened = Keystore::unlock(&envelope, "correct horse").unwrap().open_record(Kind::Wallet, &envelope).unwrap();
+    let opened = Keystore::unlock(&envelope, "correct horse")
+        .unwrap()
+        .open_record::<WalletRecord>(Kind::Wallet, &envelope)
+        .unwrap();
     assert_eq!((opened.info, opened.key_package), (record().info, record().key_package));
 }
 
@@ -180,7 +190,7 @@ fn any_kind_and_any_size_come_back_as_they_were() {
     large.info.participants = (0..64).map(|n| format!("{n:064}").parse().unwrap()).collect();
     large.public_key_package = vec![7; 64 * 80];
     let sealed = keystore.seal_record(Kind::Unconfirmed, &large, &mut SystemRng).unwrap();
-    let opened = keystore.open_record(Kind::Unconfirmed, &sealed).unwrap();
+    let opened = keystore.open_record::<WalletRecord>(Kind::Unconfirmed, &sealed).unwrap();
     assert_eq!((opened.info, opened.public_key_package), (large.info, large.public_key_package));
     let envelope = keystore.envelope(&mut SystemRng).unwrap();
     assert!(keystore.open(Kind::Keystore, &envelope).unwrap().is_empty());
@@ -224,7 +234,7 @@ fn what_is_sealed_and_is_no_record_is_refused() {
     let keystore = keystore();
     for plain in [&b""[..], b"{}", b"[1]", b"\xff\xfe"] {
         let sealed = keystore.seal(Kind::Wallet, plain, &mut SystemRng).unwrap();
-        assert!(matches!(keystore.open_record(Kind::Wallet, &sealed), Err(KeystoreError::Damaged(_))));
+        assert!(matches!(keystore.open_record::<WalletRecord>(Kind::Wallet, &sealed), Err(KeystoreError::Damaged(_))));
     }
 }
 

@@ -9,7 +9,7 @@ mod edges;
 
 use std::collections::BTreeMap;
 
-use frostmesh::node::keygen;
+use frostmesh::keygen;
 use frostmesh::wire::{
     Cause, ClientMessage, ErrorCode, IceCandidate, MAX_FRAME, MAX_PEER_MESSAGE, PeerId, PeerMessage, Proposal,
     RelayData, ServerMessage, SessionId, WireError,
@@ -46,6 +46,9 @@ fn peer_messages() -> BTreeMap<&'static str, PeerMessage> {
         participants: participants.iter().map(ToString::to_string).collect(),
         ciphersuite: None,
         allow_unverified: None,
+        protocol: None,
+        name: None,
+        nonce: None,
     };
     let extended = Proposal {
         ciphersuite: Some("FROST-secp256k1-SHA256-v1".to_owned()),
@@ -57,6 +60,7 @@ fn peer_messages() -> BTreeMap<&'static str, PeerMessage> {
         accepted,
         reason: reason.map(str::to_owned),
         cause,
+        protocol: None,
     };
     let cause = Cause { kind: "bad_share".to_owned(), culprit: Some("cli2".to_owned()) };
     let package = vec![0x00, 0xee, 0xd6, 0xb1, 0xb1];
@@ -67,14 +71,20 @@ fn peer_messages() -> BTreeMap<&'static str, PeerMessage> {
         ("session_response_accepted", response(true, None, None)),
         ("session_response_declined", response(false, Some("not today"), None)),
         ("session_response_with_cause", response(false, Some("cli2 sent a share that cannot be used"), Some(cause))),
-        ("channel_open", PeerMessage::ChannelOpen { peer_id: peer("cli1") }),
-        ("mesh_ready", PeerMessage::MeshReady { session_id: session() }),
-        ("commitment", PeerMessage::Commitment { session_id: session(), data: package.clone() }),
-        ("commitment_without_session", PeerMessage::Commitment { session_id: None, data: package.clone() }),
-        ("ready", PeerMessage::Ready { session_id: session() }),
+        ("channel_open", PeerMessage::ChannelOpen { peer_id: peer("cli1"), protocol: None }),
+        ("mesh_ready", PeerMessage::MeshReady { session_id: session(), proof: None }),
+        ("commitment", PeerMessage::Commitment { session_id: session(), data: package.clone(), proof: None }),
+        (
+            "commitment_without_session",
+            PeerMessage::Commitment { session_id: None, data: package.clone(), proof: None },
+        ),
+        ("ready", PeerMessage::Ready { session_id: session(), proof: None }),
         ("share", share(session())),
         ("share_without_session", share(None)),
-        ("wallet_created", PeerMessage::WalletCreated { session_id: session(), pubkey: "02ab".to_owned() }),
+        (
+            "wallet_created",
+            PeerMessage::WalletCreated { session_id: session(), pubkey: "02ab".to_owned(), proof: None },
+        ),
         ("ack", PeerMessage::Ack { msg_id: "\"m-7\"".to_owned() }),
         ("ack_of_a_number", PeerMessage::Ack { msg_id: "7".to_owned() }),
     ])
@@ -122,7 +132,7 @@ fn what_nodes_say_to_the_server_is_read_and_written_as_the_text_says() {
     for (name, vector) in vectors("client") {
         let message = ClientMessage::parse(&vector.to_string()).unwrap();
         match (name.as_str(), &message) {
-            ("register", ClientMessage::Register { peer_id }) => assert_eq!(peer_id.as_str(), "cli1"),
+            ("register", ClientMessage::Register { peer_id, .. }) => assert_eq!(peer_id.as_str(), "cli1"),
             ("list_peers", ClientMessage::ListPeers) => {}
             ("relay", ClientMessage::Relay { to, data }) => {
                 assert_eq!(to.as_str(), "cli2");

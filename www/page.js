@@ -8,6 +8,20 @@ import { setMessages } from "./ui/i18n.js";
 const LANGUAGES = ["en"];
 const DRAFTS = "drafts";
 
+/** An invite from the address: its secret stands behind `#`, which no server sees, and stays on the screen no longer. */
+let invite = "";
+function takeFromAddress() {
+  if (!/[#&]secret=/.test(location.hash)) return false;
+  invite = `frostmesh:${location.hash.slice(1)}`;
+  history.replaceState(null, "", location.pathname + location.search);
+  return true;
+}
+takeFromAddress();
+
+/** @type {() => void} Shows the last snapshot again. */
+let again = () => {};
+addEventListener("hashchange", () => takeFromAddress() && again());
+
 const host = new Host();
 const wanted = navigator.languages.map((tag) => tag.split("-")[0]);
 const language = wanted.find((name) => LANGUAGES.includes(name)) ?? LANGUAGES[0];
@@ -23,7 +37,9 @@ await mount({
       if (command.type === "lock") location.reload();
       return result;
     },
-    subscribe: (listener) => host.subscribe(listener),
+    subscribe(listener) {
+      host.subscribe((state, snapshot) => (again = () => listener(state, snapshot))());
+    },
     restart: () => (host.elsewhere ? host.takeOver() : location.reload()),
   },
   drafts: {
@@ -31,5 +47,11 @@ await mount({
     save: (drafts) => sessionStorage.setItem(DRAFTS, JSON.stringify(drafts)),
   },
   defaultServerUrl: `${location.origin.replace(/^http/, "ws")}/`,
+  pageUrl: location.origin + location.pathname,
+  takeInvite() {
+    const taken = invite;
+    invite = "";
+    return taken;
+  },
   tools: [],
 });

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use frostmesh::node::keygen::{self, KeyMaterial, Round1, Round2};
+use frostmesh::keygen::{self, KeyMaterial, Round1, Round2};
 use frostmesh::random::SystemRng;
 use zeroize::Zeroizing;
 

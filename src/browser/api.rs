@@ -7,12 +7,12 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::command::{Refusal, UiCommand};
-use super::driver::Driver;
+use super::driver::{Driver, now};
 use super::fatal;
 use super::snapshot::to_js;
 use super::store::Store;
 use crate::keystore::{KdfParams, Keystore, Kind};
-use crate::node::Command;
+use crate::node::{Command, ConnectionState, Error};
 use crate::random::SystemRng;
 use crate::wire::{PeerId, SessionId};
 
@@ -42,7 +42,7 @@ impl Frostmesh {
     pub async fn open(on_snapshot: Function) -> Result<Frostmesh, JsValue> {
         fatal::report_to(&on_snapshot);
         let store = Store::open().await.map_err(Refusal::storage)?;
-        let exists = store.keystore().await.map_err(Refusal::storage)?.is_some();
+        let exists = store.only(Kind::Keystore).await.map_err(Refusal::storage)?.is_some();
         let remembered = remembered(&store).await.map(|r| (r.server_url, r.peer_id));
         Ok(Self { driver: Driver::start(store, exists, remembered, on_snapshot) })
     }
@@ -72,24 +72,21 @@ async fn run(driver: &Rc<Driver>, command: UiCommand) -> Result<JsValue, Refusal
         UiCommand::SetPassword { password } => {
             let keystore = Keystore::create(&password, KdfParams::default(), &mut SystemRng)?;
             let envelope = keystore.envelope(&mut SystemRng)?;
-            driver.store.create_keystore(&envelope).await.map_err(Refusal::storage)?;
-            driver.unlocked(keystore).await.map_err(Refusal::storage)?;
+            driver.store.create(Kind::Keystore, &envelope).await.map_err(Refusal::storage)?;
+            driver.unlocked(keystore).await?;
         }
         UiCommand::Unlock { password } => {
-            let envelope = driver.store.keystore().await.map_err(Refusal::storage)?;
+            let envelope = driver.store.only(Kind::Keystore).await.map_err(Refusal::storage)?;
             let envelope = envelope.ok_or_else(|| Refusal::new("locked", "no password has been set yet"))?;
             let keystore = Keystore::unlock(&envelope, &password)?;
             keystore.open(Kind::Keystore, &envelope)?;
-            driver.unlocked(keystore).await.map_err(Refusal::storage)?;
+            driver.unlocked(keystore).await?;
             if let Some(last) = remembered(&driver.store).await.filter(|last| last.connect) {
                 connect(driver, last.server_url, &last.peer_id)?;
             }
         }
         UiCommand::Lock => driver.lock(),
         UiCommand::Connect { server_url, peer_id } => {
-            if driver.keystore().is_none() {
-                return Err(Refusal::new("locked", "unlock first: what comes needs a place to be kept"));
-            }
             connect(driver, server_url.clone(), &peer_id)?;
             remember(driver, server_url, peer_id, true).await?;
         }
@@ -114,21 +111,34 @@ async fn run(driver: &Rc<Driver>, command: UiCommand) -> Result<JsValue, Refusal
             }
             return Ok(to_js(&Proposed { session_id: id }));
         }
-        UiCommand::Accept { session_id, allow_unverified } => {
-            if driver.keystore().is_none() {
-                return Err(Refusal::new("locked", "unlock first: the key needs a place to be kept"));
+        UiCommand::JoinInvite { invite, peer_id } => {
+            // Else it would leave its server, and the sessions there, for nothing.
+            if invite.has_expired(now().millis()) {
+                return Err(Error::Invite("the invite has expired: ask for a new one").into());
             }
-            driver.command(Command::Accept { session_id: session(&session_id)?, allow_unverified })?;
+            let here = driver.view().connection;
+            let (server_url, known) = (invite.server_url.clone(), here.peer_id.map(|id| id.as_str().to_owned()));
+            let stays = here.state != ConnectionState::Offline && here.server_url.as_ref() == Some(&server_url);
+            if !stays || peer_id.as_ref().is_some_and(|id| known.as_ref() != Some(id)) {
+                let peer_id = peer_id.or(known).unwrap_or_else(random_name);
+                connect(driver, server_url.clone(), &peer_id)?;
+                remember(driver, server_url, peer_id, true).await?;
+            }
+            driver.command(Command::JoinInvite(invite))?;
         }
-        UiCommand::Decline { session_id } => driver.command(Command::Decline { session_id: session(&session_id)? })?,
-        UiCommand::Cancel { session_id } => driver.command(Command::Cancel { session_id: session(&session_id)? })?,
-        UiCommand::Dismiss { session_id } => driver.command(Command::Dismiss { session_id: session(&session_id)? })?,
+        UiCommand::Node(command) => driver.command(command)?,
     }
     Ok(JsValue::NULL)
 }
 
 fn session(id: &str) -> Result<SessionId, Refusal> {
     id.parse().map_err(|e| Refusal::new("no_such_session", e))
+}
+
+/// A name for a person who has not given one.
+fn random_name() -> String {
+    let random = SessionId::random(&mut SystemRng);
+    format!("node-{}", random.as_str().get(..8).unwrap_or_default())
 }
 
 fn connect(driver: &Rc<Driver>, server_url: String, peer_id: &str) -> Result<(), Refusal> {
@@ -138,7 +148,7 @@ fn connect(driver: &Rc<Driver>, server_url: String, peer_id: &str) -> Result<(),
         return Err(Refusal::new("bad_server_url", text));
     }
     let peer_id = peer_id.parse().map_err(|e| Refusal::new("bad_peer_id", e))?;
-    Ok(driver.command(Command::Connect { server_url, peer_id })?)
+    driver.command(Command::Connect { server_url, peer_id })
 }
 
 async fn remember(driver: &Rc<Driver>, server_url: String, peer_id: String, connect: bool) -> Result<(), Refusal> {

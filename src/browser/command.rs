@@ -4,22 +4,42 @@ use serde::Deserialize;
 use wasm_bindgen::JsValue;
 use zeroize::Zeroizing;
 
+use crate::identity::Invite;
 use crate::keystore::KeystoreError;
-use crate::node;
+use crate::node::{self, Command, ContactChange};
+use crate::random::SystemRng;
+use crate::wire::SessionId;
 
 /// A command of the user interface.
 pub(super) enum UiCommand {
-    SetPassword { password: Zeroizing<String> },
-    Unlock { password: Zeroizing<String> },
+    SetPassword {
+        password: Zeroizing<String>,
+    },
+    Unlock {
+        password: Zeroizing<String>,
+    },
     Lock,
-    Connect { server_url: String, peer_id: String },
+    Connect {
+        server_url: String,
+        peer_id: String,
+    },
     Disconnect,
-    Propose { session_id: Option<String>, participants: Vec<String>, threshold: u16, allow_unverified: bool },
-    Accept { session_id: String, allow_unverified: bool },
-    Decline { session_id: String },
-    Cancel { session_id: String },
-    Dismiss { session_id: String },
+    Propose {
+        session_id: Option<String>,
+        participants: Vec<String>,
+        threshold: u16,
+        allow_unverified: bool,
+    },
+    JoinInvite {
+        invite: Box<Invite>,
+        peer_id: Option<String>,
+    },
+    /// The node carries it out as it is.
+    Node(Command),
 }
+
+/// For how long an invite can be used unless something else is said, in seconds.
+const LIFETIME: u32 = 3600;
 
 /// Every field that any command has. One flat shape: a tagged enum costs 20 KB of wasm.
 #[derive(Deserialize)]
@@ -31,18 +51,38 @@ struct Fields {
     peer_id: Option<String>,
     session_id: Option<String>,
     participants: Option<Vec<String>>,
+    total: Option<u16>,
     threshold: Option<u16>,
+    lifetime: Option<u32>,
+    name: Option<String>,
+    who: Option<String>,
+    invite: Option<Zeroizing<String>>,
+    they_match: Option<bool>,
+    #[serde(default)]
+    blocked: bool,
     #[serde(default)]
     allow_unverified: bool,
+}
+
+impl Fields {
+    fn session(&self) -> Result<SessionId, Refusal> {
+        let id = self.session_id.as_deref().unwrap_or_default();
+        id.parse().map_err(|e| Refusal::new("no_such_session", e))
+    }
+
+    fn contact(self, change: ContactChange) -> UiCommand {
+        UiCommand::Node(Command::Contact { who: self.who.unwrap_or_default(), change })
+    }
 }
 
 impl UiCommand {
     /// Reads a plain object with a `type`.
     pub(super) fn parse(command: JsValue) -> Result<Self, Refusal> {
-        let f: Fields = serde_wasm_bindgen::from_value(command).map_err(|e| Refusal::new("internal", e))?;
-        let missing = |name: &str| Refusal::new("internal", format!("'{}' needs '{name}'", f.kind));
+        let mut f: Fields = serde_wasm_bindgen::from_value(command).map_err(|e| Refusal::new("internal", e))?;
+        let kind = std::mem::take(&mut f.kind);
+        let missing = |name: &str| Refusal::new("internal", format!("'{kind}' needs '{name}'"));
         let allow_unverified = f.allow_unverified;
-        Ok(match f.kind.as_str() {
+        Ok(match kind.as_str() {
             "set_password" => Self::SetPassword { password: f.password.ok_or_else(|| missing("password"))? },
             "unlock" => Self::Unlock { password: f.password.ok_or_else(|| missing("password"))? },
             "lock" => Self::Lock,
@@ -56,12 +96,35 @@ impl UiCommand {
                 let threshold = f.threshold.ok_or_else(|| missing("threshold"))?;
                 Self::Propose { session_id: f.session_id, participants, threshold, allow_unverified }
             }
-            "accept" => {
-                Self::Accept { session_id: f.session_id.ok_or_else(|| missing("session_id"))?, allow_unverified }
+            "join_invite" => {
+                let invite = f.invite.ok_or_else(|| missing("invite"))?;
+                let invite = Box::new(invite.parse().map_err(|e| Refusal::new("bad_invite", e))?);
+                Self::JoinInvite { invite, peer_id: f.peer_id }
             }
-            "decline" => Self::Decline { session_id: f.session_id.ok_or_else(|| missing("session_id"))? },
-            "cancel" => Self::Cancel { session_id: f.session_id.ok_or_else(|| missing("session_id"))? },
-            "dismiss" => Self::Dismiss { session_id: f.session_id.ok_or_else(|| missing("session_id"))? },
+            "invite" => Self::Node(Command::Invite {
+                session_id: SessionId::random(&mut SystemRng),
+                total: f.total.ok_or_else(|| missing("total"))?,
+                threshold: f.threshold.ok_or_else(|| missing("threshold"))?,
+                name: f.name,
+                lifetime: f.lifetime.unwrap_or(LIFETIME).into(),
+            }),
+            "confirm_words" => {
+                let they_match = f.they_match.ok_or_else(|| missing("they_match"))?;
+                Self::Node(Command::ConfirmWords { session_id: f.session()?, they_match })
+            }
+            "rename_contact" => {
+                let name = f.name.take().unwrap_or_default();
+                f.contact(ContactChange::Rename(name))
+            }
+            "forget_contact" => f.contact(ContactChange::Forget),
+            "block_contact" => {
+                let blocked = f.blocked;
+                f.contact(ContactChange::Block(blocked))
+            }
+            "accept" => Self::Node(Command::Accept { session_id: f.session()?, allow_unverified }),
+            "decline" => Self::Node(Command::Decline { session_id: f.session()? }),
+            "cancel" => Self::Node(Command::Cancel { session_id: f.session()? }),
+            "dismiss" => Self::Node(Command::Dismiss { session_id: f.session()? }),
             other => return Err(Refusal::new("internal", format!("there is no command '{other}'"))),
         })
     }
@@ -79,6 +142,10 @@ impl Refusal {
         Self { code, message: message.to_string() }
     }
 
+    pub(super) fn locked() -> Self {
+        Self::new("locked", "unlock first: the node has no identity until then, and what comes no place to be kept")
+    }
+
     pub(super) fn storage(message: impl ToString) -> Self {
         Self::new("storage", message)
     }
@@ -90,6 +157,8 @@ impl From<node::Error> for Refusal {
             node::Error::Offline => "offline",
             node::Error::NoSuchSession(_) => "no_such_session",
             node::Error::UnverifiedNotAllowed => "unverified_not_allowed",
+            node::Error::Invite(_) => "bad_invite",
+            node::Error::Contact(_) => "bad_contact",
             _ => "bad_proposal",
         };
         Self::new(code, error)

@@ -1,7 +1,6 @@
 //! Drives a [`Node`] in a browser: carries its outputs out, hands it what happens, and publishes snapshots.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use gloo_timers::callback::Timeout;
@@ -9,46 +8,62 @@ use js_sys::Function;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
 
+use super::command::Refusal;
 use super::fatal;
 use super::inbox::Inbox;
 use super::peer_connection::PeerConnection;
-use super::snapshot::{KeystoreState, Snapshot, Status, Wallet, to_js};
+use super::snapshot::{KeystoreState, Snapshot, Wallet, to_js};
 use super::store::Store;
 use super::websocket::Socket;
-use crate::keystore::{Keystore, KeystoreError, Kind, WalletRecord};
-use crate::node::{Command, Config, Error, Input, Node, Output, StoreRequest, Timestamp};
+use crate::keystore::Keystore;
+use crate::node::{Command, ConnectionState, ConnectionView, Input, Node, Output, Timestamp, View};
 use crate::random::SystemRng;
-use crate::wire::{PeerId, SessionId};
+use crate::wire::PeerId;
 
 /// What the browser's callbacks report; the number tells a server socket from those before it.
-enum Report {
+pub(super) enum Report {
     Server(u64, Input),
     Other(Input),
 }
 
 /// A running node and all that belongs to it.
 pub(super) struct Driver {
-    state: RefCell<State>,
-    inbox: Inbox<Report>,
-    pub store: Store,
+    pub(super) state: RefCell<State>,
+    pub(super) inbox: Inbox<Report>,
+    pub(super) store: Store,
     listener: Function,
 }
 
-struct State {
-    node: Node<SystemRng>,
+pub(super) struct State {
+    /// There is one while the keystore is unlocked: without it, it does not know who it is.
+    pub node: Option<Node<SystemRng>>,
     server: Option<Socket>,
     sockets_opened: u64,
-    peers: HashMap<(PeerId, u32), PeerConnection>,
+    /// By peer and attempt. Few enough to do without a map, which takes 7 KB of module.
+    peers: Vec<(PeerId, u32, PeerConnection)>,
     timer: Option<Timeout>,
-    keystore: Option<Rc<Keystore>>,
-    exists: bool,
+    pub keystore: Option<Rc<Keystore>>,
+    /// A password has been set.
+    pub exists: bool,
+    /// Since when it is as it is, for a locked one.
+    since: Timestamp,
     remembered: Option<(String, String)>,
-    wallets: Vec<Wallet>,
-    problems: Vec<String>,
+    pub wallets: Vec<Wallet>,
+    pub problems: Vec<String>,
     publishing: bool,
 }
 
-fn now() -> Timestamp {
+impl State {
+    fn peer(&self, peer: &PeerId, attempt: u32) -> Option<&PeerConnection> {
+        self.peers.iter().find(|(id, number, _)| id == peer && *number == attempt).map(|(_, _, connection)| connection)
+    }
+
+    fn close(&mut self, peer: &PeerId, attempt: u32) {
+        self.peers.retain(|(id, number, _)| id != peer || *number != attempt);
+    }
+}
+
+pub(super) fn now() -> Timestamp {
     // Milliseconds since 1970, far below 2^53.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     Timestamp::from_millis(js_sys::Date::now() as u64)
@@ -63,13 +78,14 @@ impl Driver {
         listener: Function,
     ) -> Rc<Self> {
         let state = State {
-            node: Node::new(Config::default(), SystemRng),
+            node: None,
             server: None,
             sockets_opened: 0,
-            peers: HashMap::new(),
+            peers: Vec::new(),
             timer: None,
             keystore: None,
             exists,
+            since: now(),
             remembered,
             wallets: Vec::new(),
             problems: Vec::new(),
@@ -88,11 +104,11 @@ impl Driver {
     }
 
     /// Gives the node a command.
-    pub(super) fn command(self: &Rc<Self>, command: Command) -> Result<(), Error> {
+    pub(super) fn command(self: &Rc<Self>, command: Command) -> Result<(), Refusal> {
         let mut state = self.state.borrow_mut();
-        let result = state.node.handle(now(), Input::Command(command));
+        let result = state.node.as_mut().ok_or_else(Refusal::locked)?.handle(now(), Input::Command(command));
         self.carry_out(&mut state);
-        result
+        Ok(result?)
     }
 
     fn happened(self: &Rc<Self>, report: Report) {
@@ -102,15 +118,15 @@ impl Driver {
             Report::Server(_, input) | Report::Other(input) => input,
         };
         if let Input::ConnectionClosed { peer, attempt, .. } = &input {
-            state.peers.remove(&(peer.clone(), *attempt));
+            state.close(peer, *attempt);
         }
         // Inputs other than commands are never refused.
-        let _ = state.node.handle(now(), input);
+        let _ = state.node.as_mut().map(|node| node.handle(now(), input));
         self.carry_out(&mut state);
     }
 
     fn carry_out(self: &Rc<Self>, state: &mut State) {
-        while let Some(output) = state.node.poll() {
+        while let Some(output) = state.node.as_mut().and_then(Node::poll) {
             match output {
                 Output::Event(_) => {}
                 Output::ViewChanged => self.publish_soon(state),
@@ -129,29 +145,31 @@ impl Driver {
                     let inbox = self.inbox.clone();
                     let report = Rc::new(move |input| inbox.put(Report::Other(input)));
                     match PeerConnection::open(peer.clone(), attempt, role, &[], report) {
-                        Ok(connection) => drop(state.peers.insert((peer, attempt), connection)),
+                        Ok(connection) => state.peers.push((peer, attempt, connection)),
                         Err(reason) => {
                             self.inbox.put(Report::Other(Input::ConnectionClosed { peer, attempt, reason }));
                         }
                     }
                 }
                 Output::RemoteDescription { peer, attempt, sdp } => {
-                    if let Some(connection) = state.peers.get(&(peer, attempt)) {
+                    if let Some(connection) = state.peer(&peer, attempt) {
                         connection.remote_description(sdp);
                     }
                 }
                 Output::RemoteCandidate { peer, attempt, candidate } => {
-                    if let Some(connection) = state.peers.get(&(peer, attempt)) {
+                    if let Some(connection) = state.peer(&peer, attempt) {
                         connection.remote_candidate(&candidate);
                     }
                 }
                 Output::SendChannel { peer, attempt, text } => {
-                    if let Some(connection) = state.peers.get(&(peer, attempt)) {
+                    if let Some(connection) = state.peer(&peer, attempt) {
                         connection.send(text.as_str());
                     }
                 }
-                Output::CloseConnection { peer, attempt } => drop(state.peers.remove(&(peer, attempt))),
+                Output::CloseConnection { peer, attempt } => state.close(&peer, attempt),
                 Output::Store { session_id, request } => self.keep(state, session_id, request),
+                Output::KeepContacts(contacts) => self.keep_contacts(state, contacts),
+                Output::KeepEvidence(evidence) => self.keep_evidence(state, evidence),
             }
         }
     }
@@ -171,84 +189,19 @@ impl Driver {
         state.timer = Some(Timeout::new(wait, move || inbox.put(Report::Other(Input::Tick))));
     }
 
-    // ---- keys ----
-
-    /// The keystore is unlocked, for the first time or again: shows its wallets.
-    pub(super) async fn unlocked(self: &Rc<Self>, keystore: Keystore) -> Result<(), String> {
-        {
-            let mut state = self.state.borrow_mut();
-            state.keystore = Some(Rc::new(keystore));
-            state.exists = true;
-        }
-        self.load_wallets().await
-    }
-
-    /// Forgets the key of the keystore and ends everything that needs it.
-    pub(super) fn lock(self: &Rc<Self>) {
-        let view = self.state.borrow().node.view();
-        for session in view.sessions {
+    /// Ends the node, and forgets what it knew.
+    pub(super) fn stop(self: &Rc<Self>) {
+        let sessions = self.view().sessions;
+        for session in sessions {
             let _ = self.command(Command::Cancel { session_id: session.session_id }); // may be over
         }
         let _ = self.command(Command::Disconnect); // never refused
         let mut state = self.state.borrow_mut();
-        state.keystore = None;
-        state.wallets.clear();
+        state.peers.clear();
+        state.timer = None;
+        state.node = None;
+        state.since = now();
         self.publish_soon(&mut state);
-    }
-
-    pub(super) fn keystore(&self) -> Option<Rc<Keystore>> {
-        self.state.borrow().keystore.clone()
-    }
-
-    async fn load_wallets(self: &Rc<Self>) -> Result<(), String> {
-        let Some(keystore) = self.keystore() else { return Ok(()) };
-        let (mut wallets, mut problems) = (BTreeMap::new(), Vec::new());
-        for (kind, status) in [(Kind::Wallet, Status::Active), (Kind::Unconfirmed, Status::Unconfirmed)] {
-            for envelope in self.store.all(kind).await? {
-                match keystore.open_record(kind, &envelope) {
-                    Ok(WalletRecord { info, .. }) => {
-                        wallets.insert((info.created, info.pubkey.clone()), Wallet { info, status });
-                    }
-                    Err(error) => problems.push(format!("a stored key cannot be opened: {error}")),
-                }
-            }
-        }
-        let mut state = self.state.borrow_mut();
-        state.wallets = wallets.into_values().collect();
-        state.problems = problems;
-        self.publish_soon(&mut state);
-        Ok(())
-    }
-
-    fn keep(self: &Rc<Self>, state: &State, session_id: SessionId, request: StoreRequest) {
-        let (driver, keystore) = (self.clone(), state.keystore.clone());
-        spawn_local(async move {
-            let result = match keystore {
-                Some(keystore) => driver.write(&keystore, request).await,
-                None => Err("the keystore is locked".to_owned()),
-            };
-            if result.is_ok() {
-                let _ = driver.load_wallets().await; // shown again later; the key itself is kept
-            }
-            driver.inbox.put(Report::Other(Input::Stored { session_id, result }));
-        });
-    }
-
-    async fn write(&self, keystore: &Keystore, request: StoreRequest) -> Result<(), String> {
-        let failed = |e: KeystoreError| e.to_string();
-        match request {
-            StoreRequest::Keep(record) => {
-                let envelope = keystore.seal_record(Kind::Unconfirmed, &record, &mut SystemRng).map_err(failed)?;
-                self.store.put(Kind::Unconfirmed, &record.info.pubkey, &envelope).await
-            }
-            StoreRequest::Confirm { pubkey } => {
-                let envelope = self.store.envelope(Kind::Unconfirmed, &pubkey).await?;
-                let envelope = envelope.ok_or("the unconfirmed key is gone")?;
-                let record = keystore.open_record(Kind::Unconfirmed, &envelope).map_err(failed)?;
-                let envelope = keystore.seal_record(Kind::Wallet, &record, &mut SystemRng).map_err(failed)?;
-                self.store.confirm(&pubkey, &envelope).await
-            }
-        }
     }
 
     // ---- snapshots ----
@@ -265,7 +218,7 @@ impl Driver {
     }
 
     /// Publishes once for all that happens in this turn of the event loop.
-    fn publish_soon(self: &Rc<Self>, state: &mut State) {
+    pub(super) fn publish_soon(self: &Rc<Self>, state: &mut State) {
         if !std::mem::replace(&mut state.publishing, true) {
             let driver = self.clone();
             Timeout::new(0, move || {
@@ -282,14 +235,21 @@ impl Driver {
         let _ = self.listener.call1(&JsValue::NULL, &snapshot); // a listener's own fault
     }
 
-    /// The snapshot as a plain JavaScript value.
-    pub(super) fn snapshot(&self) -> JsValue {
+    /// What people see of the node; nothing but the server to connect to, where there is none.
+    pub(super) fn view(&self) -> View {
         let state = self.state.borrow();
-        let mut view = state.node.view();
+        let mut view = state.node.as_ref().map_or_else(|| nothing(state.since), Node::view);
         if let (None, Some((server_url, peer_id))) = (&view.connection.server_url, &state.remembered) {
             view.connection.server_url = Some(server_url.clone());
             view.connection.peer_id = peer_id.parse().ok();
         }
+        view
+    }
+
+    /// The snapshot as a plain JavaScript value.
+    pub(super) fn snapshot(&self) -> JsValue {
+        let view = self.view();
+        let state = self.state.borrow();
         let keystore = match (&state.keystore, state.exists) {
             (Some(_), _) => KeystoreState::Unlocked,
             (None, true) => KeystoreState::Locked,
@@ -298,6 +258,14 @@ impl Driver {
         let (wallets, problems) = (&state.wallets, &state.problems);
         to_js(&Snapshot { version: 1, keystore, view, wallets, problems, fatal: None })
     }
+}
+
+/// The view of no node.
+fn nothing(since: Timestamp) -> View {
+    let (state, server_url, peer_id, error) = (ConnectionState::Offline, None, None, None);
+    let connection = ConnectionView { state, server_url, peer_id, error, since };
+    let (peers_online, sessions, invites, contacts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    View { connection, peers_online, sessions, invites, identity: String::new(), contacts }
 }
 
 /// Longest timer, in milliseconds: the node looks at the clock at least this often.

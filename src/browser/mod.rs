@@ -8,6 +8,7 @@ mod command;
 mod driver;
 mod fatal;
 mod inbox;
+mod keeping;
 mod peer_connection;
 mod snapshot;
 mod store;

@@ -34,6 +34,8 @@ pub(super) struct Wallet {
     #[serde(flatten)]
     pub info: WalletInfo,
     pub status: Status,
+    /// The signatures of all participants over how it was made are kept with it.
+    pub certified: bool,
 }
 
 /// Whether all participants have confirmed a key.

@@ -1,7 +1,8 @@
 //! Keys and settings in IndexedDB: the same sealed envelopes that the command line keeps in files.
 //!
-//! Object stores: `keystore` (one envelope), `wallets` and `unconfirmed` (an envelope for each group key), `settings`.
-//! Writes ask for strict durability: they are on disk when they are answered.
+//! Object stores: `keystore`, `identity` and `contacts` (one envelope each), `wallets` and `unconfirmed` (an envelope for
+//! each group key), `evidence` (by hash), `settings`. Writes ask for strict durability: they are on disk when they are
+//! answered.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -16,16 +17,19 @@ use super::text_of;
 use crate::keystore::Kind;
 
 const DATABASE: &str = "frostmesh";
-const VERSION: u32 = 1;
-const KEYSTORE: &str = "keystore";
+/// 1 had no identity, contacts and evidence.
+const VERSION: u32 = 2;
 const SETTINGS: &str = "settings";
-const STORES: [&str; 4] = [KEYSTORE, "wallets", "unconfirmed", SETTINGS];
+const STORES: [&str; 7] = ["keystore", "wallets", "unconfirmed", "identity", "contacts", "evidence", SETTINGS];
 
 fn store_of(kind: Kind) -> &'static str {
     match kind {
-        Kind::Keystore => KEYSTORE,
+        Kind::Keystore => "keystore",
         Kind::Wallet => "wallets",
         Kind::Unconfirmed => "unconfirmed",
+        Kind::Identity => "identity",
+        Kind::Contacts => "contacts",
+        Kind::Evidence => "evidence",
     }
 }
 
@@ -49,7 +53,7 @@ impl Store {
         let upgrade = Closure::once(move |_: Event| {
             if let Ok(database) = upgraded.result().and_then(JsCast::dyn_into::<IdbDatabase>) {
                 for name in STORES {
-                    let _ = database.create_object_store(name); // the open request fails then
+                    let _ = database.create_object_store(name); // refused where an older version made it: it stays
                 }
             }
         });
@@ -59,30 +63,38 @@ impl Store {
         Ok(Self { database: database.unchecked_into() })
     }
 
-    /// The keystore's envelope, if one was made.
+    /// The envelope of a kind that there is only one of, if it was made: the keystore, the identity, the contacts.
     ///
     /// # Errors
     /// The browser's.
-    pub async fn keystore(&self) -> Result<Option<Vec<u8>>, String> {
-        self.get(KEYSTORE, KEYSTORE).await.map(bytes)
+    pub async fn only(&self, kind: Kind) -> Result<Option<Vec<u8>>, String> {
+        self.envelope(kind, store_of(kind)).await
     }
 
-    /// Keeps the keystore's envelope. There is only ever one.
+    /// Keeps the first envelope of a kind that there is only one of.
     ///
     /// # Errors
     /// There is one already, or the browser's.
-    pub async fn create_keystore(&self, envelope: &[u8]) -> Result<(), String> {
-        let value = Uint8Array::from(envelope);
-        self.write(&[KEYSTORE], |stores| stores[0].add_with_key(&value, &KEYSTORE.into()).map(drop)).await
+    pub async fn create(&self, kind: Kind, envelope: &[u8]) -> Result<(), String> {
+        let (value, name) = (Uint8Array::from(envelope), store_of(kind));
+        self.write(&[name], |stores| stores[0].add_with_key(&value, &name.into()).map(drop)).await
     }
 
-    /// Keeps an envelope under its group key.
+    /// Keeps an envelope of a kind that there is only one of in place of the one before.
     ///
     /// # Errors
     /// The browser's.
-    pub async fn put(&self, kind: Kind, pubkey: &str, envelope: &[u8]) -> Result<(), String> {
+    pub async fn replace(&self, kind: Kind, envelope: &[u8]) -> Result<(), String> {
+        self.put(kind, store_of(kind), envelope).await
+    }
+
+    /// Keeps an envelope under its name: a group key, or the hash of a piece of evidence.
+    ///
+    /// # Errors
+    /// The browser's.
+    pub async fn put(&self, kind: Kind, name: &str, envelope: &[u8]) -> Result<(), String> {
         let value = Uint8Array::from(envelope);
-        self.write(&[store_of(kind)], |stores| stores[0].put_with_key(&value, &pubkey.into()).map(drop)).await
+        self.write(&[store_of(kind)], |stores| stores[0].put_with_key(&value, &name.into()).map(drop)).await
     }
 
     /// Puts the wallet's envelope in place of the unconfirmed one, both or neither.
@@ -102,8 +114,8 @@ impl Store {
     ///
     /// # Errors
     /// The browser's.
-    pub async fn envelope(&self, kind: Kind, pubkey: &str) -> Result<Option<Vec<u8>>, String> {
-        self.get(store_of(kind), pubkey).await.map(bytes)
+    pub async fn envelope(&self, kind: Kind, name: &str) -> Result<Option<Vec<u8>>, String> {
+        self.get(store_of(kind), name).await.map(bytes)
     }
 
     /// All envelopes of a kind.

@@ -3,10 +3,12 @@
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::agreement::Certificate;
 use crate::wire::{PeerId, SessionId};
 
 /// A wallet as it is sealed in an [`super::Keystore`] envelope.
 #[derive(Clone, Serialize, Deserialize)]
+#[serde(from = "Stored")]
 pub struct WalletRecord {
     /// What may be shown.
     #[serde(flatten)]
@@ -17,6 +19,9 @@ pub struct WalletRecord {
     /// `PublicKeyPackage::serialize()`: the group's verifying key and every participant's verifying share.
     #[serde(with = "hex::serde")]
     pub public_key_package: Vec<u8>,
+    /// How the key was made, once all have confirmed it and if all were verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<Box<Certificate>>,
 }
 
 /// The part of a wallet that is no secret, but nobody else's business either: it stays sealed on disk too.
@@ -24,6 +29,9 @@ pub struct WalletRecord {
 pub struct WalletInfo {
     /// The group's verifying key, compressed, as hex.
     pub pubkey: String,
+    /// What the group calls it, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// The session that made it.
     pub session_id: SessionId,
     /// FROST ciphersuite id.
@@ -36,10 +44,51 @@ pub struct WalletInfo {
     pub participants: Vec<PeerId>,
     /// This node's FROST identifier.
     pub identifier: u16,
-    /// Whether every participant was verified when the key was made (never, until links exist).
+    /// Whether every participant was verified when the key was made, by safety words or an invite.
     pub verified: bool,
     /// When the key was made, in milliseconds since 1970.
     pub created: u64,
+}
+
+/// The fields of a [`WalletRecord`] as they are read. A flattened struct would be read by way of values of any kind: they
+/// would leave copies of the share in memory that nothing wipes, and take a second set of decoders into the wasm module.
+#[derive(Deserialize)]
+struct Stored {
+    pubkey: String,
+    name: Option<String>,
+    session_id: SessionId,
+    ciphersuite: String,
+    threshold: u16,
+    total: u16,
+    participants: Vec<PeerId>,
+    identifier: u16,
+    verified: bool,
+    created: u64,
+    #[serde(with = "secret_hex")]
+    key_package: Zeroizing<Vec<u8>>,
+    #[serde(with = "hex::serde")]
+    public_key_package: Vec<u8>,
+    #[serde(default)]
+    certificate: Option<Box<Certificate>>,
+}
+
+impl From<Stored> for WalletRecord {
+    fn from(s: Stored) -> Self {
+        let info = WalletInfo {
+            pubkey: s.pubkey,
+            name: s.name,
+            session_id: s.session_id,
+            ciphersuite: s.ciphersuite,
+            threshold: s.threshold,
+            total: s.total,
+            participants: s.participants,
+            identifier: s.identifier,
+            verified: s.verified,
+            created: s.created,
+        };
+        let (key_package, public_key_package) = (s.key_package, s.public_key_package);
+        Self { info, key_package, public_key_package, certificate: s.certificate }
+    }
 }
 
 /// Says which wallet it is, and nothing of its key.

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::node::CarrierChoice;
 use crate::wire::{PeerId, SessionId};
 
 /// Make and use a k-of-n FROST key together with other nodes, in browsers and on command lines.
@@ -26,10 +27,13 @@ pub(super) enum Command {
     Serve(Serve),
     /// Propose a session to others and make a key with them
     #[command(after_help = "Example:\n  frostmesh create --server ws://127.0.0.1:9000 --peer-id alice \\\n    \
-                      --participants alice,bob,carol --threshold 2 --allow-unverified")]
+                      --total 3 --threshold 2 --name Treasury        prints an invite for the two others\n  \
+                      frostmesh create --server ws://127.0.0.1:9000 --peer-id alice \\\n    \
+                      --participants alice,bob,carol --threshold 2   with safety words to compare")]
     Create(Create),
-    /// Take part in the first session that is proposed, or in a certain one
-    #[command(after_help = "Example:\n  frostmesh join --server ws://127.0.0.1:9000 --peer-id bob --allow-unverified")]
+    /// Take part by an invite, or in the first session that is proposed, or in a certain one
+    #[command(after_help = "Example:\n  frostmesh join 'frostmesh:server=...'\n  \
+                      frostmesh join --server ws://127.0.0.1:9000 --peer-id bob")]
     Join(Join),
     /// List who is registered at a signaling server
     #[command(after_help = "Example:\n  frostmesh peers --server ws://127.0.0.1:9000")]
@@ -37,6 +41,96 @@ pub(super) enum Command {
     /// Show the keys that are kept here
     #[command(subcommand, after_help = "Example:\n  frostmesh wallets list")]
     Wallets(Wallets),
+    /// Show who this node is: the fingerprint that others see
+    #[command(after_help = "Example:\n  frostmesh identity")]
+    Identity(Local),
+    /// Show and change whom this node knows
+    #[command(subcommand, after_help = "Example:\n  frostmesh contacts list")]
+    Contacts(Contacts),
+    /// Show what participants have signed against each other
+    #[command(subcommand, after_help = "Example:\n  frostmesh evidence list")]
+    Evidence(Evidence),
+}
+
+#[derive(Subcommand)]
+pub(super) enum Contacts {
+    /// One line for each contact
+    #[command(after_help = "Example:\n  frostmesh contacts list")]
+    List(Local),
+    /// Give a contact another name
+    #[command(after_help = "Example:\n  frostmesh contacts rename bob 'Bob at work'")]
+    Rename {
+        /// Its name, peer id or fingerprint
+        who: String,
+        /// The new name
+        name: String,
+        #[command(flatten)]
+        local: Local,
+    },
+    /// Forget a contact: the next one with its peer id is taken for a new one
+    #[command(after_help = "Example:\n  frostmesh contacts forget bob")]
+    Forget {
+        /// Its name, peer id or fingerprint
+        who: String,
+        #[command(flatten)]
+        local: Local,
+    },
+    /// Do not answer a contact any more
+    #[command(after_help = "Example:\n  frostmesh contacts block mallory")]
+    Block {
+        /// Its name, peer id or fingerprint
+        who: String,
+        /// Answer it again
+        #[arg(long)]
+        undo: bool,
+        #[command(flatten)]
+        local: Local,
+    },
+}
+
+#[derive(Subcommand)]
+pub(super) enum Evidence {
+    /// One line for each piece
+    #[command(after_help = "Example:\n  frostmesh evidence list")]
+    List(Local),
+    /// One piece as JSON, for anyone to check
+    #[command(after_help = "Example:\n  frostmesh evidence show 1f2e3d")]
+    Show {
+        /// Its name, or the beginning of it
+        id: String,
+        #[command(flatten)]
+        local: Local,
+    },
+    /// Check a piece that somebody else shows
+    #[command(after_help = "Example:\n  frostmesh evidence check evidence.json")]
+    Check {
+        /// A file as `evidence show` prints it
+        file: PathBuf,
+        /// Print one JSON object a line on stdout
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// What may carry messages to the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Carrier {
+    /// The server's relay at once, sealed, and WebRTC as soon as it is there
+    Auto,
+    /// WebRTC only
+    Direct,
+    /// The server's relay only, sealed
+    Relay,
+}
+
+impl From<Carrier> for CarrierChoice {
+    fn from(carrier: Carrier) -> Self {
+        match carrier {
+            Carrier::Auto => Self::Auto,
+            Carrier::Direct => Self::Direct,
+            Carrier::Relay => Self::Relay,
+        }
+    }
 }
 
 #[derive(Args)]
@@ -54,11 +148,23 @@ pub(super) struct Serve {
 
 #[derive(Args)]
 pub(super) struct Create {
+    /// The signaling server's address
+    #[arg(long, value_name = "URL")]
+    pub server: String,
+    /// This node's name there: 1 to 64 characters of A-Z a-z 0-9 . _ -
+    #[arg(long, value_name = "ID")]
+    pub peer_id: PeerId,
     #[command(flatten)]
     pub network: Network,
     /// Everyone who takes part, this node included, separated by commas
-    #[arg(long, value_delimiter = ',', required = true, value_name = "ID,ID,...")]
+    #[arg(long, value_delimiter = ',', required_unless_present = "total", value_name = "ID,ID,...")]
     pub participants: Vec<PeerId>,
+    /// How many take part, this node included: makes an invite for the others
+    #[arg(long, value_name = "N", conflicts_with_all = ["participants", "allow_unverified"])]
+    pub total: Option<u16>,
+    /// What the wallet is called
+    #[arg(long, requires = "total")]
+    pub name: Option<String>,
     /// How many of them it takes to sign: 2 up to all
     #[arg(long, value_name = "K")]
     pub threshold: u16,
@@ -71,10 +177,19 @@ pub(super) struct Create {
 
 #[derive(Args)]
 pub(super) struct Join {
+    /// An invite: nothing else is needed then
+    #[arg(value_name = "INVITE", required_unless_present = "server")]
+    pub invite: Option<String>,
+    /// The signaling server's address
+    #[arg(long, value_name = "URL", requires = "peer_id", conflicts_with = "invite")]
+    pub server: Option<String>,
+    /// This node's name there: 1 to 64 characters of A-Z a-z 0-9 . _ - [default with an invite: a random one]
+    #[arg(long, value_name = "ID")]
+    pub peer_id: Option<PeerId>,
     #[command(flatten)]
     pub network: Network,
     /// Wait for this session and leave others alone
-    #[arg(long)]
+    #[arg(long, conflicts_with = "invite")]
     pub session_id: Option<SessionId>,
     #[command(flatten)]
     pub local: Local,
@@ -106,20 +221,28 @@ pub(super) enum Wallets {
         #[command(flatten)]
         local: Local,
     },
+    /// Check again how a wallet's key was made, from its certificate
+    #[command(after_help = "Example:\n  frostmesh wallets verify 02a1b2...")]
+    Verify {
+        /// The group key, or the beginning of it
+        pubkey: String,
+        #[command(flatten)]
+        local: Local,
+    },
 }
 
 /// How to reach the others.
 #[derive(Args)]
 pub(super) struct Network {
-    /// The signaling server's address
-    #[arg(long, value_name = "URL")]
-    pub server: String,
-    /// This node's name there: 1 to 64 characters of A-Z a-z 0-9 . _ -
-    #[arg(long, value_name = "ID")]
-    pub peer_id: PeerId,
     /// Take peers whose identity nothing proves: whoever runs the server could pose as them
     #[arg(long)]
     pub allow_unverified: bool,
+    /// Take identities that are met for the first time at their word, without safety words to compare
+    #[arg(long)]
+    pub trust_first_use: bool,
+    /// What may carry messages to the others
+    #[arg(long, value_enum, default_value_t = Carrier::Auto)]
+    pub carrier: Carrier,
     /// Give up after waiting this many seconds for a proposal, for the others to come, or for a step of theirs
     #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub timeout: u64,

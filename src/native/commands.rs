@@ -1,19 +1,19 @@
 //! What each command does.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
 
-use super::cli::{self, Command as Cli, Local, Network};
+use super::cli::{self, Command as Cli, Local};
 use super::exit::{Exit, Failure, OrExit};
-use super::report::{Reporter, line};
+use super::participation::Place;
+use super::report::line;
 use super::websocket::Socket;
-use super::{Driver, Settings, Store, password, wallets};
-use crate::node::{Command, Config, Deadlines, Event, Input, ReasonKind};
+use super::{Store, participation, password, people, wallets};
+use crate::identity::Invite;
+use crate::node::{Command, Input};
 use crate::random::SystemRng;
 use crate::server;
 use crate::wire::{ClientMessage, PeerId, ServerMessage, SessionId};
@@ -21,20 +21,15 @@ use crate::wire::{ClientMessage, PeerId, ServerMessage, SessionId};
 pub(super) async fn run(command: Cli) -> Result<(), Failure> {
     match command {
         Cli::Serve(args) => serve(args).await,
-        Cli::Create(args) => {
-            let session_id = args.session_id.unwrap_or_else(|| SessionId::random(&mut SystemRng));
-            let proposal = Command::Propose {
-                session_id: session_id.clone(),
-                participants: args.participants,
-                threshold: args.threshold,
-                allow_unverified: args.network.allow_unverified,
-            };
-            take_part(args.network, args.local, Some(session_id), Some(proposal)).await
-        }
-        Cli::Join(args) => take_part(args.network, args.local, args.session_id, None).await,
+        Cli::Create(args) => create(args).await,
+        Cli::Join(args) => join(args).await,
         Cli::Peers(args) => peers(args).await,
         Cli::Wallets(cli::Wallets::List(local)) => wallets::list(&local),
         Cli::Wallets(cli::Wallets::Show { pubkey, local }) => wallets::show(&pubkey, &local),
+        Cli::Wallets(cli::Wallets::Verify { pubkey, local }) => wallets::verify(&pubkey, &local),
+        Cli::Identity(local) => people::identity(&local),
+        Cli::Contacts(command) => people::contacts(command),
+        Cli::Evidence(command) => people::evidence(command),
     }
 }
 
@@ -58,7 +53,7 @@ async fn serve(args: cli::Serve) -> Result<(), Failure> {
 }
 
 /// Waits for Ctrl-C or SIGTERM.
-async fn interrupted() {
+pub(super) async fn interrupted() {
     #[cfg(unix)]
     if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
         tokio::select! {
@@ -72,41 +67,43 @@ async fn interrupted() {
 
 // ---- create and join ----
 
-async fn take_part(
-    network: Network,
-    local: Local,
-    session: Option<SessionId>,
-    proposal: Option<Command>,
-) -> Result<(), Failure> {
-    if !network.allow_unverified {
-        let text = "nothing proves yet who the other participants are: whoever runs the signaling server could pose \
-                    as them and collect shares. If you trust it and them, say so with --allow-unverified";
-        return Err(Failure::new(Exit::Usage, text));
-    }
-    check_url(&network.server)?;
-    if let Some(bad) = network.ice_server.iter().find(|url| super::stun::parse_url(url).is_none()) {
-        return Err(Failure::new(Exit::Usage, format_args!("{bad} is no STUN server: use stun:HOST:PORT")));
-    }
-    let store = Arc::new(open_store(&local)?);
-    let timeout = network.timeout * 1000;
-    let usual = Deadlines::default();
-    let deadlines = Deadlines { proposal: timeout, mesh: timeout, step: usual.step.min(timeout), ..usual };
-    let settings = Settings { config: Config { deadlines }, ice_servers: network.ice_server, store };
-    let mut this = Participation {
-        driver: Driver::new(settings),
-        reporter: Reporter::new(network.peer_id.clone(), local.json, local.verbose),
-        session,
-        proposal,
-        joined: false,
+async fn create(args: cli::Create) -> Result<(), Failure> {
+    let session_id = args.session_id.unwrap_or_else(|| SessionId::random(&mut SystemRng));
+    let (id, threshold) = (session_id.clone(), args.threshold);
+    let first = match args.total {
+        Some(total) => {
+            Command::Invite { session_id: id, total, threshold, name: args.name, lifetime: args.network.timeout }
+        }
+        None => Command::Propose {
+            session_id: id,
+            participants: args.participants,
+            threshold,
+            allow_unverified: args.network.allow_unverified,
+        },
     };
-    let connect = Command::Connect { server_url: network.server, peer_id: network.peer_id };
-    this.driver.command(connect).or_exit(Exit::Usage, "cannot connect")?;
-    let result = this.until(Instant::now() + Duration::from_secs(network.timeout), network.timeout).await;
-    this.driver.finish().await;
-    result
+    let at = Place { server: args.server, peer_id: args.peer_id };
+    participation::take_part(at, args.network, args.local, Some(session_id), Some(first)).await
 }
 
-fn check_url(url: &str) -> Result<(), Failure> {
+async fn join(args: cli::Join) -> Result<(), Failure> {
+    let name = || format!("node-{}", &SessionId::random(&mut SystemRng).as_str()[..8]);
+    let peer_id = match args.peer_id {
+        Some(peer_id) => peer_id,
+        None => name().parse().or_exit(Exit::Other, "no name")?,
+    };
+    let (server, session_id, first) = match (args.invite, args.server) {
+        (Some(text), _) => {
+            let invite: Invite = text.parse().map_err(|error| Failure::new(Exit::Usage, error))?;
+            let (server, session_id) = (invite.server_url.clone(), invite.session_id.clone());
+            (server, Some(session_id), Some(Command::JoinInvite(Box::new(invite))))
+        }
+        (None, Some(server)) => (server, args.session_id, None),
+        (None, None) => return Err(Failure::new(Exit::Usage, "give an invite, or --server and --peer-id")),
+    };
+    participation::take_part(Place { server, peer_id }, args.network, args.local, session_id, first).await
+}
+
+pub(super) fn check_url(url: &str) -> Result<(), Failure> {
     let rest = url.strip_prefix("ws://").or_else(|| url.strip_prefix("wss://"));
     if rest.is_some_and(|rest| !rest.is_empty()) {
         return Ok(());
@@ -123,103 +120,6 @@ pub(super) fn open_store(local: &Local) -> Result<Store, Failure> {
         let exit = if e.is_wrong_password() { Exit::Keystore } else { Exit::Other };
         Failure::new(exit, format_args!("the keys cannot be opened: {e}"))
     })
-}
-
-/// A node that takes part in one session.
-struct Participation {
-    driver: Driver,
-    reporter: Reporter,
-    /// The session, once it is known.
-    session: Option<SessionId>,
-    /// What to propose once registered.
-    proposal: Option<Command>,
-    joined: bool,
-}
-
-impl Participation {
-    /// Runs until the session is over, none came in time, or the person has had enough. The waits of a session end by the
-    /// node's own deadlines: then the others hear for whom it waited.
-    async fn until(&mut self, deadline: Instant, seconds: u64) -> Result<(), Failure> {
-        let interrupted = interrupted();
-        tokio::pin!(interrupted);
-        loop {
-            let event = tokio::select! {
-                event = self.driver.next() => event,
-                () = sleep_until(deadline), if !self.joined => return Err(self.out_of_time(seconds)),
-                () = &mut interrupted => return Err(self.leave()),
-            };
-            self.reporter.event(&event);
-            if let Some(result) = self.event(event) {
-                return result;
-            }
-        }
-    }
-
-    /// Acts on an event. `Some` when this was the end.
-    fn event(&mut self, event: Event) -> Option<Result<(), Failure>> {
-        let ours = |this: &Self, id: &SessionId| this.joined && this.session.as_ref() == Some(id);
-        match event {
-            Event::Registered { .. } => match self.proposal.take() {
-                Some(proposal) => {
-                    self.joined = true;
-                    if let Err(error) = self.driver.command(proposal) {
-                        return Some(Err(Failure::new(Exit::Usage, error)));
-                    }
-                }
-                None if !self.joined => match &self.session {
-                    Some(id) => self.reporter.say(&format!("waiting for the proposal of session {id}")),
-                    None => self.reporter.say("waiting for a proposal"),
-                },
-                None => {}
-            },
-            Event::Proposed { session_id, .. }
-                if !self.joined && self.session.as_ref().is_none_or(|id| *id == session_id) =>
-            {
-                self.session = Some(session_id.clone());
-                self.joined = true;
-                let accept = Command::Accept { session_id, allow_unverified: true };
-                if let Err(error) = self.driver.command(accept) {
-                    return Some(Err(Failure::new(Exit::Other, error)));
-                }
-            }
-            Event::ServerLost { was_registered: false, .. } => return Some(Err(Failure::told(Exit::Server))),
-            Event::ServerRefused { .. } => return Some(Err(Failure::told(Exit::Other))),
-            // A session that needs the server ends now, and says so next; one that does not goes on.
-            Event::ServerGone { .. } if !self.joined => return Some(Err(Failure::told(Exit::Server))),
-            Event::WalletCreated { session_id, pubkey, .. } if ours(self, &session_id) => {
-                self.reporter.result(&pubkey);
-                return Some(Ok(()));
-            }
-            Event::Aborted { session_id, reason } if ours(self, &session_id) => {
-                return Some(Err(Failure::told(match reason.kind {
-                    ReasonKind::TimedOut => Exit::TimedOut,
-                    ReasonKind::ServerLost => Exit::Server,
-                    _ => Exit::Aborted,
-                })));
-            }
-            _ => {}
-        }
-        None
-    }
-
-    fn out_of_time(&self, seconds: u64) -> Failure {
-        let what = if self.proposal.is_some() { "the server did not answer" } else { "no proposal came" };
-        let text = format!("timed out after {seconds} s: {what}");
-        self.reporter.aborted(self.session.as_ref().map(SessionId::as_str), &text, None);
-        Failure::told(Exit::TimedOut)
-    }
-
-    fn leave(&mut self) -> Failure {
-        self.cancel();
-        self.reporter.aborted(self.session.as_ref().map(SessionId::as_str), "stopped here", None);
-        Failure::told(Exit::Aborted)
-    }
-
-    fn cancel(&mut self) {
-        if let (true, Some(session_id)) = (self.joined, self.session.clone()) {
-            let _ = self.driver.command(Command::Cancel { session_id }); // over already, perhaps
-        }
-    }
 }
 
 // ---- peers ----
@@ -260,7 +160,7 @@ async fn ask_for_peers(socket: &Socket, inputs: &mut mpsc::UnboundedReceiver<Inp
                 Ok(ServerMessage::Error { .. }) if passing.is_none() => {
                     let name = format!("peers-{}", &SessionId::random(&mut SystemRng).as_str()[..8]);
                     let peer_id: PeerId = name.parse().map_err(|e| format!("{e}"))?;
-                    socket.send(ClientMessage::Register { peer_id: peer_id.clone() }.to_json());
+                    socket.send(ClientMessage::Register { peer_id: peer_id.clone(), claim: None }.to_json());
                     socket.send(ClientMessage::ListPeers.to_json());
                     passing = Some(peer_id);
                 }

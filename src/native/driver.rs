@@ -6,8 +6,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::mpsc;
 
-use super::Store;
 use super::peer_connection::PeerConnection;
+use super::store::{Store, StoreError};
 use super::websocket::Socket;
 use crate::node::{Command, Config, Error, Event, Input, Node, Output, StoreRequest, Timestamp, View};
 use crate::random::SystemRng;
@@ -44,13 +44,16 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// A node that is offline.
-    #[must_use]
-    pub fn new(settings: Settings) -> Self {
+    /// A node that is offline, with the identity and the contacts of its store.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn new(settings: Settings) -> Result<Self, StoreError> {
+        let (identity, contacts) = (settings.store.identity()?, settings.store.contacts()?);
         let (reporter, reports) = mpsc::unbounded_channel();
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self {
-            node: Node::new(settings.config, SystemRng),
+        Ok(Self {
+            node: Node::new(settings.config, identity, contacts, SystemRng),
             started: (Instant::now(), u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)),
             settings,
             reports,
@@ -60,7 +63,7 @@ impl Driver {
             peers: HashMap::new(),
             closing: Vec::new(),
             wake: None,
-        }
+        })
     }
 
     fn now(&self) -> Timestamp {
@@ -157,6 +160,8 @@ impl Driver {
                 }
             }
             Output::Store { session_id, request } => self.store(session_id, request),
+            Output::KeepContacts(contacts) => return self.keep(|store| store.keep_contacts(&contacts)),
+            Output::KeepEvidence(evidence) => return self.keep(|store| store.keep_evidence(&evidence)),
         }
         None
     }
@@ -172,11 +177,17 @@ impl Driver {
         tokio::task::spawn_blocking(move || {
             let result = match request {
                 StoreRequest::Keep(record) => store.keep(&record),
-                StoreRequest::Confirm { pubkey } => store.confirm(&pubkey),
+                StoreRequest::Confirm { pubkey, certificate } => store.confirm(&pubkey, certificate),
             };
             let result = result.map_err(|e| e.to_string());
             let _ = reporter.send(Report::Other(Input::Stored { session_id, result }));
         });
+    }
+
+    /// Keeps something that no session waits for. It is small and rare, and an older one must not come after a newer one.
+    fn keep(&self, write: impl FnOnce(&Store) -> Result<(), StoreError>) -> Option<Event> {
+        let error = write(&self.settings.store).err()?;
+        Some(Event::Ignored { peer_id: None, reason: format!("could not be kept: {error}") })
     }
 
     /// Closes everything, once what was sent has arrived or a moment has passed.

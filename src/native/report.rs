@@ -78,10 +78,26 @@ impl Reporter {
                 Some(reason) => format!("{peer_id} declined: {reason}"),
                 None => format!("{peer_id} declined"),
             },
-            Event::PeerConnected { peer_id, verified, .. } => {
-                let verified = if *verified { "verified" } else { "not verified" };
-                format!("connected to {peer_id} directly ({verified})")
+            Event::PeerConnected { peer_id, carrier, verified } => {
+                let how = if *carrier == "relay" { "through the server, sealed" } else { "directly" };
+                let proven = if *verified { "it proved its identity" } else { "nothing proves who it is" };
+                format!("connected to {peer_id} {how} ({proven})")
             }
+            Event::Carrier { peer_id, carrier: "relay" } => {
+                format!("{peer_id} is reached through the server now, sealed")
+            }
+            Event::Carrier { peer_id, .. } => format!("{peer_id} is reached directly now"),
+            Event::Invite { uri, .. } => invitation(uri.as_str()),
+            Event::Arrived { peer_id, fingerprint, missing, .. } => {
+                let left =
+                    if *missing == 0 { "everyone is here".to_owned() } else { format!("{missing} more to come") };
+                format!("{peer_id} has come by the invite ({fingerprint}); {left}")
+            }
+            Event::Words { words, .. } => format!(
+                "compare these words with every other participant, by a way that you trust:\n\n             \
+                 {}\n\n           do all of them have the same words? type yes or no",
+                spoken(words).join("  ")
+            ),
             Event::PeerDisconnected { peer_id, reason } => format!("the channel to {peer_id} is gone: {reason}"),
             Event::MeshReady { .. } => "connected to everyone".to_owned(),
             Event::Round { round: 1, .. } => "round 1: exchanging commitments".to_owned(),
@@ -98,6 +114,20 @@ impl Reporter {
             _ => return None,
         })
     }
+}
+
+/// The safety words of their indices: the English list of BIP-39, whose words differ in their first four letters.
+fn spoken(words: &[u16]) -> Vec<&'static str> {
+    let list = bip39::Language::English.word_list();
+    words.iter().map(|index| list[usize::from(*index) % list.len()]).collect()
+}
+
+/// An invite to copy, and to scan.
+fn invitation(uri: &str) -> String {
+    let hint = "hand this to the others, by a way that you trust; whoever has it can take part:";
+    let code = qrcode::QrCode::with_error_correction_level(uri, qrcode::EcLevel::L);
+    let code = code.map(|code| code.render::<qrcode::render::unicode::Dense1x2>().build()).unwrap_or_default();
+    format!("{hint}\n\n{uri}\n\n{code}")
 }
 
 /// Names in a row.
@@ -122,6 +152,9 @@ fn as_json(event: &Event) -> Value {
                 value["reported_by"] = json!(peer);
             }
             value
+        }
+        Event::Words { session_id, words } => {
+            json!({ "event": "words", "session_id": session_id, "words": spoken(words) })
         }
         other => serde_json::to_value(other).unwrap_or_default(),
     }

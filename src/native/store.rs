@@ -4,12 +4,20 @@
 //! DATA_DIR/keystore             proves the password
 //! DATA_DIR/wallets/PUBKEY       keys that all participants confirmed
 //! DATA_DIR/unconfirmed/PUBKEY   keys that not all have confirmed; never used
+//! DATA_DIR/identity             who this node is
+//! DATA_DIR/contacts             whom it knows
+//! DATA_DIR/evidence/ID          what participants have signed against each other
 //! ```
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::agreement::{Certificate, Evidence, package_hash};
+use crate::identity::{Contacts, IdentityKey};
 use crate::keystore::{KdfParams, Keystore, KeystoreError, Kind, WalletInfo, WalletRecord};
 use crate::random::SystemRng;
 
@@ -18,6 +26,9 @@ pub struct Store {
     folder: PathBuf,
     keystore: Keystore,
 }
+
+/// What files hold, by their names, and what is wrong with the files that hold nothing.
+pub type Found<T> = (Vec<(String, T)>, Vec<StoreError>);
 
 /// Why the store could not do something.
 #[derive(Debug, thiserror::Error)]
@@ -39,9 +50,16 @@ impl StoreError {
 }
 
 const KEYSTORE: &str = "keystore";
+const IDENTITY: &str = "identity";
+const CONTACTS: &str = "contacts";
 
 fn folder_of(kind: Kind) -> &'static str {
-    if kind == Kind::Unconfirmed { "unconfirmed" } else { "wallets" }
+    match kind {
+        Kind::Keystore | Kind::Identity | Kind::Contacts => "",
+        Kind::Wallet => "wallets",
+        Kind::Unconfirmed => "unconfirmed",
+        Kind::Evidence => "evidence",
+    }
 }
 
 impl Store {
@@ -81,14 +99,54 @@ impl Store {
         let path = folder.join(KEYSTORE);
         let failed = |e| StoreError::Keystore(path.clone(), e);
         let keystore = Keystore::create(password, KdfParams::default(), &mut SystemRng).map_err(failed)?;
-        let envelope = keystore.envelope(&mut SystemRng).map_err(failed)?;
-        let temporary = write_temporary(folder, &envelope)?;
-        let linked = match fs::hard_link(&temporary, &path) {
-            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(StoreError::Io(path, e)),
-            _ => Ok(()),
-        };
-        let _ = fs::remove_file(&temporary);
-        linked.and_then(|()| sync_folder(folder))
+        create(folder, &path, &keystore.envelope(&mut SystemRng).map_err(failed)?)
+    }
+
+    /// Who this node is. Made at first.
+    ///
+    /// # Errors
+    /// A damaged file, or the disk's.
+    pub fn identity(&self) -> Result<IdentityKey, StoreError> {
+        let path = self.folder.join(IDENTITY);
+        let failed = |e| StoreError::Keystore(path.clone(), e);
+        if !path.exists() {
+            let envelope = self.keystore.seal_identity(&IdentityKey::generate(&mut SystemRng), &mut SystemRng);
+            create(&self.folder, &path, &envelope.map_err(failed)?)?;
+        }
+        self.keystore.open_identity(&read(&path)?).map_err(failed)
+    }
+
+    /// Whom this node knows.
+    ///
+    /// # Errors
+    /// A damaged file, or the disk's.
+    pub fn contacts(&self) -> Result<Contacts, StoreError> {
+        if self.folder.join(CONTACTS).exists() { self.load(Kind::Contacts, CONTACTS) } else { Ok(Contacts::default()) }
+    }
+
+    /// Keeps contacts in place of those kept before. On disk when this returns.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn keep_contacts(&self, contacts: &Contacts) -> Result<(), StoreError> {
+        self.write(Kind::Contacts, CONTACTS, contacts)
+    }
+
+    /// Keeps evidence. On disk when this returns.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn keep_evidence(&self, evidence: &Evidence) -> Result<(), StoreError> {
+        let text = serde_json::to_vec(evidence).unwrap_or_default();
+        self.write(Kind::Evidence, &hex::encode(&package_hash(&text)[..8]), evidence)
+    }
+
+    /// All evidence that is kept, by the names of its files, and every file that cannot be opened.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn evidence(&self) -> Result<Found<Evidence>, StoreError> {
+        self.all(Kind::Evidence)
     }
 
     /// Keeps a key that is not confirmed yet. On disk when this returns.
@@ -96,16 +154,16 @@ impl Store {
     /// # Errors
     /// The disk's.
     pub fn keep(&self, record: &WalletRecord) -> Result<(), StoreError> {
-        self.write(Kind::Unconfirmed, record)
+        self.write(Kind::Unconfirmed, &record.info.pubkey, record)
     }
 
-    /// Makes an unconfirmed key a wallet.
+    /// Makes an unconfirmed key a wallet, with the certificate of how it was made if there is one.
     ///
     /// # Errors
     /// There is no such key, or the disk's.
-    pub fn confirm(&self, pubkey: &str) -> Result<(), StoreError> {
-        let record = self.load(Kind::Unconfirmed, pubkey)?;
-        self.write(Kind::Wallet, &record)?;
+    pub fn confirm(&self, pubkey: &str, certificate: Option<Box<Certificate>>) -> Result<(), StoreError> {
+        let record = WalletRecord { certificate, ..self.wallet(Kind::Unconfirmed, pubkey)? };
+        self.write(Kind::Wallet, pubkey, &record)?;
         let path = self.path(Kind::Unconfirmed, pubkey);
         fs::remove_file(&path).map_err(|e| StoreError::Io(path, e))?;
         sync_folder(&self.folder.join(folder_of(Kind::Unconfirmed)))
@@ -116,6 +174,36 @@ impl Store {
     /// # Errors
     /// The folder cannot be read.
     pub fn list(&self, kind: Kind) -> Result<(Vec<WalletInfo>, Vec<StoreError>), StoreError> {
+        let (found, mut broken) = self.all::<WalletRecord>(kind)?;
+        let mut infos = Vec::new();
+        for (name, record) in found {
+            match self.is_named(kind, &name, record) {
+                Ok(record) => infos.push(record.info),
+                Err(error) => broken.push(error),
+            }
+        }
+        infos.sort_by(|a, b| (a.created, &a.pubkey).cmp(&(b.created, &b.pubkey)));
+        Ok((infos, broken))
+    }
+
+    /// One key.
+    ///
+    /// # Errors
+    /// There is none of that name, or it is damaged.
+    pub fn wallet(&self, kind: Kind, pubkey: &str) -> Result<WalletRecord, StoreError> {
+        let record = self.load(kind, pubkey)?;
+        self.is_named(kind, pubkey, record)
+    }
+
+    fn is_named(&self, kind: Kind, pubkey: &str, record: WalletRecord) -> Result<WalletRecord, StoreError> {
+        if record.info.pubkey == pubkey {
+            return Ok(record);
+        }
+        let error = KeystoreError::Damaged("it holds another wallet than its name says");
+        Err(StoreError::Keystore(self.path(kind, pubkey), error))
+    }
+
+    fn all<T: DeserializeOwned>(&self, kind: Kind) -> Result<Found<T>, StoreError> {
         let folder = self.folder.join(folder_of(kind));
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries,
@@ -127,34 +215,28 @@ impl Store {
             let name = entry.file_name().to_string_lossy().into_owned();
             if !name.starts_with('.') {
                 match self.load(kind, &name) {
-                    Ok(record) => found.push(record.info),
+                    Ok(record) => found.push((name, record)),
                     Err(error) => broken.push(error),
                 }
             }
         }
-        found.sort_by(|a, b| (a.created, &a.pubkey).cmp(&(b.created, &b.pubkey)));
         Ok((found, broken))
     }
 
-    fn load(&self, kind: Kind, pubkey: &str) -> Result<WalletRecord, StoreError> {
-        let path = self.path(kind, pubkey);
-        let record =
-            self.keystore.open_record(kind, &read(&path)?).map_err(|e| StoreError::Keystore(path.clone(), e))?;
-        if record.info.pubkey == pubkey {
-            Ok(record)
-        } else {
-            Err(StoreError::Keystore(path, KeystoreError::Damaged("it holds another wallet than its name says")))
-        }
+    fn load<T: DeserializeOwned>(&self, kind: Kind, name: &str) -> Result<T, StoreError> {
+        let path = self.path(kind, name);
+        let envelope = read(&path)?;
+        self.keystore.open_record(kind, &envelope).map_err(|e| StoreError::Keystore(path, e))
     }
 
-    fn path(&self, kind: Kind, pubkey: &str) -> PathBuf {
-        self.folder.join(folder_of(kind)).join(pubkey)
+    fn path(&self, kind: Kind, name: &str) -> PathBuf {
+        self.folder.join(folder_of(kind)).join(name)
     }
 
-    fn write(&self, kind: Kind, record: &WalletRecord) -> Result<(), StoreError> {
+    fn write(&self, kind: Kind, name: &str, record: &impl Serialize) -> Result<(), StoreError> {
         let folder = self.folder.join(folder_of(kind));
         make_folder(&folder)?;
-        let path = self.path(kind, &record.info.pubkey);
+        let path = self.path(kind, name);
         let envelope = self.keystore.seal_record(kind, record, &mut SystemRng);
         let envelope = envelope.map_err(|e| StoreError::Keystore(path.clone(), e))?;
         let temporary = write_temporary(&folder, &envelope)?;
@@ -164,7 +246,7 @@ impl Store {
 }
 
 /// Largest file that is read, in bytes.
-const MAX_FILE: u64 = 1024 * 1024;
+const MAX_FILE: u64 = 2 * 1024 * 1024;
 
 fn read(path: &Path) -> Result<Vec<u8>, StoreError> {
     let failed = |e| StoreError::Io(path.to_owned(), e);
@@ -202,6 +284,17 @@ fn write_temporary(folder: &Path, bytes: &[u8]) -> Result<PathBuf, StoreError> {
             Err(StoreError::Io(path, e))
         }
     }
+}
+
+/// Writes a file that must not be there yet. One that another process made in the meantime stays.
+fn create(folder: &Path, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let temporary = write_temporary(folder, bytes)?;
+    let linked = match fs::hard_link(&temporary, path) {
+        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(StoreError::Io(path.to_owned(), e)),
+        _ => Ok(()),
+    };
+    let _ = fs::remove_file(&temporary);
+    linked.and_then(|()| sync_folder(folder))
 }
 
 /// Makes a rename in `folder` durable.

@@ -7,6 +7,7 @@ use super::commands::open_store;
 use super::exit::{Exit, Failure, OrExit};
 use super::report::{line, names};
 use super::store::Store;
+use crate::agreement::Member;
 use crate::keystore::{Kind, WalletInfo};
 
 /// A wallet and whether all participants confirmed it.
@@ -44,8 +45,9 @@ pub(super) fn list(local: &Local) -> Result<(), Failure> {
         if local.json {
             line(&entry.json());
         } else {
-            let WalletInfo { pubkey, threshold, total, participants, .. } = &entry.info;
-            println!("{pubkey}  {threshold}-of-{total}  {:<11}  {}", entry.status(), names(participants));
+            let WalletInfo { pubkey, threshold, total, participants, name, .. } = &entry.info;
+            let name = name.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
+            println!("{pubkey}  {threshold}-of-{total}  {:<11}  {name}{}", entry.status(), names(participants));
         }
     }
     if all.is_empty() && !local.json {
@@ -54,24 +56,49 @@ pub(super) fn list(local: &Local) -> Result<(), Failure> {
     Ok(())
 }
 
-pub(super) fn show(pubkey: &str, local: &Local) -> Result<(), Failure> {
-    let wanted = pubkey.to_ascii_lowercase();
-    let mut found: Vec<Entry> = entries(&open_existing(local)?)?;
-    found.retain(|e| e.info.pubkey.starts_with(&wanted));
-    let entry = match found.as_slice() {
-        [one] if !wanted.is_empty() => one,
-        [] => return Err(Failure::new(Exit::Keystore, format_args!("there is no wallet {pubkey} here"))),
-        _ => {
-            let text = format!("{pubkey} is the beginning of {} wallets: give more of it", found.len());
-            return Err(Failure::new(Exit::Keystore, text));
-        }
+/// Checks the certificate of a wallet, from what stands in it alone.
+pub(super) fn verify(pubkey: &str, local: &Local) -> Result<(), Failure> {
+    let store = open_existing(local)?;
+    let Entry { info, .. } = one(&store, pubkey)?;
+    let record = store.wallet(Kind::Wallet, &info.pubkey).or_exit(Exit::Keystore, "it is not confirmed")?;
+    let Some(certificate) = record.certificate else {
+        let text = "this wallet has no certificate: it was made with participants that proved nothing";
+        return Err(Failure::new(Exit::Other, text));
     };
+    let same = certificate.pubkey == info.pubkey && certificate.agreement.threshold == info.threshold;
+    if !same {
+        return Err(Failure::new(Exit::Other, "the certificate is of another wallet"));
+    }
+    certificate.verify().or_exit(Exit::Other, "the certificate does not hold")?;
+    let members = &certificate.agreement.members;
+    if local.json {
+        let fingerprint = |m: &Member| m.identity.fingerprint().to_string();
+        let members = members.iter().map(|m| json!({ "peer_id": m.peer_id, "fingerprint": fingerprint(m) }));
+        line(&json!({
+            "event": "verified", "pubkey": info.pubkey, "session_id": certificate.agreement.session_id,
+            "threshold": info.threshold, "participants": members.collect::<Vec<_>>(),
+        }));
+    } else {
+        println!("the certificate holds: all {} participants signed how {} was made", members.len(), info.pubkey);
+        for member in members {
+            println!("  {:<20}  {}", member.peer_id.as_str(), member.identity.fingerprint());
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn show(pubkey: &str, local: &Local) -> Result<(), Failure> {
+    let store = open_existing(local)?;
+    let entry = one(&store, pubkey)?;
     if local.json {
         line(&entry.json());
         return Ok(());
     }
     let info = &entry.info;
     println!("group key     {}", info.pubkey);
+    if let Some(name) = &info.name {
+        println!("name          {name}");
+    }
     println!(
         "status        {}",
         if entry.confirmed { "active" } else { "unconfirmed: not every participant confirmed it, do not use it" }
@@ -82,14 +109,36 @@ pub(super) fn show(pubkey: &str, local: &Local) -> Result<(), Failure> {
         let me = if place == usize::from(info.identifier) { "  (this node)" } else { "" };
         println!("{label:<14}{place} {id}{me}");
     }
-    println!("verified      {}", if info.verified { "yes" } else { "no: nothing proved who the participants were" });
+    let certified = entry.confirmed && store.wallet(Kind::Wallet, &info.pubkey).is_ok_and(|r| r.certificate.is_some());
+    let verified = match (info.verified, certified) {
+        (true, _) => "yes: by safety words or an invite",
+        (false, true) => "no: identities that were met for the first time were taken at their word",
+        (false, false) => "no: nothing proved who the participants were",
+    };
+    println!("verified      {verified}");
+    println!("certificate   {}", if certified { "yes: check it with 'frostmesh wallets verify'" } else { "none" });
     println!("ciphersuite   {}", info.ciphersuite);
     println!("session       {}", info.session_id);
     Ok(())
 }
 
+/// The one wallet whose group key begins so.
+fn one(store: &Store, pubkey: &str) -> Result<Entry, Failure> {
+    let wanted = pubkey.to_ascii_lowercase();
+    let mut found: Vec<Entry> = entries(store)?;
+    found.retain(|e| e.info.pubkey.starts_with(&wanted));
+    match (found.pop(), found.len()) {
+        (Some(one), 0) if !wanted.is_empty() => Ok(one),
+        (None, _) => Err(Failure::new(Exit::Keystore, format_args!("there is no wallet {pubkey} here"))),
+        (Some(_), others) => {
+            let text = format!("{pubkey} is the beginning of {} wallets: give more of it", others + 1);
+            Err(Failure::new(Exit::Keystore, text))
+        }
+    }
+}
+
 /// Opens the store, but makes none: looking must not leave an empty keystore behind.
-fn open_existing(local: &Local) -> Result<Store, Failure> {
+pub(super) fn open_existing(local: &Local) -> Result<Store, Failure> {
     let folder = local.data_dir.clone().or_else(Store::default_folder);
     match folder {
         Some(folder) if !Store::exists(&folder) => {

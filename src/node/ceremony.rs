@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 
 use rand_core::{CryptoRng, RngCore};
 
-use super::gather::gather;
-use super::keygen::{self, Fault, PackageFault, Place, Round1, Round2};
-use super::progress::{Package, Progress};
+use super::links::Tools;
+use super::pact::Trust;
+use super::progress::{Package, Progress, Step};
 use super::session::{Act, Phase, Session};
 use super::{Event, Reason, ReasonKind, Roster, Timestamp};
+use crate::few::Map;
+use crate::keygen::{self, Fault, PackageFault, Place, Round1, Round2};
 use crate::keystore::{WalletInfo, WalletRecord};
 use crate::wire::{PeerId, PeerMessage};
 
@@ -36,8 +38,26 @@ impl Session {
     }
 
     /// Makes every step that what has come allows.
-    pub(super) fn advance(&mut self, now: Timestamp, rng: &mut (impl RngCore + CryptoRng)) {
+    pub(super) fn advance(&mut self, now: Timestamp, tools: &mut Tools<'_, impl RngCore + CryptoRng>) {
         loop {
+            let judged = match &self.phase {
+                Phase::Meshing if self.mesh_ready_sent => Some(Step::MeshReady),
+                Phase::Commitments(_) => Some(Step::Commitment),
+                Phase::Readying(_) => Some(Step::Ready),
+                Phase::Confirming(pubkey) => {
+                    if let Some(reason) = self.other_key(pubkey) {
+                        return self.end(reason, now);
+                    }
+                    Some(Step::WalletCreated)
+                }
+                _ => None,
+            };
+            if let Some(reason) = judged.and_then(|step| self.judge(step)) {
+                if reason.kind == ReasonKind::Equivocation {
+                    self.keep_evidence(now);
+                }
+                return self.end(reason, now);
+            }
             let next = match &self.phase {
                 Phase::Meshing => self.mesh_ready_sent && self.all(|p| p.mesh_ready),
                 Phase::Commitments(round1) => {
@@ -46,6 +66,7 @@ impl Session {
                     }
                     self.all(|p| p.commitment.is_some())
                 }
+                Phase::Comparing(_) => self.words_match,
                 Phase::Readying(_) => self.all(|p| p.ready),
                 Phase::Sharing(round2) => {
                     if let Some(fault) = bad_share(round2.as_ref(), &self.roster, &mut self.peers) {
@@ -53,12 +74,7 @@ impl Session {
                     }
                     self.all(|p| p.share.is_some())
                 }
-                Phase::Confirming(pubkey) => {
-                    if let Some(reason) = self.other_key(pubkey) {
-                        return self.end(reason, now);
-                    }
-                    self.all(|p| p.created.is_some())
-                }
+                Phase::Confirming(_) => self.all(|p| p.created.is_some()),
                 _ => false,
             };
             if !next {
@@ -67,15 +83,18 @@ impl Session {
             let step = self.deadlines.step;
             // `Finishing` stands in for a moment only: every arm below sets the phase that follows.
             match std::mem::replace(&mut self.phase, Phase::Finishing(String::new())) {
-                Phase::Meshing => match self.start_round1(rng) {
+                Phase::Meshing => match self.start_round1(tools) {
                     Ok(round1) => self.enter(Phase::Commitments(round1), step + TURN, now),
                     Err(fault) => return self.fail(Reason::plain(ReasonKind::Internal, fault.to_string()), now),
                 },
                 Phase::Commitments(round1) => {
-                    self.acts.push(Act::Event(Event::Round { session_id: self.id.clone(), round: 2 }));
-                    self.broadcast(&PeerMessage::Ready { session_id: Some(self.id.clone()) });
-                    self.enter(Phase::Readying(round1), step + 2 * TURN, now);
+                    self.gather_statements(round1.package());
+                    match self.safety_words().filter(|_| self.needs_words()) {
+                        Some(words) => self.compare(words, round1, now),
+                        None => self.go_to_round2(round1, now, tools),
+                    }
                 }
+                Phase::Comparing(round1) => self.go_to_round2(round1, now, tools),
                 Phase::Readying(round1) => match self.start_round2(round1) {
                     Ok(round2) => self.enter(Phase::Sharing(round2), step + 3 * TURN, now),
                     Err(fault) => return self.fail(self.package_reason(ReasonKind::BadCommitment, fault), now),
@@ -85,12 +104,38 @@ impl Session {
                     Err(fault) => return self.fail(self.package_reason(ReasonKind::BadShare, fault), now),
                 },
                 Phase::Confirming(pubkey) => {
-                    self.acts.push(Act::Confirm(pubkey.clone()));
+                    let certificate = self.certificate(&pubkey);
+                    self.acts.push(Act::Confirm(pubkey.clone(), certificate));
                     self.enter(Phase::Finishing(pubkey), step, now);
                 }
                 other => self.phase = other,
             }
         }
+    }
+
+    fn needs_words(&self) -> bool {
+        self.is_verified() && !self.words_match && !self.trust_first_use && self.trust() != Trust::Verified
+    }
+
+    /// Waits until the person here has compared the words. Nothing that depends on who is who leaves before.
+    fn compare(&mut self, words: [u16; crate::agreement::WORDS], round1: Box<dyn Round1>, now: Timestamp) {
+        self.acts.push(Act::Event(Event::Words { session_id: self.id.clone(), words }));
+        self.broadcast(&PeerMessage::Comparing { session_id: Some(self.id.clone()) });
+        self.enter(Phase::Comparing(round1), self.deadlines.proposal, now);
+    }
+
+    fn go_to_round2(
+        &mut self,
+        round1: Box<dyn Round1>,
+        now: Timestamp,
+        tools: &mut Tools<'_, impl RngCore + CryptoRng>,
+    ) {
+        self.acts.push(Act::Event(Event::Round { session_id: self.id.clone(), round: 2 }));
+        let proof = self.sign_ready(tools);
+        self.broadcast(&PeerMessage::Ready { session_id: Some(self.id.clone()), proof });
+        let people = self.peers.values().any(|p| p.comparing && !p.ready);
+        let patience = if people { self.deadlines.proposal } else { self.deadlines.step };
+        self.enter(Phase::Readying(round1), patience + 2 * TURN, now);
     }
 
     /// Ends the session out of a step that failed and whose state is used up.
@@ -99,18 +144,22 @@ impl Session {
         self.end(reason, now);
     }
 
-    fn start_round1(&mut self, rng: &mut (impl RngCore + CryptoRng)) -> Result<Box<dyn Round1>, PackageFault> {
+    fn start_round1(
+        &mut self,
+        tools: &mut Tools<'_, impl RngCore + CryptoRng>,
+    ) -> Result<Box<dyn Round1>, PackageFault> {
         let roster = &self.roster;
-        let round1 = keygen::start(roster.suite(), roster.my_place(), roster.total(), roster.threshold(), rng)?;
+        let round1 = keygen::start(roster.suite(), roster.my_place(), roster.total(), roster.threshold(), tools.rng)?;
         self.acts.push(Act::Event(Event::Round { session_id: self.id.clone(), round: 1 }));
         let data = round1.package().to_vec();
-        self.broadcast(&PeerMessage::Commitment { session_id: Some(self.id.clone()), data });
+        let proof = self.sign_commitment(&data, tools);
+        self.broadcast(&PeerMessage::Commitment { session_id: Some(self.id.clone()), data, proof });
         Ok(round1)
     }
 
     fn start_round2(&mut self, round1: Box<dyn Round1>) -> Result<Box<dyn Round2>, Fault> {
         let packages = self.take_packages(|p| &mut p.commitment);
-        let packages = gather(packages.into_iter().map(|(place, mut bytes)| (place, std::mem::take(&mut *bytes))));
+        let packages = packages.into_iter().map(|(place, mut bytes)| (place, std::mem::take(&mut *bytes))).collect();
         let (round2, shares) = round1.advance(&packages)?;
         for (place, data) in shares {
             if let Some(id) = self.roster.at(place).cloned() {
@@ -122,18 +171,25 @@ impl Session {
 
     fn finish(&mut self, round2: Box<dyn Round2>, now: Timestamp) -> Result<String, Fault> {
         let key = round2.finish(&self.take_packages(|p| &mut p.share))?;
+        self.verified = self.is_verified() && (self.words_match || self.trust() == Trust::Verified);
         let info = WalletInfo {
             pubkey: key.pubkey.clone(),
+            name: self.proposal.name.clone(),
             session_id: self.id.clone(),
             ciphersuite: self.roster.suite().to_owned(),
             threshold: self.roster.threshold(),
             total: self.roster.total(),
             participants: self.roster.participants().to_vec(),
             identifier: self.roster.my_place(),
-            verified: false,
+            verified: self.verified,
             created: now.millis(),
         };
-        let record = WalletRecord { info, key_package: key.key_package, public_key_package: key.public_key_package };
+        let record = WalletRecord {
+            info,
+            key_package: key.key_package,
+            public_key_package: key.public_key_package,
+            certificate: None,
+        };
         self.acts.push(Act::Keep(Box::new(record)));
         Ok(key.pubkey)
     }
@@ -145,11 +201,16 @@ impl Session {
     ) -> BTreeMap<Place, zeroize::Zeroizing<Vec<u8>>> {
         let roster = &self.roster;
         let filled = self.peers.iter_mut().filter_map(|(id, p)| Some((roster.place_of(id)?, Package::take(slot(p))?)));
-        gather(filled)
+        filled.collect()
     }
 
     /// The store has answered what this session asked of it last.
-    pub(super) fn stored(&mut self, result: Result<(), String>, now: Timestamp, rng: &mut (impl RngCore + CryptoRng)) {
+    pub(super) fn stored(
+        &mut self,
+        result: Result<(), String>,
+        now: Timestamp,
+        tools: &mut Tools<'_, impl RngCore + CryptoRng>,
+    ) {
         match (&self.phase, result) {
             (Phase::Keeping(pubkey), Ok(())) => {
                 let pubkey = pubkey.clone();
@@ -157,13 +218,18 @@ impl Session {
                 if let Some(reason) = self.other_key(&pubkey) {
                     return self.end(reason, now);
                 }
-                let created = PeerMessage::WalletCreated { session_id: Some(self.id.clone()), pubkey: pubkey.clone() };
+                let proof = self.sign_wallet(&pubkey, tools);
+                let created =
+                    PeerMessage::WalletCreated { session_id: Some(self.id.clone()), pubkey: pubkey.clone(), proof };
                 self.enter(Phase::Confirming(pubkey), self.deadlines.step + 4 * TURN, now);
                 self.broadcast(&created);
-                self.advance(now, rng);
+                self.advance(now, tools);
             }
             (Phase::Finishing(pubkey), Ok(())) => {
                 let pubkey = pubkey.clone();
+                if self.is_verified() {
+                    self.acts.push(Act::Met);
+                }
                 self.acts.push(Act::Event(Event::WalletCreated {
                     session_id: self.id.clone(),
                     pubkey: pubkey.clone(),
@@ -171,7 +237,7 @@ impl Session {
                     total: self.roster.total(),
                     participants: self.roster.participants().to_vec(),
                     identifier: self.roster.my_place(),
-                    verified: false,
+                    verified: self.verified,
                 }));
                 self.enter(Phase::Done(pubkey), 0, now);
             }
@@ -206,19 +272,19 @@ impl Session {
 }
 
 /// Checks commitments that have come since the last look.
-fn bad_commitment(round1: &dyn Round1, roster: &Roster, peers: &mut BTreeMap<PeerId, Progress>) -> Option<Fault> {
+fn bad_commitment(round1: &dyn Round1, roster: &Roster, peers: &mut Map<PeerId, Progress>) -> Option<Fault> {
     unchecked(peers, |p| &mut p.commitment)
         .find_map(|(id, bytes)| Some((roster.place_of(id), round1.check(bytes).err()?)))
 }
 
 /// Checks shares that have come since the last look.
-fn bad_share(round2: &dyn Round2, roster: &Roster, peers: &mut BTreeMap<PeerId, Progress>) -> Option<Fault> {
+fn bad_share(round2: &dyn Round2, roster: &Roster, peers: &mut Map<PeerId, Progress>) -> Option<Fault> {
     unchecked(peers, |p| &mut p.share).find_map(|(id, bytes)| Some((roster.place_of(id), round2.check(bytes).err()?)))
 }
 
 /// Packages that nobody has looked at yet, marked as looked at.
 fn unchecked(
-    peers: &mut BTreeMap<PeerId, Progress>,
+    peers: &mut Map<PeerId, Progress>,
     slot: impl Fn(&mut Progress) -> &mut Option<Package>,
 ) -> impl Iterator<Item = (&PeerId, &[u8])> {
     peers.iter_mut().filter_map(move |(id, p)| {

@@ -3,10 +3,13 @@
 use rand_core::{CryptoRng, RngCore};
 
 use super::core::Node;
+use super::links::Tools;
 use super::server_link::{ServerLink, State};
 use super::session::Session;
-use super::{Command, Error, Event, MAX_SESSIONS, Output, PhaseName, Reason, ReasonKind, Roster, Timestamp};
-use crate::wire::{PeerId, Proposal, SessionId};
+use super::{
+    Command, ContactChange, Error, Event, MAX_SESSIONS, Output, PhaseName, Reason, ReasonKind, Roster, Timestamp,
+};
+use crate::wire::{PROTOCOL_VERSION, PeerId, Proposal, SessionId};
 
 impl<R: RngCore + CryptoRng> Node<R> {
     pub(super) fn command(&mut self, now: Timestamp, command: Command) -> Result<(), Error> {
@@ -33,12 +36,29 @@ impl<R: RngCore + CryptoRng> Node<R> {
                 self.propose(now, session_id, &participants, threshold, allow_unverified)
             }
             Command::Accept { session_id, allow_unverified } => self.accept(now, session_id, allow_unverified),
+            Command::ConfirmWords { session_id, they_match } => self.confirm_words(now, &session_id, they_match),
+            Command::Invite { session_id, total, threshold, name, lifetime } => {
+                self.invite(now, session_id, total, threshold, name, lifetime)
+            }
+            Command::JoinInvite(invite) => self.join_invite(now, *invite),
+            Command::Contact { who, change } => {
+                match change {
+                    ContactChange::Rename(name) => drop(self.contacts.rename(&who, &name)?.name.len()),
+                    ContactChange::Forget => drop(self.contacts.forget(&who)?),
+                    ContactChange::Block(blocked) => drop(self.contacts.block(&who, blocked)?.name.len()),
+                }
+                self.out.push_back(Output::KeepContacts(self.contacts.clone()));
+                Ok(())
+            }
             Command::Decline { session_id } => {
                 let reason = Reason::plain(ReasonKind::Declined, "the person there chose not to take part");
                 self.undecided(&session_id)?.end(reason, now);
                 Ok(())
             }
             Command::Cancel { session_id } => {
+                if !self.sessions.contains_key(&session_id) && self.invites.remove(&session_id) {
+                    return Ok(());
+                }
                 let open = self.sessions.get_mut(&session_id).filter(|s| s.is_undecided());
                 let session = open.ok_or_else(|| Error::NoSuchSession(session_id.clone()))?;
                 session.end(Reason::plain(ReasonKind::Cancelled, "left by the person there"), now);
@@ -100,10 +120,8 @@ impl<R: RngCore + CryptoRng> Node<R> {
         threshold: u16,
         allow_unverified: bool,
     ) -> Result<(), Error> {
-        let me = self.server.me.clone().ok_or(Error::Offline)?;
-        if !allow_unverified {
-            return Err(Error::UnverifiedNotAllowed);
-        }
+        let mut nonce = [0; 32];
+        self.rng.fill_bytes(&mut nonce);
         let proposal = Proposal {
             session_id: session_id.clone(),
             total: participants.len() as u64,
@@ -111,7 +129,17 @@ impl<R: RngCore + CryptoRng> Node<R> {
             participants: participants.iter().map(|id| id.as_str().to_owned()).collect(),
             ciphersuite: None,
             allow_unverified: Some(allow_unverified),
+            protocol: Some(PROTOCOL_VERSION),
+            name: None,
+            nonce: Some(nonce),
         };
+        self.begin(now, proposal)
+    }
+
+    /// Begins a session of this node's own.
+    pub(super) fn begin(&mut self, now: Timestamp, proposal: Proposal) -> Result<(), Error> {
+        let me = self.server.me.clone().ok_or(Error::Offline)?;
+        let session_id = proposal.session_id.clone();
         let roster = Roster::check(&proposal, &me, &me)?;
         if !self.server.is_online() {
             return Err(Error::Offline);
@@ -120,25 +148,54 @@ impl<R: RngCore + CryptoRng> Node<R> {
             return Err(Error::SessionIdUsed(session_id));
         }
         self.room_to_run()?;
+        let allow_unverified = proposal.allow_unverified == Some(true);
         let mut session = Session::new(proposal, me, roster, self.config.deadlines, now);
+        session.trust_first_use = self.config.trust_first_use;
         session.accept(allow_unverified, now);
         self.add(session);
+        self.started(now, &session_id);
         for peer in self.others(&session_id) {
             self.propose_to(now, &session_id, &peer);
         }
-        self.started(&session_id);
         Ok(())
     }
 
-    fn accept(&mut self, now: Timestamp, session_id: SessionId, allow_unverified: bool) -> Result<(), Error> {
+    fn confirm_words(&mut self, now: Timestamp, session_id: &SessionId, they_match: bool) -> Result<(), Error> {
+        let comparing = self.sessions.get_mut(session_id).filter(|s| s.is_comparing());
+        let session = comparing.ok_or_else(|| Error::NoSuchSession(session_id.clone()))?;
+        if they_match {
+            session.words_match = true;
+            session.advance(now, &mut Tools { key: &self.identity, rng: &mut self.rng });
+        } else {
+            let text = "the safety words differ: somebody sits in the middle";
+            session.end(Reason::plain(ReasonKind::Disagreement, text), now);
+        }
+        Ok(())
+    }
+
+    pub(super) fn accept(
+        &mut self,
+        now: Timestamp,
+        session_id: SessionId,
+        allow_unverified: bool,
+    ) -> Result<(), Error> {
         let me = self.server.me.clone().ok_or(Error::Offline)?;
-        self.undecided(&session_id)?;
-        if !allow_unverified {
+        let verified = self.undecided(&session_id)?.is_verified();
+        if !verified && !allow_unverified {
             return Err(Error::UnverifiedNotAllowed);
         }
         self.room_to_run()?;
-        self.undecided(&session_id)?.accept(allow_unverified, now);
-        self.started(&session_id);
+        let trust_first_use = self.config.trust_first_use;
+        let session = self.undecided(&session_id)?;
+        session.trust_first_use = trust_first_use;
+        session.accept(allow_unverified && !verified, now);
+        self.started(now, &session_id);
+        // What came before this decision.
+        for peer in self.others(&session_id) {
+            for message in self.mesh.take_early(&peer, &session_id) {
+                self.peer_message(now, &peer, message);
+            }
+        }
         self.say(Event::Accepted { session_id, peer_id: me });
         Ok(())
     }
@@ -149,8 +206,17 @@ impl<R: RngCore + CryptoRng> Node<R> {
     }
 
     /// A session begins to run here: connections that have been idle are not trusted to be alive.
-    fn started(&mut self, id: &SessionId) {
+    fn started(&mut self, now: Timestamp, id: &SessionId) {
+        self.invites.started(id);
+        let invited = self.invites.psk(id).is_some();
         for peer in self.others(id) {
+            if let Some(progress) = self.sessions.get_mut(id).and_then(|s| s.peers.get_mut(&peer)) {
+                progress.knows_us |= invited && !progress.extended;
+                progress.extended |= invited;
+            }
+            if let Some(identity) = self.links.of(id, &peer).and_then(|link| link.identity) {
+                self.link_opened(now, id, &peer, identity);
+            }
             let used = self.sessions.values().any(|s| s.id != *id && s.is_running() && s.roster.is_other(&peer));
             if !used {
                 self.mesh.refresh(&peer, &mut self.out);

@@ -2,16 +2,19 @@
 //!
 //! What people want is in `commands`, what comes from the server and from peers in `routing`.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use rand_core::{CryptoRng, RngCore};
 
-use super::gather::gather;
+use super::invites::Invites;
+use super::links::{CarrierChoice, Links, Tools};
 use super::mesh::{Mesh, Surroundings};
 use super::server_link::{ServerLink, State};
 use super::session::{Act, Session};
-use super::view::{ConnectionState, ConnectionView, SessionView, View};
+use super::view::{ConnectionState, ConnectionView, View};
 use super::{Config, Error, Event, Input, Output, Reason, ReasonKind, StoreRequest, Timestamp};
+use crate::few::{Map, Set};
+use crate::identity::{Contacts, IdentityKey};
 use crate::wire::{ClientMessage, PeerId, PeerMessage, RelayData, SessionId};
 
 /// Sessions that are over and still shown.
@@ -21,31 +24,40 @@ const MAX_FINISHED: usize = 32;
 pub struct Node<R> {
     pub(super) config: Config,
     pub(super) rng: R,
+    pub(super) identity: IdentityKey,
+    pub(super) contacts: Contacts,
+    pub(super) links: Links,
+    pub(super) invites: Invites,
     pub(super) server: ServerLink,
     pub(super) mesh: Mesh,
-    pub(super) sessions: BTreeMap<SessionId, Session>,
+    pub(super) sessions: Map<SessionId, Session>,
     /// Sessions that are shown, in the order in which they came.
     pub(super) order: Vec<SessionId>,
     /// Our proposals to those who have not shown themselves: whether the addressee was known to be there, and when they
     /// were sent last.
-    pub(super) told: BTreeMap<(SessionId, PeerId), (bool, Timestamp)>,
+    pub(super) told: Map<(SessionId, PeerId), (bool, Timestamp)>,
     pub(super) out: VecDeque<Output>,
     wake: Option<Timestamp>,
     dirty: bool,
 }
 
 impl<R: RngCore + CryptoRng> Node<R> {
-    /// A node that is offline and has no sessions. `rng` must be a cryptographic one outside of tests.
-    pub fn new(config: Config, mut rng: R) -> Self {
+    /// A node that is offline and has no sessions: who it is, and whom it knows. `rng` must be a cryptographic one outside
+    /// of tests.
+    pub fn new(config: Config, identity: IdentityKey, contacts: Contacts, mut rng: R) -> Self {
         let mesh = Mesh::new(config.deadlines, rng.next_u32());
         Self {
             config,
             rng,
+            identity,
+            contacts,
+            links: Links::default(),
+            invites: Invites::default(),
             server: ServerLink::new(),
             mesh,
-            sessions: BTreeMap::new(),
+            sessions: Map::default(),
             order: Vec::new(),
-            told: BTreeMap::new(),
+            told: Map::default(),
             out: VecDeque::new(),
             wake: None,
             dirty: false,
@@ -101,7 +113,10 @@ impl<R: RngCore + CryptoRng> Node<R> {
                 since: self.server.since,
             },
             peers_online: self.server.present.iter().filter(|id| Some(*id) != me).cloned().collect(),
-            sessions: sessions.map(|s| SessionView::of(s, me, |id| self.mesh.state(id))).collect(),
+            sessions: sessions.map(|s| self.session_view(s)).collect(),
+            invites: self.invite_views(),
+            identity: self.identity.identity().fingerprint().to_string(),
+            contacts: self.contact_views(),
         }
     }
 
@@ -124,7 +139,7 @@ impl<R: RngCore + CryptoRng> Node<R> {
     /// ids are forgotten with them.
     fn forget_finished(&mut self) {
         let over = self.sessions.values().filter(|s| s.is_over());
-        let over: BTreeSet<_> = gather(over.map(|s| (s.taken, s.since, s.id.clone())));
+        let over: Set<_> = over.map(|s| (s.taken, s.since, s.id.clone())).collect();
         let excess = over.len().saturating_sub(MAX_FINISHED);
         for (_, _, id) in over.into_iter().take(excess) {
             self.sessions.remove(&id);
@@ -145,17 +160,28 @@ impl<R: RngCore + CryptoRng> Node<R> {
         for session in self.sessions.values_mut() {
             session.tick(now);
         }
+        // A hello goes before the word that this node has joined: who hears of that has been greeted already.
+        self.invites.expire(now);
+        self.greet_hosts(now);
+        self.greet_participants(now);
+        self.flush_links(now);
         self.carry_out(now);
         self.tell_who_came(now);
+        self.greet_participants(now);
         let wanted = self.wanted(now);
         let open_sessions = self.sessions.values().filter(|s| !s.is_over());
-        self.mesh.expect(gather(open_sessions.flat_map(|s| s.roster.others().cloned())));
+        self.mesh.expect(open_sessions.flat_map(|s| s.roster.others().cloned()).collect());
         self.with_mesh(now, |mesh, s| mesh.tend(&wanted, s));
-        let (open, shared) = (self.mesh.open_peers(), self.shared(now));
-        for session in self.sessions.values_mut() {
-            session.channels(&open, &shared, now, &mut self.rng);
+        self.find_plain_peers(now);
+        self.tell_carriers();
+        let mut shared = self.shared(now);
+        shared.extend(self.mesh.outspoken());
+        let reachable: Vec<_> = self.sessions.values().map(|session| self.reachable(session)).collect();
+        for (session, open) in self.sessions.values_mut().zip(reachable) {
+            session.channels(&open, &shared, now, &mut Tools { key: &self.identity, rng: &mut self.rng });
         }
         self.carry_out(now);
+        self.flush_links(now);
         let wanted = self.wanted(now);
         self.mesh.close_idle(&wanted, now, &mut self.out);
         if std::mem::take(&mut self.dirty) {
@@ -181,7 +207,9 @@ impl<R: RngCore + CryptoRng> Node<R> {
             let why = self.server.error.clone().unwrap_or_else(|| "no answer".to_owned());
             self.say(Event::ServerGone { reason: why.clone() });
             let text = format!("the signaling server went away while it was needed: {why}");
-            self.end_all(now, ReasonKind::ServerLost, &text, Session::needs_server);
+            let stranded: Set<SessionId> =
+                self.sessions.values().filter(|s| self.relies_on_server(s)).map(|s| s.id.clone()).collect();
+            self.end_all(now, ReasonKind::ServerLost, &text, |s| stranded.contains(&s.id));
         }
         if self.server.next_poll(self.is_somebody_missing()).is_some_and(|at| at <= now) {
             self.list_peers(now);
@@ -189,7 +217,7 @@ impl<R: RngCore + CryptoRng> Node<R> {
     }
 
     fn is_somebody_missing(&self) -> bool {
-        self.sessions.values().any(|s| s.is_running() && s.needs_server())
+        self.sessions.values().any(|s| s.is_running() && self.relies_on_server(s))
     }
 
     pub(super) fn list_peers(&mut self, now: Timestamp) {
@@ -206,20 +234,30 @@ impl<R: RngCore + CryptoRng> Node<R> {
         }
         for (session_id, act) in acts {
             match act {
-                Act::Send(to, message) => self.say_on_channel(&to, &message),
+                Act::Send(to, message) => self.say_in(&session_id, &to, &message),
+                Act::Respond(to, message) if self.links.is_open(&session_id, &to) => {
+                    self.say_in(&session_id, &to, &message);
+                }
                 Act::Respond(to, message) => self.respond(&to, message),
                 Act::Repeat(to) => {
-                    let said = self.sessions.get_mut(&session_id).map(|s| s.said_to(&to, now).to_vec());
-                    for message in said.unwrap_or_default() {
+                    if let Some(link) = self.links.of_mut(&session_id, &to).filter(|link| link.is_open()) {
+                        link.say_again();
+                        continue;
+                    }
+                    let plain = self.sessions.get_mut(&session_id).filter(|s| s.is_plain(&to));
+                    for message in plain.map(|s| s.said_to(&to, now).to_vec()).unwrap_or_default() {
                         self.say_on_channel(&to, &message);
                     }
                 }
                 Act::Keep(record) => {
                     self.out.push_back(Output::Store { session_id, request: StoreRequest::Keep(record) });
                 }
-                Act::Confirm(pubkey) => {
-                    self.out.push_back(Output::Store { session_id, request: StoreRequest::Confirm { pubkey } });
+                Act::Confirm(pubkey, certificate) => {
+                    let request = StoreRequest::Confirm { pubkey, certificate };
+                    self.out.push_back(Output::Store { session_id, request });
                 }
+                Act::Evidence(evidence) => self.out.push_back(Output::KeepEvidence(evidence)),
+                Act::Met => self.remember(now, &session_id),
                 Act::Event(event) => {
                     self.dirty = true;
                     self.say(event);
@@ -231,7 +269,7 @@ impl<R: RngCore + CryptoRng> Node<R> {
     /// Proposes to participants who had not come yet, and again to those who have not shown themselves.
     fn tell_who_came(&mut self, now: Timestamp) {
         let patience = self.proposal_pause();
-        let silent: BTreeSet<(SessionId, PeerId)> = gather(self.silent());
+        let silent: Set<(SessionId, PeerId)> = self.silent().collect();
         self.told.retain(|key, _| silent.contains(key));
         for (id, peer) in silent {
             let (delivered, at) = self.told.get(&(id.clone(), peer.clone())).copied().unwrap_or((false, now));
@@ -256,18 +294,24 @@ impl<R: RngCore + CryptoRng> Node<R> {
         let Some(proposal) = self.sessions.get(id).map(|s| s.proposal.clone()) else { return };
         let present = self.server.present.contains(peer);
         self.told.insert((id.clone(), peer.clone()), (present, now));
+        if self.invites.psk(id).is_some() {
+            return self.say_in(id, peer, &PeerMessage::SessionProposal(proposal));
+        }
         self.relay(peer, PeerMessage::SessionProposal(proposal));
     }
 
     /// Peers whom a session needs.
-    fn wanted(&self, now: Timestamp) -> BTreeSet<PeerId> {
+    fn wanted(&self, now: Timestamp) -> Set<PeerId> {
+        if self.config.carrier == CarrierChoice::Relay {
+            return Set::default();
+        }
         let sessions = self.sessions.values().filter(|s| s.wants_channels(now));
-        gather(sessions.flat_map(|s| s.roster.others().cloned()))
+        sessions.flat_map(|s| s.roster.others().cloned()).collect()
     }
 
     /// Peers who take part in several sessions, so that a channel to them may be there for any of these.
-    fn shared(&self, now: Timestamp) -> BTreeSet<PeerId> {
-        let (mut once, mut twice) = (BTreeSet::new(), BTreeSet::new());
+    fn shared(&self, now: Timestamp) -> Set<PeerId> {
+        let (mut once, mut twice) = (Set::default(), Set::default());
         let sessions = || self.sessions.values().filter(|s| s.uses_channels(now));
         if sessions().count() < 2 {
             return twice;
@@ -279,7 +323,7 @@ impl<R: RngCore + CryptoRng> Node<R> {
         twice
     }
 
-    fn wake(&mut self, now: Timestamp, wanted: &BTreeSet<PeerId>) {
+    fn wake(&mut self, now: Timestamp, wanted: &Set<PeerId>) {
         let server = &self.server;
         let patience = self.config.deadlines.server;
         let pause = self.proposal_pause();
@@ -290,6 +334,9 @@ impl<R: RngCore + CryptoRng> Node<R> {
             server.owes_since.map(|since| since.after(patience)),
             server.away_since.filter(|_| !server.gone).map(|since| since.after(patience)),
             self.mesh.next_deadline(wanted, now),
+            self.next_silence(now),
+            self.links.next_deadline(),
+            self.invites.next_deadline(),
         ];
         let told = self.told.values().filter(|_| server.is_online()).map(|(_, at)| Some(at.after(pause)));
         let sessions = self.sessions.values().map(Session::next_deadline);

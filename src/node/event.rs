@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Reason;
+use crate::identity::InviteUri;
 use crate::wire::{PeerId, SessionId};
 
 /// What happened, for people and programs. The JSON form is what `--json` prints.
@@ -84,6 +85,13 @@ pub enum Event {
         /// Whether its identity is proven.
         verified: bool,
     },
+    /// Something else carries messages to a participant from now on.
+    Carrier {
+        /// Who.
+        peer_id: PeerId,
+        /// `direct` is a WebRTC data channel, `relay` the server, which sees ciphertext.
+        carrier: &'static str,
+    },
     /// A participant cannot be reached any more.
     PeerDisconnected {
         /// Who.
@@ -95,6 +103,33 @@ pub enum Event {
     MeshReady {
         /// The session.
         session_id: SessionId,
+    },
+    /// The person here has to compare these words with every other participant, before anything secret leaves.
+    Words {
+        /// The session.
+        session_id: SessionId,
+        /// Indices into the list of 2048 words.
+        words: [u16; crate::agreement::WORDS],
+    },
+    /// An invite was made.
+    Invite {
+        /// The session.
+        session_id: SessionId,
+        /// What to hand to the guests. Secret: whoever has it can take part.
+        uri: InviteUri,
+        /// When it ends, in seconds since 1970.
+        expires: u64,
+    },
+    /// A guest has come by invite.
+    Arrived {
+        /// The session.
+        session_id: SessionId,
+        /// Who.
+        peer_id: PeerId,
+        /// Its identity.
+        fingerprint: String,
+        /// How many more are awaited.
+        missing: u16,
     },
     /// A round of key generation began here.
     Round {

@@ -5,6 +5,8 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use super::{Event, Timestamp};
+use crate::agreement::{Certificate, Evidence};
+use crate::identity::{Contacts, Invite};
 use crate::keystore::WalletRecord;
 use crate::wire::{IceCandidate, PeerId, PeerText, SessionId};
 
@@ -45,6 +47,35 @@ pub enum Command {
         /// Which.
         session_id: SessionId,
     },
+    /// Say whether the safety words are the same for all. If they are not, the session ends.
+    ConfirmWords {
+        /// Which.
+        session_id: SessionId,
+        /// They are.
+        they_match: bool,
+    },
+    /// Make an invite, and start the session when everyone has come by it.
+    Invite {
+        /// A name that none of this node's sessions has had.
+        session_id: SessionId,
+        /// Participants, this node included.
+        total: u16,
+        /// Signers needed.
+        threshold: u16,
+        /// What the wallet is to be called.
+        name: Option<String>,
+        /// For how long the invite can be used, in seconds.
+        lifetime: u64,
+    },
+    /// Take part by an invite. The node has to be connected to its server.
+    JoinInvite(Box<Invite>),
+    /// Change what is known of a contact.
+    Contact {
+        /// Its name, peer id, or fingerprint.
+        who: String,
+        /// What to change.
+        change: ContactChange,
+    },
     /// Leave a session.
     Cancel {
         /// Which.
@@ -55,6 +86,17 @@ pub enum Command {
         /// Which.
         session_id: SessionId,
     },
+}
+
+/// What to change of a contact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ContactChange {
+    /// Give it another name.
+    Rename(String),
+    /// Forget it.
+    Forget,
+    /// Block it, or take that back.
+    Block(bool),
 }
 
 /// What happened outside.
@@ -181,6 +223,8 @@ pub enum StoreRequest {
     Confirm {
         /// The group key.
         pubkey: String,
+        /// How it was made, if everyone was verified.
+        certificate: Option<Box<Certificate>>,
     },
 }
 
@@ -246,6 +290,10 @@ pub enum Output {
         /// What.
         request: StoreRequest,
     },
+    /// Keep these in place of the contacts kept before. Not answered.
+    KeepContacts(Contacts),
+    /// Keep evidence against a participant. Not answered.
+    KeepEvidence(Box<Evidence>),
     /// Something happened that people and programs want to hear of.
     Event(Event),
     /// [`Node::view`] has changed.

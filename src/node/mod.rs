@@ -6,9 +6,11 @@
 //!
 //! ```
 //! use frostmesh::node::{Command, Config, Input, Node, Output, Timestamp};
+//! use frostmesh::identity::{Contacts, IdentityKey};
 //! use frostmesh::random::SystemRng;
 //!
-//! let mut node = Node::new(Config::default(), SystemRng);
+//! let identity = IdentityKey::generate(&mut SystemRng);
+//! let mut node = Node::new(Config::default(), identity, Contacts::default(), SystemRng);
 //! let now = Timestamp::from_millis(0);
 //! let connect = Command::Connect { server_url: "ws://127.0.0.1:9000".into(), peer_id: "alice".parse()? };
 //! node.handle(now, Input::Command(connect))?;
@@ -20,15 +22,17 @@ mod ceremony;
 mod commands;
 mod core;
 mod event;
-mod gather;
+mod invites;
 mod io;
-pub mod keygen;
-mod link;
+mod links;
 mod mesh;
+mod neighbour;
+mod pact;
 mod progress;
 mod proposal;
 mod reason;
 mod routing;
+mod secure;
 mod server_link;
 mod session;
 mod view;
@@ -36,11 +40,12 @@ mod waiting;
 
 pub use self::core::Node;
 pub use event::Event;
-pub use io::{Command, Input, Output, Role, StoreRequest};
+pub use io::{Command, ContactChange, Input, Output, Role, StoreRequest};
+pub use links::{Carrier, CarrierChoice};
 pub use proposal::{ProposalError, Roster};
 pub use reason::{Reason, ReasonKind};
 pub use session::PhaseName;
-pub use view::{ConnectionState, ConnectionView, PeerState, PeerView, SessionView, View};
+pub use view::{ConnectionState, ConnectionView, ContactView, InviteView, PeerState, PeerView, SessionView, View};
 
 use serde::Serialize;
 
@@ -118,6 +123,10 @@ impl Default for Deadlines {
 pub struct Config {
     /// How long it waits.
     pub deadlines: Deadlines,
+    /// What may carry its messages.
+    pub carrier: CarrierChoice,
+    /// Take identities that it meets for the first time at their word, without safety words. Its wallets say so.
+    pub trust_first_use: bool,
 }
 
 /// Most sessions that run at once, and most undecided proposals of others, of one node.
@@ -142,12 +151,18 @@ pub enum Error {
     /// A rule of section 2.
     #[error(transparent)]
     Proposal(#[from] ProposalError),
-    /// Every peer is unverified until links exist, and nobody said that this is all right.
+    /// The session takes peers that prove nothing, and nobody here said that this is all right.
     #[error(
-        "nothing proves who the other participants are, and whoever runs the signaling server could pose as them: \
-         allow unverified peers to go on all the same"
+        "nothing proves who the other participants of this session are, and whoever runs the signaling server could pose \
+         as them: allow unverified peers to go on all the same"
     )]
     UnverifiedNotAllowed,
+    /// An invite that cannot be used (any more).
+    #[error("{0}")]
+    Invite(&'static str),
+    /// A contact that cannot be changed.
+    #[error(transparent)]
+    Contact(#[from] crate::identity::ContactError),
     /// [`MAX_SESSIONS`] are open.
     #[error("{MAX_SESSIONS} sessions are open: finish or leave one first")]
     TooManySessions,

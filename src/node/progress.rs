@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::Timestamp;
-use crate::wire::PeerMessage;
+use crate::wire::{PeerMessage, Proof};
 
 /// A package that came. Once it is used, its digest alone stays, to tell a repeat from a conflict.
 pub(super) struct Package {
@@ -21,15 +21,65 @@ impl Package {
         package.digest == digest
     }
 
+    /// SHA-256 of the bytes.
+    pub(super) fn hash(&self) -> [u8; 32] {
+        self.digest
+    }
+
     /// Takes the bytes out, for their one use.
     pub(super) fn take(slot: &mut Option<Self>) -> Option<Zeroizing<Vec<u8>>> {
         slot.as_mut()?.bytes.take()
     }
 }
 
+/// A step that carries a proof in a verified session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    MeshReady,
+    Commitment,
+    Ready,
+    WalletCreated,
+}
+
+/// The proofs of the steps of one participant.
+#[derive(Default)]
+pub(super) struct Proofs {
+    /// By step: what came with it, which may be nothing, and whether somebody has looked at it.
+    slots: [Option<(Option<Box<Proof>>, bool)>; 4],
+}
+
+impl Proofs {
+    /// Fills a slot. False when something else had come with that step.
+    pub(super) fn fill(&mut self, step: Step, proof: Option<Box<Proof>>) -> bool {
+        let slot = &mut self.slots[step as usize];
+        slot.get_or_insert_with(|| (proof.clone(), false)).0 == proof
+    }
+
+    pub(super) fn of(&self, step: Step) -> Option<&Proof> {
+        self.slots[step as usize].as_ref()?.0.as_deref()
+    }
+
+    /// Whether the step has come and nobody has looked at its proof yet. Somebody has, then.
+    pub(super) fn is_new(&mut self, step: Step) -> bool {
+        let slot = self.slots[step as usize].as_mut();
+        slot.is_some_and(|(_, seen)| !std::mem::replace(seen, true))
+    }
+}
+
 /// What has come from one participant, and what was said to it.
 #[derive(Default)]
 pub(super) struct Progress {
+    /// It has announced that it speaks the extensions.
+    pub extended: bool,
+    /// It has shown that it does not.
+    pub plain: bool,
+    /// It announced so when this node had joined already, and so says hello itself.
+    pub knows_us: bool,
+    /// Whether to say hello to it has been decided.
+    pub greeted: bool,
+    /// The person there compares the safety words.
+    pub comparing: bool,
+    pub proofs: Proofs,
     /// It takes part: it said so, or did a step, or opened a channel for this session.
     pub accepted: bool,
     pub mesh_ready: bool,

@@ -1,8 +1,7 @@
 //! The judgement of a session proposal: what came from the wire becomes a [`Roster`] once, or is refused with a reason.
 
-use std::collections::BTreeSet;
-
-use crate::node::keygen::{self, Place};
+use crate::few::Set;
+use crate::keygen::{self, Place};
 use crate::wire::{MAX_PARTICIPANTS, PeerId, Proposal, clip};
 
 /// Who takes part and how many sign: every rule of section 2 holds for a value of this type.
@@ -52,8 +51,11 @@ pub enum ProposalError {
     /// A ciphersuite that is not known here.
     #[error("the ciphersuite '{0}' is not supported")]
     Ciphersuite(String),
-    /// The initiator takes verified peers only, and there are no links yet to verify anyone with (section 3, point 7).
-    #[error("the proposal is for verified peers only, and this node cannot prove yet who it is")]
+    /// The initiator takes verified peers only, and does not speak the extensions by which it could be verified itself
+    /// (section 3, point 7).
+    #[error(
+        "the proposal is for verified peers only, but its initiator does not speak the extensions that prove who it is"
+    )]
     VerifiedOnly,
 }
 
@@ -67,11 +69,11 @@ impl Roster {
         if !(2..=MAX_PARTICIPANTS).contains(&listed) {
             return Err(ProposalError::Size(listed));
         }
-        let mut sorted = BTreeSet::new();
+        let mut sorted = Set::default();
         for id in &proposal.participants {
             let id = id.parse::<PeerId>().map_err(|_| ProposalError::BadParticipant(clip(id)))?;
-            if let Some(twice) = sorted.replace(id) {
-                return Err(ProposalError::Duplicate(twice));
+            if !sorted.insert(id.clone()) {
+                return Err(ProposalError::Duplicate(id));
             }
         }
         let participants: Vec<PeerId> = sorted.into_iter().collect();
@@ -88,7 +90,7 @@ impl Roster {
         if !keygen::supports(&suite) {
             return Err(ProposalError::Ciphersuite(suite));
         }
-        if proposal.allow_unverified == Some(false) {
+        if proposal.allow_unverified == Some(false) && proposal.protocol.is_none() {
             return Err(ProposalError::VerifiedOnly);
         }
         Ok(Self { participants, me, threshold, suite })

@@ -28,13 +28,25 @@ pub enum ReasonKind {
     Conflict,
     /// A participant claims another group key than the one made here.
     KeyMismatch,
+    /// A participant cannot prove who it is, and nobody allowed that.
+    Unverified,
+    /// A participant has another identity than the one that is known.
+    IdentityChanged,
+    /// The handshake with a participant failed: somebody on the way changed it, or it has no invite.
+    LinkFailed,
+    /// A participant takes part in something else: another roster, threshold or ciphersuite.
+    Disagreement,
+    /// A participant signed two different things for one step.
+    Equivocation,
+    /// A signature of a participant does not hold.
+    BadSignature,
     /// The key could not be stored.
     Storage,
     /// A fault of this program.
     Internal,
 }
 
-const KINDS: [(ReasonKind, &str); 12] = [
+const KINDS: [(ReasonKind, &str); 18] = [
     (ReasonKind::Declined, "declined"),
     (ReasonKind::Cancelled, "cancelled"),
     (ReasonKind::TimedOut, "timed_out"),
@@ -45,6 +57,12 @@ const KINDS: [(ReasonKind, &str); 12] = [
     (ReasonKind::BadShare, "bad_share"),
     (ReasonKind::Conflict, "conflict"),
     (ReasonKind::KeyMismatch, "key_mismatch"),
+    (ReasonKind::Unverified, "unverified"),
+    (ReasonKind::IdentityChanged, "identity_changed"),
+    (ReasonKind::LinkFailed, "link_failed"),
+    (ReasonKind::Disagreement, "disagreement"),
+    (ReasonKind::Equivocation, "equivocation"),
+    (ReasonKind::BadSignature, "bad_signature"),
     (ReasonKind::Storage, "storage"),
     (ReasonKind::Internal, "internal"),
 ];

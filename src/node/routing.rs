@@ -3,15 +3,16 @@
 use rand_core::{CryptoRng, RngCore};
 
 use super::core::Node;
-use super::gather::gather;
-use super::link::EarlyOffer;
+use super::links::{Link, Tools};
+use super::neighbour::EarlyOffer;
 use super::server_link::State;
 use super::session::Session;
 use super::{
     Event, Input, MAX_PROPOSALS_PER_PEER, MAX_SESSIONS, Output, PhaseName, Reason, ReasonKind, Roster, Timestamp,
 };
 use crate::wire::{
-    ClientMessage, ErrorCode, PeerId, PeerMessage, Proposal, RelayData, ServerMessage, SessionId, WireError, clip,
+    ClientMessage, ErrorCode, PROTOCOL_VERSION, PeerId, PeerMessage, Proposal, RelayData, ServerMessage, SessionId,
+    WireError, clip,
 };
 
 impl<R: RngCore + CryptoRng> Node<R> {
@@ -22,7 +23,8 @@ impl<R: RngCore + CryptoRng> Node<R> {
                 if let (State::Opening, Some(peer_id)) = (self.server.state, self.server.me.clone()) {
                     self.server.enter(State::Registering, now);
                     // A baseline server does not answer `register`; it does answer this, and in order.
-                    self.ask_server(&ClientMessage::Register { peer_id });
+                    let claim = Some(self.identity.claim(&self.server.url, peer_id.as_str()));
+                    self.ask_server(&ClientMessage::Register { peer_id, claim });
                     self.list_peers(now);
                 }
             }
@@ -49,7 +51,7 @@ impl<R: RngCore + CryptoRng> Node<R> {
             }
             Input::Stored { session_id, result } => {
                 if let Some(session) = self.sessions.get_mut(&session_id) {
-                    session.stored(result, now, &mut self.rng);
+                    session.stored(result, now, &mut Tools { key: &self.identity, rng: &mut self.rng });
                 }
             }
         }
@@ -94,8 +96,8 @@ impl<R: RngCore + CryptoRng> Node<R> {
 
     fn peers(&mut self, now: Timestamp, peers: Vec<PeerId>) {
         self.registered(now);
-        self.server.present = gather(peers.iter().cloned());
-        for (key, told) in &mut self.told {
+        self.server.present = peers.iter().cloned().collect();
+        for (key, told) in self.told.iter_mut() {
             told.0 &= self.server.present.contains(&key.1);
         }
         self.say(Event::Peers { peers });
@@ -109,16 +111,17 @@ impl<R: RngCore + CryptoRng> Node<R> {
             if self.server.was_online && ghost {
                 return self.server_lost(now, error);
             }
-            self.server.enter(State::Offline, now);
-            self.server.away_since = None;
-            self.server.error = Some(error.clone());
-            self.say(Event::ServerRefused { reason: error.clone() });
-            return self.end_all(now, ReasonKind::ServerLost, &error, Session::needs_server);
+            return self.refused_by_server(now, error);
         }
         match (code, peer) {
-            (Some(ErrorCode::NotRegistered | ErrorCode::PeerIdTaken), _) => {
+            (Some(ErrorCode::NotRegistered), _) => {
                 self.out.push_back(Output::CloseServer); // so we are not there after all
                 self.server_lost(now, error);
+            }
+            // This node runs elsewhere too, and came later there. Two of them would take the name from each other for ever.
+            (Some(ErrorCode::PeerIdTaken), _) => {
+                self.out.push_back(Output::CloseServer);
+                self.refused_by_server(now, error);
             }
             (Some(ErrorCode::TargetOffline), Some(peer)) => {
                 self.server.present.remove(&peer);
@@ -131,10 +134,20 @@ impl<R: RngCore + CryptoRng> Node<R> {
         }
     }
 
+    /// The server does not take this node. It is not tried again.
+    fn refused_by_server(&mut self, now: Timestamp, error: String) {
+        self.server.enter(State::Offline, now);
+        self.server.away_since = None;
+        self.server.error = Some(error.clone());
+        self.say(Event::ServerRefused { reason: error.clone() });
+        self.end_all(now, ReasonKind::ServerLost, &error, Session::needs_server);
+    }
+
     fn relayed(&mut self, now: Timestamp, from: &PeerId, data: RelayData) {
-        if self.server.me.as_ref() == Some(from) {
-            return;
+        if self.server.me.as_ref() == Some(from) || self.contacts.is_blocked(from) {
+            return; // who is blocked is not answered
         }
+        self.server.present.insert(from.clone());
         match data {
             RelayData::Offer { sdp, attempt } => {
                 let offer = EarlyOffer { sdp, tag: attempt };
@@ -153,10 +166,12 @@ impl<R: RngCore + CryptoRng> Node<R> {
                     self.relay(from, PeerMessage::Ack { msg_id });
                 }
                 match message {
-                    PeerMessage::SessionProposal(_) | PeerMessage::SessionResponse { .. } | PeerMessage::Ack { .. } => {
-                        self.peer_message(now, from, message);
-                    }
-                    // The server may have written it: steps of a ceremony count on a channel only.
+                    PeerMessage::SessionProposal(_)
+                    | PeerMessage::SessionResponse { .. }
+                    | PeerMessage::Link { .. }
+                    | PeerMessage::Frame { .. }
+                    | PeerMessage::Ack { .. } => self.peer_message(now, from, message),
+                    // The server may have written it: steps of a ceremony count on a channel or in a sealed frame only.
                     other => {
                         let reason = format!("'{}' came by relay, where it does not count", other.kind());
                         self.ignored(Some(from), reason);
@@ -170,19 +185,27 @@ impl<R: RngCore + CryptoRng> Node<R> {
 
     fn channel_opened(&mut self, now: Timestamp, peer: &PeerId, attempt: u32) {
         if self.mesh.opened(peer, attempt, now) {
-            self.say(Event::PeerConnected { peer_id: peer.clone(), carrier: "direct", verified: false });
             self.greet(now, peer);
         }
     }
 
-    /// Says who we are, and all that was said to `peer` so far in every session that still matters.
+    /// Says who we are, and to a baseline peer all that was said so far in every session that still matters.
     fn greet(&mut self, now: Timestamp, peer: &PeerId) {
         let Some(me) = self.server.me.clone() else { return };
-        let mut messages = vec![PeerMessage::ChannelOpen { peer_id: me }];
+        self.say_on_channel(peer, &PeerMessage::ChannelOpen { peer_id: me, protocol: Some(PROTOCOL_VERSION) });
+        let mut plain = Vec::new();
+        let mut farewells = Vec::new();
         for session in self.sessions.values_mut() {
-            messages.extend_from_slice(session.said_to(peer, now));
+            if session.is_plain(peer) {
+                plain.push(session.id.clone());
+            } else if session.reason().is_some() {
+                farewells.extend_from_slice(session.said_to(peer, now)); // it may not have heard of the end
+            }
         }
-        for message in messages {
+        for session in plain {
+            self.greet_plain(now, &session, peer);
+        }
+        for message in farewells {
             self.say_on_channel(peer, &message);
         }
     }
@@ -194,10 +217,14 @@ impl<R: RngCore + CryptoRng> Node<R> {
                     self.say_on_channel(from, &PeerMessage::Ack { msg_id });
                 }
                 match message {
-                    PeerMessage::ChannelOpen { peer_id } if peer_id != *from => {
+                    PeerMessage::ChannelOpen { peer_id, .. } if peer_id != *from => {
                         self.blame(now, from, &format!("calls itself {peer_id} on its own channel"));
                     }
-                    message => self.peer_message(now, from, message),
+                    PeerMessage::ChannelOpen { protocol, .. } => self.greeted(now, from, protocol),
+                    message => {
+                        self.spoke_plainly(now, from, &message);
+                        self.peer_message(now, from, message);
+                    }
                 }
             }
             // Of a newer protocol, or an acknowledgement of what we never asked to be acknowledged: nothing is missing.
@@ -208,28 +235,71 @@ impl<R: RngCore + CryptoRng> Node<R> {
         }
     }
 
-    /// Ends the running sessions of a peer whose channel carries nonsense: what it left out cannot be known.
+    /// A peer has said on its channel what it speaks.
+    fn greeted(&mut self, now: Timestamp, peer: &PeerId, protocol: Option<u32>) {
+        let mut plain = Vec::new();
+        for session in self.sessions.values_mut().filter(|s| s.is_running()) {
+            let verified = session.is_verified();
+            let Some(progress) = session.peers.get_mut(peer).filter(|p| !p.extended && !p.plain) else { continue };
+            if protocol.is_some() {
+                progress.extended = true;
+                progress.knows_us = true;
+            } else if !verified {
+                progress.plain = true;
+                plain.push(session.id.clone());
+            }
+        }
+        for session in plain {
+            self.greet_plain(now, &session, peer);
+        }
+    }
+
+    /// Who makes a step in the open without having announced anything is a baseline peer.
+    fn spoke_plainly(&mut self, now: Timestamp, peer: &PeerId, message: &PeerMessage) {
+        let step = matches!(
+            message,
+            PeerMessage::MeshReady { .. } | PeerMessage::Commitment { .. } | PeerMessage::Ready { .. }
+        );
+        if step {
+            self.greeted(now, peer, None);
+        }
+    }
+
+    /// Ends the running sessions of a peer whose channel carries nonsense: what it left out cannot be known. A session with
+    /// a link does not go by what its channel carries in the open.
     fn blame(&mut self, now: Timestamp, peer: &PeerId, text: &str) {
-        let concerned = |s: &&mut Session| s.is_running() && s.is_undecided() && s.roster.is_other(peer);
+        let links = &self.links;
+        let concerned = |s: &&mut Session| {
+            s.is_running()
+                && s.is_undecided()
+                && s.roster.is_other(peer)
+                && !s.is_verified()
+                && !links.is_open(&s.id, peer)
+        };
         for session in self.sessions.values_mut().filter(concerned) {
             session.end(Reason::blame(ReasonKind::BadMessage, peer, text), now);
         }
     }
 
-    fn ignored(&mut self, peer: Option<&PeerId>, reason: String) {
+    pub(super) fn ignored(&mut self, peer: Option<&PeerId>, reason: String) {
         self.say(Event::Ignored { peer_id: peer.cloned(), reason });
     }
 
     // ---- peer messages ----
 
-    fn peer_message(&mut self, now: Timestamp, from: &PeerId, message: PeerMessage) {
+    pub(super) fn peer_message(&mut self, now: Timestamp, from: &PeerId, message: PeerMessage) {
         match message {
-            PeerMessage::SessionProposal(proposal) => self.proposed(now, from, proposal),
-            PeerMessage::ChannelOpen { .. } | PeerMessage::Ack { .. } => {}
+            PeerMessage::SessionProposal(proposal) => self.proposed(now, from, proposal, false),
+            PeerMessage::Link { session_id: Some(id), data } => self.link_message(now, from, &id, data),
+            PeerMessage::Frame { session_id: Some(id), frame } => self.frame(now, from, &id, &frame),
+            PeerMessage::ChannelOpen { .. }
+            | PeerMessage::Ack { .. }
+            | PeerMessage::Link { .. }
+            | PeerMessage::Frame { .. } => {}
             message => {
                 let kind = message.kind();
                 if let Some(id) = self.session_of(from, message.session_id()) {
-                    self.hand_to_session(now, &id, from, message);
+                    self.in_the_open(now, &id, from, message);
                 } else if message.session_id().is_some_and(|id| !self.sessions.contains_key(id)) {
                     if !self.mesh.keep_early(from, message, now) {
                         self.ignored(Some(from), "too many messages for sessions that are not known here".to_owned());
@@ -241,9 +311,26 @@ impl<R: RngCore + CryptoRng> Node<R> {
         }
     }
 
-    fn hand_to_session(&mut self, now: Timestamp, id: &SessionId, from: &PeerId, message: PeerMessage) {
+    /// Takes what came unsealed. Where there is a link that is nobody's word, and where everyone has to be verified it is
+    /// worth something only until there is one: to know who joins or declines.
+    fn in_the_open(&mut self, now: Timestamp, id: &SessionId, from: &PeerId, message: PeerMessage) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let response = matches!(message, PeerMessage::SessionResponse { .. });
+        let sealed = self.links.of(id, from).is_some_and(Link::is_confirmed);
+        if (sealed && !session.is_over()) || (session.is_verified() && !response) {
+            return;
+        }
+        let accepts = matches!(message, PeerMessage::SessionResponse { accepted: true, protocol: None, .. });
+        if session.is_verified() && accepts && session.is_running() {
+            let text = "cannot prove who it is, since it does not speak the extensions: leave it out, or allow unverified peers";
+            return session.end(Reason::blame(ReasonKind::Unverified, from, text), now);
+        }
+        self.hand_to_session(now, id, from, message);
+    }
+
+    pub(super) fn hand_to_session(&mut self, now: Timestamp, id: &SessionId, from: &PeerId, message: PeerMessage) {
         if let Some(session) = self.sessions.get_mut(id) {
-            session.message(from, message, now, &mut self.rng);
+            session.message(from, message, now, &mut Tools { key: &self.identity, rng: &mut self.rng });
         }
     }
 
@@ -259,9 +346,18 @@ impl<R: RngCore + CryptoRng> Node<R> {
         only(Session::is_running).or_else(|| only(|s| !s.is_over()))
     }
 
-    fn proposed(&mut self, now: Timestamp, from: &PeerId, proposal: Proposal) {
+    pub(super) fn proposed(&mut self, now: Timestamp, from: &PeerId, proposal: Proposal, sealed: bool) {
         let Some(me) = self.server.me.clone() else { return };
         let id = proposal.session_id.clone();
+        // What an invite is for comes sealed, from who invited, and is what the invite says.
+        if self.invites.psk(&id).is_some() && !sealed {
+            return self.ignored(Some(from), format!("a proposal for the invited session {id} came in the open"));
+        }
+        let invite = self.invites.used(&id).map(|i| (u64::from(i.total), u64::from(i.threshold)));
+        if invite.is_some_and(|invited| invited != (proposal.total, proposal.threshold)) {
+            let text = "proposes something else than the invite says";
+            return self.refuse(from, id, Reason::blame(ReasonKind::Disagreement, from, text));
+        }
         if let Some(known) = self.sessions.get_mut(&id) {
             if known.proposer != *from {
                 let text = format!("session {id} is known here as one that {} proposed", known.proposer);
@@ -288,9 +384,14 @@ impl<R: RngCore + CryptoRng> Node<R> {
         }
         let others: Vec<PeerId> = roster.others().cloned().collect();
         self.add(Session::new(proposal, from.clone(), roster, self.config.deadlines, now));
+        if invite.is_some()
+            && let Err(error) = self.accept(now, id.clone(), false)
+        {
+            self.ignored(Some(from), error.to_string());
+        }
         for peer in others {
             for message in self.mesh.take_early(&peer, &id) {
-                self.hand_to_session(now, &id, &peer, message);
+                self.peer_message(now, &peer, message);
             }
         }
     }
@@ -302,6 +403,7 @@ impl<R: RngCore + CryptoRng> Node<R> {
             accepted: false,
             reason: Some(text.clone()),
             cause: Some(reason.cause()),
+            protocol: Some(PROTOCOL_VERSION),
         };
         self.respond(from, response);
         self.say(Event::Refused { session_id, peer_id: from.clone(), reason: text });

@@ -1,8 +1,7 @@
 //! The node's connection to the signaling server: registering, knowing who is there, trying again.
 
-use std::collections::BTreeSet;
-
 use super::Timestamp;
+use crate::few::Set;
 use crate::wire::PeerId;
 
 /// Where the connection stands.
@@ -31,7 +30,7 @@ pub(super) struct ServerLink {
     /// Whether `ServerGone` was said.
     pub gone: bool,
     /// Who was there when the server last said so.
-    pub present: BTreeSet<PeerId>,
+    pub present: Set<PeerId>,
     /// When it was last asked who is there.
     pub asked: Timestamp,
     /// Since when an answer of it is owed: to being opened, or to a question.
@@ -56,7 +55,7 @@ impl ServerLink {
             was_online: false,
             away_since: None,
             gone: false,
-            present: BTreeSet::new(),
+            present: Set::default(),
             asked: Timestamp::default(),
             owes_since: None,
             failures: 0,

@@ -5,16 +5,18 @@
 //! a later step waits in its slot; a repeat changes nothing; a different message for a filled slot ends the session and
 //! names its sender. The steps themselves are in `ceremony`, what happens between them in `waiting`.
 
-use std::collections::BTreeMap;
-
 use rand_core::{CryptoRng, RngCore};
 
-use super::gather::gather;
-use super::keygen::{Round1, Round2};
-use super::progress::{Package, Progress};
+use super::links::Tools;
+use super::pact::{Pact, Trust};
+use super::progress::{Package, Progress, Step};
 use super::{Deadlines, Event, Reason, ReasonKind, Roster, Timestamp};
+use crate::agreement::{Certificate, Evidence};
+use crate::few::Map;
+use crate::identity::Identity;
+use crate::keygen::{Round1, Round2};
 use crate::keystore::WalletRecord;
-use crate::wire::{Cause, PeerId, PeerMessage, Proposal, SessionId};
+use crate::wire::{Cause, PROTOCOL_VERSION, PeerId, PeerMessage, Proposal, SessionId};
 
 /// What a session asks of the node.
 pub(super) enum Act {
@@ -26,8 +28,12 @@ pub(super) enum Act {
     Repeat(PeerId),
     /// Store the key as unconfirmed; answered by [`Session::stored`].
     Keep(Box<WalletRecord>),
-    /// Mark the stored key as confirmed; answered by [`Session::stored`].
-    Confirm(String),
+    /// Mark the stored key as confirmed, with its certificate if it has one; answered by [`Session::stored`].
+    Confirm(String, Option<Box<Certificate>>),
+    /// Keep evidence against a participant.
+    Evidence(Box<Evidence>),
+    /// The participants are who they say: remember them.
+    Met,
     /// Tell the outside.
     Event(Event),
 }
@@ -40,6 +46,8 @@ pub(super) enum Phase {
     Meshing,
     /// Own commitment sent; waiting for those of the others.
     Commitments(Box<dyn Round1>),
+    /// All commitments are here; the person compares the safety words before anything else leaves.
+    Comparing(Box<dyn Round1>),
     /// `ready` sent; waiting for those of the others.
     Readying(Box<dyn Round1>),
     /// Shares sent; waiting for those of the others.
@@ -85,7 +93,16 @@ pub(super) struct Session {
     pub taken: bool,
     pub allow_unverified: bool,
     pub since: Timestamp,
-    pub peers: BTreeMap<PeerId, Progress>,
+    pub peers: Map<PeerId, Progress>,
+    /// Who is at the other end of the links that stand.
+    pub identities: Map<PeerId, (Identity, Trust)>,
+    pub(super) pact: Option<Pact>,
+    /// The person here has compared the words.
+    pub words_match: bool,
+    /// The person here takes identities that it meets for the first time at their word.
+    pub trust_first_use: bool,
+    /// Everyone's identity was verified when the key was made.
+    pub verified: bool,
     pub(super) phase: Phase,
     pub(super) deadlines: Deadlines,
     pub(super) deadline: Timestamp,
@@ -109,15 +126,22 @@ impl Session {
         deadlines: Deadlines,
         now: Timestamp,
     ) -> Self {
+        let extended = |id: &PeerId| *id == proposer && proposal.protocol.is_some();
+        let progress = |id: &PeerId| Progress { extended: extended(id), ..Progress::default() };
         Self {
             id: proposal.session_id.clone(),
-            peers: gather(roster.others().map(|id| (id.clone(), Progress::default()))),
+            peers: roster.others().map(|id| (id.clone(), progress(id))).collect(),
             proposal,
             proposer,
             roster,
             taken: false,
             allow_unverified: false,
             since: now,
+            identities: Map::default(),
+            pact: None,
+            words_match: false,
+            trust_first_use: false,
+            verified: false,
             phase: Phase::Proposed,
             deadlines,
             deadline: now.after(deadlines.proposal),
@@ -138,7 +162,7 @@ impl Session {
         match self.phase {
             Phase::Proposed => PhaseName::Proposed,
             Phase::Meshing => PhaseName::Meshing,
-            Phase::Commitments(_) => PhaseName::Round1,
+            Phase::Commitments(_) | Phase::Comparing(_) => PhaseName::Round1,
             Phase::Readying(_) | Phase::Sharing(_) => PhaseName::Round2,
             Phase::Keeping(_) | Phase::Confirming(_) | Phase::Finishing(_) => PhaseName::Confirming,
             Phase::Done(_) => PhaseName::Done,
@@ -148,6 +172,11 @@ impl Session {
 
     pub(super) fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Done(_) | Phase::Aborted(_))
+    }
+
+    /// The person here is to compare the safety words.
+    pub(super) fn is_comparing(&self) -> bool {
+        matches!(self.phase, Phase::Comparing(_))
     }
 
     /// Accepted here and not over.
@@ -193,7 +222,7 @@ impl Session {
 
     // ---- decisions of the person here ----
 
-    /// Takes part: says so to the initiator and starts to open channels.
+    /// Takes part: says so to everyone and starts to open channels.
     pub(super) fn accept(&mut self, allow_unverified: bool, now: Timestamp) {
         if !matches!(self.phase, Phase::Proposed) {
             return;
@@ -201,7 +230,14 @@ impl Session {
         self.taken = true;
         self.allow_unverified = allow_unverified;
         self.enter(Phase::Meshing, self.deadlines.mesh, now);
-        self.tell_the_initiator();
+        // Who proposes takes part.
+        self.takes_part(&self.proposer.clone());
+        // The other joiners learn by it that this node speaks the extensions.
+        if self.peers.contains_key(&self.proposer) {
+            let response = self.response(true, None);
+            let all: Vec<PeerId> = self.peers.keys().cloned().collect();
+            self.acts.extend(all.into_iter().map(|id| Act::Respond(id, response.clone())));
+        }
     }
 
     fn tell_the_initiator(&mut self) {
@@ -246,6 +282,7 @@ impl Session {
             progress.outbox = vec![farewell.clone()];
             progress.told = Some(now);
         }
+        self.pact = None;
         self.acts.push(Act::Event(Event::Aborted { session_id: self.id.clone(), reason: reason.clone() }));
         self.phase = Phase::Aborted(reason);
         self.since = now;
@@ -257,6 +294,7 @@ impl Session {
             accepted,
             reason: reason.map(|r| r.text.clone()),
             cause: reason.map(Reason::cause),
+            protocol: Some(PROTOCOL_VERSION),
         }
     }
 
@@ -268,7 +306,7 @@ impl Session {
         from: &PeerId,
         message: PeerMessage,
         now: Timestamp,
-        rng: &mut (impl RngCore + CryptoRng),
+        tools: &mut Tools<'_, impl RngCore + CryptoRng>,
     ) {
         let waits = matches!(message, PeerMessage::SessionResponse { accepted: true, .. });
         let leaves = matches!(message, PeerMessage::SessionResponse { accepted: false, .. });
@@ -282,31 +320,51 @@ impl Session {
         if let PeerMessage::SessionResponse { accepted: false, reason, cause, .. } = message {
             return self.left(from, reason.as_deref(), cause.as_ref(), now);
         }
+        let running = self.is_running();
         let known = !self.takes_part(from);
         if waits && known {
             self.tell_again(from, now);
         }
         let Some(progress) = self.peers.get_mut(from) else { return };
         let fits = match message {
-            PeerMessage::MeshReady { .. } => {
+            PeerMessage::MeshReady { proof, .. } => {
                 progress.mesh_ready = true;
-                true
+                progress.proofs.fill(Step::MeshReady, proof)
             }
-            PeerMessage::Commitment { data, .. } => Package::fill(&mut progress.commitment, data.into()),
-            PeerMessage::Ready { .. } => {
+            PeerMessage::Commitment { data, proof, .. } => {
+                Package::fill(&mut progress.commitment, data.into()) && progress.proofs.fill(Step::Commitment, proof)
+            }
+            PeerMessage::Ready { proof, .. } => {
                 progress.ready = true;
-                true
+                progress.proofs.fill(Step::Ready, proof)
             }
             PeerMessage::Share { data, .. } => Package::fill(&mut progress.share, data),
-            PeerMessage::WalletCreated { pubkey, .. } => progress.created(pubkey),
-            PeerMessage::SessionResponse { .. }
-            | PeerMessage::SessionProposal(_)
+            PeerMessage::WalletCreated { pubkey, proof, .. } => {
+                progress.created(pubkey) && progress.proofs.fill(Step::WalletCreated, proof)
+            }
+            PeerMessage::Comparing { .. } => {
+                progress.comparing = true;
+                if matches!(self.phase, Phase::Readying(_)) {
+                    self.deadline = self.deadline.max(now.after(self.deadlines.proposal));
+                }
+                true
+            }
+            PeerMessage::SessionResponse { protocol, .. } => {
+                if !progress.extended && protocol.is_some() {
+                    progress.extended = true;
+                    progress.knows_us = running;
+                }
+                true
+            }
+            PeerMessage::SessionProposal(_)
             | PeerMessage::ChannelOpen { .. }
+            | PeerMessage::Link { .. }
+            | PeerMessage::Frame { .. }
             | PeerMessage::Ack { .. } => true,
         };
         if fits {
             self.no_more_people(now);
-            self.advance(now, rng);
+            self.advance(now, tools);
         } else {
             let text = "sent two different messages for the same step";
             self.end(Reason::blame(ReasonKind::Conflict, from, text), now);

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+pub use super::invites::InviteView;
+use super::links::Carrier;
 use super::session::{PhaseName, Session};
 use super::{Reason, Timestamp};
 use crate::wire::{PeerId, SessionId};
@@ -15,6 +17,29 @@ pub struct View {
     pub peers_online: Vec<PeerId>,
     /// Sessions, newest last.
     pub sessions: Vec<SessionView>,
+    /// Invites that wait for somebody.
+    pub invites: Vec<InviteView>,
+    /// Who this node is.
+    pub identity: String,
+    /// Whom it knows.
+    pub contacts: Vec<ContactView>,
+}
+
+/// A contact, as people see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ContactView {
+    /// What it is called here.
+    pub name: String,
+    /// Of its identity.
+    pub fingerprint: String,
+    /// When it was first met.
+    pub first_seen: Timestamp,
+    /// When it was last met.
+    pub last_seen: Timestamp,
+    /// Verified by words or an invite.
+    pub verified: bool,
+    /// Not answered any more.
+    pub blocked: bool,
 }
 
 /// The connection to the signaling server.
@@ -79,6 +104,12 @@ pub struct SessionView {
     pub reason: Option<Reason>,
     /// The group key, once it is made here.
     pub pubkey: Option<String>,
+    /// What the wallet is to be called.
+    pub name: Option<String>,
+    /// Everyone has to prove who it is.
+    pub verified_only: bool,
+    /// The safety words to compare with every other participant, while that is awaited here.
+    pub words: Option<[u16; crate::agreement::WORDS]>,
     /// The other participants.
     pub peers: Vec<PeerView>,
 }
@@ -92,8 +123,10 @@ pub struct PeerView {
     pub state: PeerState,
     /// What carries messages to it: `direct` is a WebRTC data channel.
     pub carrier: Option<&'static str>,
-    /// Whether its identity is proven.
+    /// Whether its identity is proven, and known to be its own: by an invite, or by words that were compared.
     pub verified: bool,
+    /// Of its identity, once that is proven.
+    pub fingerprint: Option<String>,
     /// The last step that came from it.
     pub step: &'static str,
 }
@@ -115,11 +148,12 @@ pub enum PeerState {
 }
 
 impl SessionView {
-    pub(super) fn of(session: &Session, me: Option<&PeerId>, link: impl Fn(&PeerId) -> LinkState) -> Self {
+    pub(super) fn of(session: &Session, me: Option<&PeerId>, way: impl Fn(&PeerId) -> Way) -> Self {
         let phase = session.phase();
         let mine = me == Some(&session.proposer);
         let peers = session.peers.iter().map(|(id, progress)| {
-            let link = link(id);
+            let link = way(id);
+            let identity = session.identities.get(id).map(|(identity, _)| identity.fingerprint().to_string());
             let state = match () {
                 () if session.is_over() && progress.mesh_ready => PeerState::Ready,
                 () if progress.lost.is_some() => PeerState::Lost,
@@ -131,8 +165,9 @@ impl SessionView {
             PeerView {
                 peer_id: id.clone(),
                 state,
-                carrier: (link.open && progress.met).then_some("direct"),
-                verified: false,
+                carrier: link.carrier.filter(|_| progress.met).map(Carrier::name),
+                verified: session.is_known(id),
+                fingerprint: identity,
                 step: progress.step(),
             }
         });
@@ -153,14 +188,25 @@ impl SessionView {
             waiting_for: session.waiting_for(),
             reason: session.reason().cloned(),
             pubkey: session.pubkey().map(str::to_owned),
+            name: session.proposal.name.clone(),
+            verified_only: session.is_verified(),
+            words: session.safety_words().filter(|_| session.is_comparing()),
             peers: peers.collect(),
         }
     }
 }
 
-/// What the mesh knows of the way to one peer.
+/// The way to one participant of one session.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Way {
+    pub open: bool,
+    pub answered: bool,
+    pub carrier: Option<Carrier>,
+}
+
+/// What the mesh knows of the channel to one peer.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct LinkState {
+pub(super) struct ChannelState {
     pub open: bool,
     pub answered: bool,
 }

@@ -5,33 +5,34 @@
 //! `accepted: true`, which reads "I am in this session and still waiting": whoever has ended the session answers it with
 //! its reason, and whoever still has something to say says it again. The end thus reaches everyone who can be reached.
 
-use std::collections::BTreeSet;
-
 use rand_core::{CryptoRng, RngCore};
 
+use super::links::Tools;
 use super::progress::Progress;
 use super::session::{Act, Phase, Session};
 use super::{Event, Reason, ReasonKind, Timestamp};
+use crate::few::Set;
 use crate::wire::{PeerId, PeerMessage};
 
 /// How soon a participant whose channel broke hears by other ways that it is missed, in milliseconds.
 const MISSED: u64 = 1_000;
 
 impl Session {
-    /// Looks at the channels. `open` are the peers that can be reached directly right now; `shared` are those whose
-    /// channel may be there for another session, so that it does not show that they accepted this one.
+    /// Looks at who can be reached. `open` are the peers that can be right now, by a link or, where that will do, by a
+    /// channel; `shared` are those whose channel may be there for another session, maybe one that is not known here, so
+    /// that it does not show that they accepted this one.
     pub(super) fn channels(
         &mut self,
-        open: &BTreeSet<PeerId>,
-        shared: &BTreeSet<PeerId>,
+        open: &Set<PeerId>,
+        shared: &Set<PeerId>,
         now: Timestamp,
-        rng: &mut (impl RngCore + CryptoRng),
+        tools: &mut Tools<'_, impl RngCore + CryptoRng>,
     ) {
         if !self.is_running() {
             return;
         }
         let mut came = Vec::new();
-        for (id, progress) in &mut self.peers {
+        for (id, progress) in self.peers.iter_mut() {
             if open.contains(id) && (progress.accepted || !shared.contains(id)) {
                 progress.met = true;
                 progress.lost = None;
@@ -49,10 +50,11 @@ impl Session {
         if !self.mesh_ready_sent && self.peers.keys().all(|id| open.contains(id)) {
             self.mesh_ready_sent = true;
             self.acts.push(Act::Event(Event::MeshReady { session_id: self.id.clone() }));
-            self.broadcast(&PeerMessage::MeshReady { session_id: Some(self.id.clone()) });
+            let proof = self.sign_joining(tools);
+            self.broadcast(&PeerMessage::MeshReady { session_id: Some(self.id.clone()), proof });
         }
         self.no_more_people(now);
-        self.advance(now, rng);
+        self.advance(now, tools);
         self.nudge(open, now);
     }
 
@@ -66,7 +68,7 @@ impl Session {
     }
 
     /// Says everything again to those who are waited for: what they or we said may be lost.
-    fn nudge(&mut self, open: &BTreeSet<PeerId>, now: Timestamp) {
+    fn nudge(&mut self, open: &Set<PeerId>, now: Timestamp) {
         if !self.is_running() || now < self.nudge_at {
             return;
         }
@@ -130,10 +132,13 @@ impl Session {
         }
         let seconds = self.deadlines.lost / 1000;
         let gone = |p: &Progress| !p.has_said_all() && p.lost.is_some_and(|t| t.after(self.deadlines.lost) <= now);
-        if let Some((id, progress)) = self.peers.iter().find(|(_, p)| gone(p)) {
+        let lost = self.peers.iter().find(|(_, p)| gone(p)).map(|(id, progress)| {
             let last = if progress.step().is_empty() { "nothing" } else { progress.step() };
             let text = format!("went away {seconds} s ago and did not come back (last received from it: {last})");
-            self.end(Reason::blame(ReasonKind::PeerLost, &id.clone(), text), now);
+            Reason::blame(ReasonKind::PeerLost, id, text)
+        });
+        if let Some(reason) = lost {
+            self.end(reason, now);
         } else if now >= self.deadline {
             let waited = now.since(self.since) / 1000;
             let reason = match self.phase {
@@ -166,6 +171,7 @@ impl Session {
     fn waits_for_what(&self) -> &'static str {
         match self.phase {
             Phase::Proposed => "nobody decided here whether to join",
+            Phase::Comparing(_) => "nobody said here whether the safety words match",
             Phase::Meshing if self.mesh_ready_sent => "not everyone has a channel to everyone",
             Phase::Meshing => "no channel to them has opened",
             Phase::Commitments(_) => "their commitments have not come",

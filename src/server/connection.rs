@@ -138,6 +138,10 @@ impl Connection {
     /// Does what can be done without waiting.
     fn turn(&mut self) -> Turn {
         let Ok(mut status) = self.outbox.flush(&self.shared.budget) else { return Turn::Over(End::Gone) };
+        if status.replaced {
+            self.error(ErrorCode::PeerIdTaken, "another connection of this node has taken over", None);
+            return Turn::Over(End::Close(CloseCode::Policy, "see the error before this"));
+        }
         for _ in 0..TURN {
             if status.answers >= MAX_ANSWERS {
                 return self.wait(status, Interest::WRITABLE);
@@ -249,7 +253,7 @@ impl Connection {
     /// Frees the id and the memory of a message that will not be completed.
     fn leave(&mut self) {
         if let Some(id) = self.id.take() {
-            self.shared.peers.release(&id);
+            self.shared.peers.release(&id, self.outbox.number());
         }
         self.decoder = Decoder::new(0);
         // What is held now is less than before, so there is always enough.

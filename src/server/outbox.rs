@@ -38,6 +38,8 @@ struct State {
     progress: Instant,
     /// When somebody asked for this connection's id and it was pinged for that, until it answers.
     probed: Option<Instant>,
+    /// Another connection of the same node holds its id now.
+    replaced: bool,
 }
 
 #[derive(Debug)]
@@ -65,12 +67,15 @@ pub(super) struct Status {
     pub(super) probed: Option<Instant>,
     /// How many of the server's own answers wait.
     pub(super) answers: usize,
+    /// Another connection of the same node holds its id now.
+    pub(super) replaced: bool,
 }
 
 impl Outbox {
     pub(super) fn new(number: u64, socket: OwnedWriteHalf) -> Self {
         let socket = Some(socket);
-        let state = State { socket, queue: VecDeque::new(), sent: 0, progress: Instant::now(), probed: None };
+        let state =
+            State { socket, queue: VecDeque::new(), sent: 0, progress: Instant::now(), probed: None, replaced: false };
         Self { number, state: Mutex::new(state), wake: Notify::new() }
     }
 
@@ -125,6 +130,12 @@ impl Outbox {
             self.answer(frame::ping());
             self.wake.notify_one();
         }
+    }
+
+    /// Tells the connection that another one of the same node holds its id now.
+    pub(super) fn replace(&self) {
+        self.lock().replaced = true;
+        self.wake.notify_one();
     }
 
     /// The connection has sent something: it lives.
@@ -239,6 +250,7 @@ impl State {
         Status {
             blocked_since: (!self.queue.is_empty()).then_some(self.progress),
             probed: self.probed,
+            replaced: self.replaced,
             answers: self.queue.iter().filter(|queued| queued.sender.is_none()).count(),
         }
     }

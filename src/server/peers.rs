@@ -17,38 +17,51 @@ pub(super) struct Peers {
 
 #[derive(Debug, Default)]
 struct State {
-    outboxes: BTreeMap<PeerId, Arc<Outbox>>,
+    holders: BTreeMap<PeerId, Holder>,
     /// Counts the changes, so that a list made meanwhile is known to be old.
     version: u64,
     /// The `peers` message, until the next change: asking again and again costs next to nothing.
     list: Option<Bytes>,
 }
 
+/// The connection that holds an id.
+#[derive(Debug)]
+struct Holder {
+    outbox: Arc<Outbox>,
+    /// By which the node that registered it can take it over.
+    claim: Option<[u8; 32]>,
+}
+
 impl Peers {
-    /// Registers a connection under an id.
+    /// Registers a connection under an id. One that registered it before with the same claim has to go.
     ///
     /// # Errors
     /// The outbox of the connection that holds the id.
-    pub(super) fn claim(&self, id: &PeerId, outbox: &Arc<Outbox>) -> Result<(), Arc<Outbox>> {
+    pub(super) fn claim(&self, id: &PeerId, outbox: &Arc<Outbox>, claim: Option<[u8; 32]>) -> Result<(), Arc<Outbox>> {
         let mut state = self.lock();
-        if let Some(holder) = state.outboxes.get(id) {
-            return Err(Arc::clone(holder));
+        if let Some(holder) = state.holders.get(id) {
+            if claim.is_none() || holder.claim != claim {
+                return Err(Arc::clone(&holder.outbox));
+            }
+            holder.outbox.replace();
         }
-        state.outboxes.insert(id.clone(), Arc::clone(outbox));
+        state.holders.insert(id.clone(), Holder { outbox: Arc::clone(outbox), claim });
         state.changed();
         Ok(())
     }
 
-    /// Frees an id. Its connection has to hold it.
-    pub(super) fn release(&self, id: &PeerId) {
+    /// Frees an id, if that connection still holds it.
+    pub(super) fn release(&self, id: &PeerId, number: u64) {
         let mut state = self.lock();
-        state.outboxes.remove(id);
-        state.changed();
+        if state.holders.get(id).is_some_and(|holder| holder.outbox.number() == number) {
+            state.holders.remove(id);
+            state.changed();
+        }
     }
 
     /// Where to send what is meant for `id`.
     pub(super) fn find(&self, id: &PeerId) -> Option<Arc<Outbox>> {
-        self.lock().outboxes.get(id).map(Arc::clone)
+        self.lock().holders.get(id).map(|holder| Arc::clone(&holder.outbox))
     }
 
     /// The `peers` message as a frame.
@@ -58,7 +71,7 @@ impl Peers {
             if let Some(list) = &state.list {
                 return list.clone();
             }
-            (state.outboxes.keys().cloned().collect(), state.version)
+            (state.holders.keys().cloned().collect(), state.version)
         };
         // Without the lock, since 20,000 names take milliseconds.
         let list = frame::text(ServerMessage::Peers { peers }.to_json());

@@ -7,11 +7,13 @@
 
 mod ids;
 mod peer;
+mod proof;
 mod relay;
 mod signaling;
 
 pub use ids::{BadPeerId, BadSessionId, PeerId, SessionId};
-pub use peer::{Cause, PeerMessage, PeerText, Proposal};
+pub use peer::{Cause, PeerMessage, PeerText, Proposal, Sealed};
+pub use proof::{Proof, Statement};
 pub use relay::{IceCandidate, RelayData};
 pub use signaling::{ClientMessage, ErrorCode, ServerMessage};
 
@@ -78,6 +80,11 @@ pub enum WireError {
     #[error(transparent)]
     SessionId(#[from] BadSessionId),
 }
+
+/// 32 bytes as hex text.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Hex32(#[serde(with = "hex::serde")] [u8; 32]);
 
 /// Parses JSON text. The error says what is wrong and where, and never repeats what stands there: it may be a share.
 fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, WireError> {

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use super::{MAX_PACKAGE, MAX_PARTICIPANTS, MAX_PEER_MESSAGE, PeerId, SessionId, WireError, clip, lenient, read};
+use super::{
+    Hex32, MAX_PACKAGE, MAX_PARTICIPANTS, MAX_PEER_MESSAGE, PeerId, Proof, SessionId, WireError, clip, lenient, read,
+};
 
 /// Text of a peer message, ready to send. It may hold a share: wiped when dropped, and without a readable `Debug`.
 #[derive(Clone, PartialEq, Eq)]
@@ -45,6 +47,12 @@ pub struct Proposal {
     pub ciphersuite: Option<String>,
     /// Whether the initiator takes peers without a link (section 3, point 7). `None` from a baseline peer.
     pub allow_unverified: Option<bool>,
+    /// The version of the extensions that the initiator speaks. `None` from a baseline peer.
+    pub protocol: Option<u32>,
+    /// What the initiator calls the wallet to be (an extension).
+    pub name: Option<String>,
+    /// Drawn by the initiator for this session, 32 bytes (an extension): no agreement is ever the same as an earlier one.
+    pub nonce: Option<[u8; 32]>,
 }
 
 /// Why a peer ended a session, as it says itself. An extension to `session_response` with `accepted: false`.
@@ -55,6 +63,17 @@ pub struct Cause {
     /// The participant that the sender blames, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub culprit: Option<String>,
+}
+
+/// What a `frame` carries: nobody but the other end of its link can read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed {
+    /// Its number among the frames, or among the acknowledgements, of its direction.
+    pub number: u64,
+    /// An acknowledgement, which carries nothing else.
+    pub acknowledges: bool,
+    /// Ciphertext and tag.
+    pub data: Vec<u8>,
 }
 
 /// One peer message. `session_id: None` stands for "the one session open with that peer".
@@ -72,16 +91,22 @@ pub enum PeerMessage {
         reason: Option<String>,
         /// For programs (an extension).
         cause: Option<Cause>,
+        /// The version of the extensions that the sender speaks. `None` from a baseline peer.
+        protocol: Option<u32>,
     },
     /// The sender's channel to the receiver is open.
     ChannelOpen {
         /// The sender's own id.
         peer_id: PeerId,
+        /// The version of the extensions that the sender speaks. `None` from a baseline peer.
+        protocol: Option<u32>,
     },
     /// The sender's channels to every other participant are open.
     MeshReady {
         /// The session.
         session_id: Option<SessionId>,
+        /// In a verified session: what the sender takes part in, signed.
+        proof: Option<Box<Proof>>,
     },
     /// Round 1 package, to all.
     Commitment {
@@ -89,11 +114,15 @@ pub enum PeerMessage {
         session_id: Option<SessionId>,
         /// `round1::Package::serialize()`.
         data: Vec<u8>,
+        /// In a verified session: the package, signed.
+        proof: Option<Box<Proof>>,
     },
     /// The sender holds every commitment.
     Ready {
         /// The session.
         session_id: Option<SessionId>,
+        /// In a verified session: which commitments, signed.
+        proof: Option<Box<Proof>>,
     },
     /// Round 2 package, for the receiver alone. Secret.
     Share {
@@ -108,6 +137,27 @@ pub enum PeerMessage {
         session_id: Option<SessionId>,
         /// The compressed group key, as hex text in lower case.
         pubkey: String,
+        /// In a verified session: the whole ceremony, signed.
+        proof: Option<Box<Proof>>,
+    },
+    /// The person at the sender's compares the safety words: what follows may take as long as a person does.
+    Comparing {
+        /// The session.
+        session_id: Option<SessionId>,
+    },
+    /// A message of the handshake of a link (section 3).
+    Link {
+        /// The session.
+        session_id: Option<SessionId>,
+        /// See [`crate::link::Handshake`].
+        data: Vec<u8>,
+    },
+    /// A sealed frame of a link (section 3).
+    Frame {
+        /// The session.
+        session_id: Option<SessionId>,
+        /// See [`crate::link::Frames`].
+        frame: Sealed,
     },
     /// Answers a message that carried a `msg_id`.
     Ack {
@@ -129,6 +179,9 @@ impl PeerMessage {
             Self::Ready { .. } => "ready",
             Self::Share { .. } => "share",
             Self::WalletCreated { .. } => "wallet_created",
+            Self::Comparing { .. } => "comparing",
+            Self::Link { .. } => "link",
+            Self::Frame { .. } => "frame",
             Self::Ack { .. } => "ack",
         }
     }
@@ -139,11 +192,14 @@ impl PeerMessage {
         match self {
             Self::SessionProposal(p) => Some(&p.session_id),
             Self::SessionResponse { session_id, .. }
-            | Self::MeshReady { session_id }
+            | Self::MeshReady { session_id, .. }
             | Self::Commitment { session_id, .. }
-            | Self::Ready { session_id }
+            | Self::Ready { session_id, .. }
             | Self::Share { session_id, .. }
-            | Self::WalletCreated { session_id, .. } => session_id.as_ref(),
+            | Self::WalletCreated { session_id, .. }
+            | Self::Comparing { session_id }
+            | Self::Link { session_id, .. }
+            | Self::Frame { session_id, .. } => session_id.as_ref(),
             Self::ChannelOpen { .. } | Self::Ack { .. } => None,
         }
     }
@@ -178,6 +234,12 @@ struct ProposalFields {
     participants: Option<Vec<String>>,
     ciphersuite: Option<String>,
     allow_unverified: Option<bool>,
+    #[serde(default, deserialize_with = "lenient")]
+    protocol: Option<u32>,
+    #[serde(default, deserialize_with = "lenient")]
+    name: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    nonce: Option<Hex32>,
 }
 
 #[derive(Deserialize)]
@@ -186,11 +248,28 @@ struct ResponseFields {
     reason: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     cause: Option<Cause>,
+    #[serde(default, deserialize_with = "lenient")]
+    protocol: Option<u32>,
 }
 
 #[derive(Deserialize)]
 struct OpenFields {
     peer_id: Option<PeerId>,
+    #[serde(default, deserialize_with = "lenient")]
+    protocol: Option<u32>,
+}
+
+#[derive(Deserialize)]
+struct ProofField {
+    #[serde(default, deserialize_with = "lenient")]
+    proof: Option<Proof>,
+}
+
+#[derive(Deserialize)]
+struct FrameFields {
+    number: Option<u64>,
+    #[serde(default)]
+    acknowledges: bool,
 }
 
 #[derive(Deserialize)]
@@ -241,23 +320,40 @@ impl PeerMessage {
                     participants: bounded_list(p.participants.ok_or_else(|| missing("participants"))?)?,
                     ciphersuite: p.ciphersuite.map(|text| clip(&text)),
                     allow_unverified: p.allow_unverified,
+                    protocol: p.protocol,
+                    name: p.name.map(|text| clip(&text)),
+                    nonce: p.nonce.map(|nonce| nonce.0),
                 })
             }
             "session_response" => {
                 let p: ResponseFields = read(payload)?;
+                let (reason, cause, protocol) = (p.reason.map(|text| clip(&text)), p.cause, p.protocol);
                 let accepted = p.accepted.ok_or_else(|| missing("accepted"))?;
-                Self::SessionResponse { session_id, accepted, reason: p.reason.map(|text| clip(&text)), cause: p.cause }
+                Self::SessionResponse { session_id, accepted, reason, cause, protocol }
             }
             "channel_open" => {
-                Self::ChannelOpen { peer_id: read::<OpenFields>(payload)?.peer_id.ok_or_else(|| missing("peer_id"))? }
+                let p: OpenFields = read(payload)?;
+                Self::ChannelOpen { peer_id: p.peer_id.ok_or_else(|| missing("peer_id"))?, protocol: p.protocol }
             }
-            "mesh_ready" => Self::MeshReady { session_id },
-            "commitment" => Self::Commitment { session_id, data: package(kind, payload)?.to_vec() },
-            "ready" => Self::Ready { session_id },
+            "mesh_ready" => Self::MeshReady { session_id, proof: proof(payload)? },
+            "commitment" => {
+                let data = package(kind, payload)?.to_vec();
+                Self::Commitment { session_id, data, proof: proof(payload)? }
+            }
+            "ready" => Self::Ready { session_id, proof: proof(payload)? },
             "share" => Self::Share { session_id, data: package(kind, payload)? },
+            "comparing" => Self::Comparing { session_id },
+            "link" => Self::Link { session_id, data: package(kind, payload)?.to_vec() },
+            "frame" => {
+                let p: FrameFields = read(payload)?;
+                let number = p.number.filter(|n| *n <= MAX_FRAME_NUMBER).ok_or_else(|| missing("number"))?;
+                let data = package(kind, payload)?.to_vec();
+                Self::Frame { session_id, frame: Sealed { number, acknowledges: p.acknowledges, data } }
+            }
             _ => {
                 let pubkey = read::<CreatedFields>(payload)?.pubkey.ok_or_else(|| missing("pubkey"))?;
-                Self::WalletCreated { session_id, pubkey: clip(&pubkey).to_ascii_lowercase() }
+                let pubkey = clip(&pubkey).to_ascii_lowercase();
+                Self::WalletCreated { session_id, pubkey, proof: proof(payload)? }
             }
         })
     }
@@ -273,17 +369,37 @@ impl PeerMessage {
                 payload.participants = Some(&p.participants);
                 payload.ciphersuite = p.ciphersuite.as_deref();
                 payload.allow_unverified = p.allow_unverified;
+                payload.protocol = p.protocol;
+                payload.name = p.name.as_deref();
+                payload.nonce = p.nonce.map(hex::encode);
             }
-            Self::SessionResponse { accepted, reason, cause, .. } => {
+            Self::SessionResponse { accepted, reason, cause, protocol, .. } => {
+                payload.protocol = *protocol;
                 payload.accepted = Some(*accepted);
                 payload.reason = reason.as_deref();
                 payload.cause = cause.as_ref();
             }
-            Self::ChannelOpen { peer_id } => payload.peer_id = Some(peer_id),
-            Self::MeshReady { .. } | Self::Ready { .. } => {}
-            Self::Commitment { data, .. } => payload.data = Some(Zeroizing::new(hex::encode(data))),
+            Self::ChannelOpen { peer_id, protocol } => {
+                payload.peer_id = Some(peer_id);
+                payload.protocol = *protocol;
+            }
+            Self::MeshReady { proof, .. } | Self::Ready { proof, .. } => payload.proof = proof.as_deref(),
+            Self::Commitment { data, proof, .. } => {
+                payload.data = Some(Zeroizing::new(hex::encode(data)));
+                payload.proof = proof.as_deref();
+            }
             Self::Share { data, .. } => payload.data = Some(Zeroizing::new(hex::encode(data.as_slice()))),
-            Self::WalletCreated { pubkey, .. } => payload.pubkey = Some(pubkey),
+            Self::WalletCreated { pubkey, proof, .. } => {
+                payload.pubkey = Some(pubkey);
+                payload.proof = proof.as_deref();
+            }
+            Self::Comparing { .. } => {}
+            Self::Link { data, .. } => payload.data = Some(Zeroizing::new(hex::encode(data))),
+            Self::Frame { frame, .. } => {
+                payload.number = Some(frame.number);
+                payload.acknowledges = frame.acknowledges.then_some(true);
+                payload.data = Some(Zeroizing::new(hex::encode(&frame.data)));
+            }
             Self::Ack { msg_id } => payload.msg_id = RawValue::from_string(msg_id.clone()).ok(),
         }
         // Grown once, so that no copy of a share stays behind in a buffer that was too small.
@@ -324,6 +440,18 @@ struct Payload<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     peer_id: Option<&'a PeerId>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    protocol: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nonce: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    number: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acknowledges: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proof: Option<&'a Proof>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<Zeroizing<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pubkey: Option<&'a str>,
@@ -332,7 +460,7 @@ struct Payload<'a> {
 }
 
 fn text_size(payload: &Payload<'_>) -> usize {
-    let texts = [payload.ciphersuite, payload.reason, payload.pubkey];
+    let texts = [payload.ciphersuite, payload.reason, payload.pubkey, payload.name];
     let texts: usize = texts.into_iter().flatten().map(str::len).sum();
     texts + payload.participants.map_or(0, |list| list.iter().map(|id| id.len() + 3).sum())
 }
@@ -340,7 +468,10 @@ fn text_size(payload: &Payload<'_>) -> usize {
 /// Longest `msg_id` that is answered, in bytes of JSON text.
 const MAX_MSG_ID: usize = 128;
 
-const KINDS: [&str; 9] = [
+/// Largest number of a frame: what every JSON parser reads exactly.
+const MAX_FRAME_NUMBER: u64 = (1 << 53) - 1;
+
+const KINDS: [&str; 12] = [
     "session_proposal",
     "session_response",
     "channel_open",
@@ -349,6 +480,9 @@ const KINDS: [&str; 9] = [
     "ready",
     "share",
     "wallet_created",
+    "comparing",
+    "link",
+    "frame",
     "ack",
 ];
 
@@ -359,6 +493,10 @@ fn bounded_list(list: Vec<String>) -> Result<Vec<String>, WireError> {
         return Err(WireError::Malformed(format!("more than {MAX_PARTICIPANTS} participants, or names too long")));
     }
     Ok(list)
+}
+
+fn proof(payload: &str) -> Result<Option<Box<Proof>>, WireError> {
+    Ok(read::<ProofField>(payload)?.proof.filter(Proof::is_bounded).map(Box::new))
 }
 
 fn package(kind: &'static str, payload: &str) -> Result<Zeroizing<Vec<u8>>, WireError> {

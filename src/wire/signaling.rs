@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{MAX_FRAME, MAX_SERVER_FRAME, PeerId, WireError, clip, lenient, read};
+use super::{Hex32, MAX_FRAME, MAX_SERVER_FRAME, PeerId, WireError, clip, lenient, read};
 
 /// What a node says to the signaling server.
 #[derive(Debug)]
@@ -14,6 +14,9 @@ pub enum ClientMessage {
     Register {
         /// The id asked for.
         peer_id: PeerId,
+        /// 32 bytes by which the same node can take this registration over from another socket (an extension). Known to
+        /// the node and this server only.
+        claim: Option<[u8; 32]>,
     },
     /// Ask who is registered.
     ListPeers,
@@ -97,6 +100,8 @@ struct Incoming<'a> {
     error: Option<Cow<'a, str>>,
     #[serde(default, deserialize_with = "lenient")]
     code: Option<ErrorCode>,
+    #[serde(default, deserialize_with = "lenient")]
+    claim: Option<Hex32>,
 }
 
 impl<'a> Incoming<'a> {
@@ -120,7 +125,10 @@ impl ClientMessage {
     pub fn parse(text: &str) -> Result<Self, WireError> {
         let m = Incoming::parse(text, MAX_FRAME)?;
         match m.kind.as_ref() {
-            "register" => Ok(Self::Register { peer_id: need(m.peer_id, "register", "peer_id")?.parse()? }),
+            "register" => Ok(Self::Register {
+                peer_id: need(m.peer_id, "register", "peer_id")?.parse()?,
+                claim: m.claim.map(|claim| claim.0),
+            }),
             "list_peers" => Ok(Self::ListPeers),
             "relay" => Ok(Self::Relay {
                 to: need(m.to, "relay", "to")?.parse()?,
@@ -134,9 +142,12 @@ impl ClientMessage {
     #[must_use]
     pub fn to_json(&self) -> String {
         match self {
-            Self::Register { peer_id } => {
-                json(&Outgoing { peer_id: Some(peer_id), protocol: Some(super::PROTOCOL_VERSION), ..kind("register") })
-            }
+            Self::Register { peer_id, claim } => json(&Outgoing {
+                peer_id: Some(peer_id),
+                protocol: Some(super::PROTOCOL_VERSION),
+                claim: claim.map(hex::encode),
+                ..kind("register")
+            }),
             Self::ListPeers => json(&kind("list_peers")),
             Self::Relay { to, data } => json(&Outgoing { to: Some(to), data: Some(data), ..kind("relay") }),
         }
@@ -189,6 +200,8 @@ struct Outgoing<'a> {
     peer_id: Option<&'a PeerId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     protocol: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claim: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<&'a PeerId>,
     #[serde(skip_serializing_if = "Option::is_none")]

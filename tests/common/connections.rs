@@ -73,6 +73,7 @@ impl World {
 
     pub(super) fn send(&mut self, id: &HalfId, text: String) {
         let Some((number, side)) = self.halves.0.get(id).and_then(|half| half.pipe) else { return };
+        let text = self.as_heard(text);
         let to = 1 - side;
         let mut at = self.now + self.luck.between(self.weather.latency);
         let pipe = &mut self.pipes[number];

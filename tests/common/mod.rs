@@ -7,6 +7,7 @@ pub mod keys;
 pub mod luck;
 pub mod mishaps;
 pub mod server;
+pub mod tap;
 pub mod weather;
 pub mod webrtc;
 pub mod world;

@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use frostmesh::wire::{ClientMessage, ErrorCode, PeerId, ServerMessage, WireError};
 
 /// One socket of one seat; a seat's later sockets have other numbers.
@@ -15,7 +17,16 @@ pub struct Server {
     sockets: BTreeSet<Socket>,
     registered: BTreeMap<PeerId, Socket>,
     names: BTreeMap<Socket, PeerId>,
+    /// What an evil server, or an evil participant's own software, makes of what is relayed: from, to and the data, as
+    /// many times as it likes.
+    pub evil: Option<Evil>,
+    /// All that was relayed, as the server saw it.
+    pub seen: Vec<String>,
 }
+
+/// From whom, to whom, what.
+pub type Relayed = (PeerId, PeerId, Value);
+pub type Evil = Box<dyn FnMut(Relayed) -> Vec<Relayed> + Send>;
 
 impl Server {
     pub fn open(&mut self, socket: Socket) {
@@ -39,15 +50,17 @@ impl Server {
             return Vec::new();
         }
         match ClientMessage::parse(text) {
-            Ok(ClientMessage::Register { peer_id }) => match (self.registered.get(&peer_id), self.names.get(&socket)) {
-                (Some(other), _) if *other != socket => self.error(socket, ErrorCode::PeerIdTaken, None),
-                (_, Some(name)) if *name != peer_id => self.error(socket, ErrorCode::AlreadyRegistered, None),
-                _ => {
-                    self.registered.insert(peer_id.clone(), socket);
-                    self.names.insert(socket, peer_id);
-                    Vec::new()
+            Ok(ClientMessage::Register { peer_id, .. }) => {
+                match (self.registered.get(&peer_id), self.names.get(&socket)) {
+                    (Some(other), _) if *other != socket => self.error(socket, ErrorCode::PeerIdTaken, None),
+                    (_, Some(name)) if *name != peer_id => self.error(socket, ErrorCode::AlreadyRegistered, None),
+                    _ => {
+                        self.registered.insert(peer_id.clone(), socket);
+                        self.names.insert(socket, peer_id);
+                        Vec::new()
+                    }
                 }
-            },
+            }
             Ok(ClientMessage::ListPeers) => {
                 let peers = self.registered.keys().cloned().collect();
                 vec![(socket, ServerMessage::Peers { peers }.to_json())]
@@ -56,13 +69,23 @@ impl Server {
                 (None, _) => self.error(socket, ErrorCode::NotRegistered, None),
                 (Some(_), None) => self.error(socket, ErrorCode::TargetOffline, Some(to)),
                 (Some(from), Some(target)) if *target != socket => {
-                    vec![(*target, ServerMessage::Relay { from: from.clone(), data }.to_json())]
+                    self.seen.push(data.get().to_owned());
+                    let Some(evil) = &mut self.evil else {
+                        return vec![(*target, ServerMessage::Relay { from: from.clone(), data }.to_json())];
+                    };
+                    let made = evil((from.clone(), to, serde_json::from_str(data.get()).unwrap()));
+                    made.into_iter().filter_map(|relayed| self.relayed(relayed)).collect()
                 }
                 _ => self.error(socket, ErrorCode::BadMessage, None),
             },
             Err(WireError::PeerId(_)) => self.error(socket, ErrorCode::BadPeerId, None),
             Err(_) => self.error(socket, ErrorCode::BadMessage, None),
         }
+    }
+
+    fn relayed(&self, (from, to, data): Relayed) -> Option<(Socket, String)> {
+        let data = serde_json::value::to_raw_value(&data).unwrap();
+        Some((*self.registered.get(&to)?, ServerMessage::Relay { from, data }.to_json()))
     }
 
     fn error(&self, socket: Socket, code: ErrorCode, peer_id: Option<PeerId>) -> Vec<(Socket, String)> {

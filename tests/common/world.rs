@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use frostmesh::agreement::{Certificate, Evidence};
+use frostmesh::identity::{Contacts, IdentityKey};
 use frostmesh::keystore::WalletRecord;
 use frostmesh::node::{
-    Command, Config, Error, Event, Input, Node, Output, PhaseName, Role, SessionView, StoreRequest, Timestamp,
+    CarrierChoice, Command, Config, Error, Event, Input, Node, Output, PhaseName, Role, SessionView, StoreRequest,
+    Timestamp,
 };
 use frostmesh::wire::{PeerId, SessionId};
 use rand_chacha::ChaCha20Rng;
@@ -44,6 +47,9 @@ pub struct Seat {
     pub events: Vec<(u64, Event)>,
     pub kept: BTreeMap<SessionId, WalletRecord>,
     pub confirmed: BTreeMap<SessionId, String>,
+    pub certificates: BTreeMap<SessionId, Certificate>,
+    pub contacts: Contacts,
+    pub evidence: Vec<Evidence>,
     pub accepted: BTreeSet<SessionId>,
     /// Rewrites what the node sends over channels.
     pub tamper: Option<Tamper>,
@@ -75,6 +81,12 @@ pub struct World {
     /// What nodes sent over channels and to the server, once asked for.
     pub record: Option<Vec<Sent>>,
     print: bool,
+    /// Nodes do not hear that others speak the extensions: everyone is a baseline peer to everyone.
+    pub plain: bool,
+    /// What may carry the nodes' messages.
+    pub carrier: CarrierChoice,
+    /// The nodes have the identities of their seeds, but draw other random numbers: it is another day.
+    pub later: bool,
 }
 
 /// Something that a node sent.
@@ -106,13 +118,32 @@ impl World {
             trace: None,
             record: None,
             print: std::env::var_os("FROSTMESH_TRACE").is_some(),
+            plain: true,
+            carrier: CarrierChoice::Auto,
+            later: false,
         }
     }
 
     // ---- seats ----
 
     pub fn add(&mut self, id: &str, seed: u64) -> usize {
-        let node = Node::new(Config::default(), ChaCha20Rng::seed_from_u64(seed));
+        self.add_who(id, seed, true, Contacts::default())
+    }
+
+    /// The identity of a node of that seed.
+    pub fn identity_of(seed: u64) -> IdentityKey {
+        IdentityKey::generate(&mut ChaCha20Rng::seed_from_u64(seed))
+    }
+
+    /// A node that knows these contacts, and takes others at their word or compares words.
+    pub fn add_who(&mut self, id: &str, seed: u64, trust_first_use: bool, contacts: Contacts) -> usize {
+        let mut rng = ChaCha20Rng::seed_from_u64(seed);
+        let identity = IdentityKey::generate(&mut rng);
+        if self.later {
+            rng = ChaCha20Rng::seed_from_u64(seed ^ 0x1A7E);
+        }
+        let config = Config { trust_first_use, carrier: self.carrier, ..Config::default() };
+        let node = Node::new(config, identity, contacts, rng);
         self.seats.push(Seat {
             id: super::peer(id),
             node: Some(node),
@@ -123,6 +154,9 @@ impl World {
             events: Vec::new(),
             kept: BTreeMap::new(),
             confirmed: BTreeMap::new(),
+            certificates: BTreeMap::new(),
+            contacts: Contacts::default(),
+            evidence: Vec::new(),
             accepted: BTreeSet::new(),
             tamper: None,
             tamper_relay: None,
@@ -371,8 +405,11 @@ impl World {
                             self.seats[seat].kept.insert(session_id.clone(), *record);
                         }
                     }
-                    StoreRequest::Confirm { pubkey } => {
+                    StoreRequest::Confirm { pubkey, certificate } => {
                         self.seats[seat].confirmed.insert(session_id.clone(), pubkey);
+                        if let Some(certificate) = certificate {
+                            self.seats[seat].certificates.insert(session_id.clone(), *certificate);
+                        }
                     }
                 }
                 self.after(self.weather.store, Happening::Stored(seat, session_id));
@@ -385,6 +422,8 @@ impl World {
                 }
                 self.seats[seat].events.push((self.now, event));
             }
+            Output::KeepContacts(contacts) => self.seats[seat].contacts = contacts,
+            Output::KeepEvidence(evidence) => self.seats[seat].evidence.push(*evidence),
             Output::ViewChanged => {}
             Output::WakeAt(at) => {
                 let at = at.millis() - START;
@@ -414,6 +453,11 @@ impl World {
         *last
     }
 
+    /// What others hear of a text.
+    pub(super) fn as_heard(&self, text: String) -> String {
+        if self.plain { text.replace(",\"protocol\":1", "") } else { text }
+    }
+
     fn note_sent(&mut self, from: usize, to: Option<PeerId>, text: &str) {
         if let Some(record) = &mut self.record {
             record.push(Sent { from, to, text: text.to_owned() });
@@ -423,6 +467,7 @@ impl World {
     fn send_to_server(&mut self, seat: usize, text: String) {
         self.note_sent(seat, None, &text);
         let Some(number) = self.seats[seat].socket else { return };
+        let text = self.as_heard(text);
         let socket = (seat, number);
         let id = self.seats[seat].id.clone();
         let texts = match self.seats[seat].tamper_relay.as_mut() {

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { aborts, allKeep, allMade } from "./lib/agree.mjs";
 import { scenario } from "./lib/stage.mjs";
-import { timed } from "./lib/wait.mjs";
+import { eventually, timed } from "./lib/wait.mjs";
 
 /** A port where nothing listens. */
 const NOBODY = "ws://127.0.0.1:1/";
@@ -57,7 +57,10 @@ describe("a key among command-line nodes", () => {
       const others = names.filter((name) => name !== node.name);
       const connected = told("peer_connected");
       assert.deepEqual(connected.map(({ peer_id }) => peer_id).sort(), others);
-      assert.ok(connected.every(({ carrier, verified }) => carrier === "direct" && verified === false));
+      // Each of them speaks the extensions, and so proves who it is, by whichever carrier is there first.
+      assert.ok(connected.every(({ carrier, verified }) => ["direct", "relay"].includes(carrier) && verified));
+      const direct = [...connected, ...told("carrier")].filter(({ carrier }) => carrier === "direct");
+      assert.deepEqual([...new Set(direct.map(({ peer_id }) => peer_id))].sort(), others, `${node.name}: direct`);
       const accepted = told("accepted").map(({ peer_id }) => peer_id).sort();
       assert.deepEqual(accepted, node === alice ? others : names, `${node.name}: accepted`);
     }
@@ -67,14 +70,15 @@ describe("a key among command-line nodes", () => {
 describe("usage errors end with 2, and say what to do", { concurrency: 2 }, () => {
   scenario("nobody is taken unverified without --allow-unverified", async (stage) => {
     const server = await stage.server();
-    const create = ["create", "--participants", "alice,bob", "--threshold", "2"];
-    for (const words of [create, ["join"]]) {
-      const where = ["--server", server.url, "--peer-id", "alice", ...stage.local("alice")];
-      const { code, stderr } = await stage.run(...words, ...where);
-      assert.equal(code, 2, stderr);
-      assert.match(stderr, /whoever runs the signaling server could pose/);
-      assert.match(stderr, /--allow-unverified/);
-    }
+    const where = ["--server", server.url, "--peer-id", "bob", ...stage.local("bob")];
+    const joining = stage.run("join", ...where);
+    await eventually(10, "bob to wait", async () => (await stage.peersAt(server)).includes("bob"));
+    const alice = stage.create(server, "alice", ["alice", "bob"], 2);
+    const { code, stderr } = await joining;
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, /whoever runs the signaling server could pose/);
+    assert.match(stderr, /--allow-unverified/);
+    await aborts(alice, { code: 4, peer: "bob" });
   });
 
   const BAD = {
@@ -211,9 +215,21 @@ describe("somebody does not come, dies or leaves, and is named", { concurrency: 
   scenario("a peer id that is taken: 1", async (stage) => {
     const server = await stage.server();
     await stage.join(server, "bob").until("registered");
-    const twin = stage.join(server, "bob");
+    const flags = ["--server", server.url, "--peer-id", "bob", ...stage.local("another bob"), "--json"];
+    const twin = stage.start("another bob", "join", ...flags);
     assert.equal(await twin.exit(), 1);
     assert.match((await twin.until("server_refused")).reason, /bob/);
+  });
+
+  scenario("the same node, started again, takes over its own peer id: the first ends with 1", async (stage) => {
+    const server = await stage.server();
+    const first = stage.join(server, "bob");
+    await first.until("registered");
+    const second = stage.join(server, "bob");
+    await second.until("registered");
+    assert.equal(await first.exit(), 1);
+    assert.match((await first.until("server_refused")).reason, /taken over/);
+    assert.deepEqual(await stage.peersAt(server), ["bob"]);
   });
 });
 

@@ -43,7 +43,7 @@ scenario("files are for their owner only, and hold nothing in the clear", async 
     assert.ok(!text.includes(pubkey), `${path} holds the group key in the clear`);
   }
   const files = found.filter(({ isFile }) => isFile).map(({ path }) => path.slice(stage.dataOf("alice").length + 1));
-  assert.deepEqual(files.sort(), ["keystore", `wallets/${pubkey}`], "nothing unconfirmed or temporary is left");
+  assert.deepEqual(files.sort(), ["identity", "keystore", `wallets/${pubkey}`], "nothing unconfirmed or temporary is left");
 });
 
 scenario("nothing of a share is told, however much is asked for", async (stage) => {

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use frostmesh::identity::{Contacts, IdentityKey};
 use frostmesh::node::{Command, Config, Error, Event, Input, Node, Output, Role, StoreRequest, Timestamp};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -123,7 +124,9 @@ impl Net {
 
     fn sit(&mut self, id: &str, has_node: bool, honest: bool) {
         let seed = 1_000 + self.seats.len() as u64;
-        let node = has_node.then(|| Node::new(Config::default(), ChaCha20Rng::seed_from_u64(seed)));
+        let mut rng = ChaCha20Rng::seed_from_u64(seed);
+        let identity = IdentityKey::generate(&mut rng);
+        let node = has_node.then(|| Node::new(Config::default(), identity, Contacts::default(), rng));
         let seat = Seat {
             node,
             honest,
@@ -339,7 +342,7 @@ impl Net {
                         self.leaks.key_package(&record.key_package);
                         seat.kept.push((session_id.to_string(), record.info.pubkey.clone()));
                     }
-                    StoreRequest::Confirm { pubkey } => seat.confirmed.push((session_id.to_string(), pubkey)),
+                    StoreRequest::Confirm { pubkey, .. } => seat.confirmed.push((session_id.to_string(), pubkey)),
                 }
                 self.queue.push_back(Delivery::Input(me, Input::Stored { session_id, result: Ok(()) }));
             }
@@ -355,12 +358,15 @@ impl Net {
                 }
                 seat.events.push(event);
             }
+            Output::KeepContacts(_) | Output::KeepEvidence(_) => panic!("{id} met or accuses a baseline peer"),
             Output::ViewChanged => {}
             Output::WakeAt(at) => self.seat(id).wake = Some(at.millis() - START),
         }
     }
 
+    /// What others hear of a text. Nobody hears that anyone speaks the extensions: these peers are baseline ones.
     pub(super) fn tampered(&mut self, id: &str, to: &str, text: &str, relay: bool) -> Vec<String> {
+        let text = &text.replace(",\"protocol\":1", "");
         let Some(tamper) = &mut self.seats.get_mut(id).expect("no such seat").tamper else {
             return vec![text.to_owned()];
         };

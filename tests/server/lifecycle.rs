@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use super::client::{CLOSE, FIN, PING, PONG, Running, TEXT, in_time, masked};
+use super::client::{CLOSE, FIN, IsError, PING, PONG, Running, TEXT, in_time, masked};
 
 /// Nothing is ever noticed by its silence.
 fn patient() -> Limits {
@@ -156,4 +156,40 @@ async fn a_server_stops_in_time_also_when_nobody_answers() {
         Some((FIN | CLOSE, vec![3, 233]))
     );
     TcpStream::connect(address).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn a_node_that_comes_back_takes_over_its_own_registration_and_nobody_elses() {
+    let server = Running::with(patient()).await;
+    let register = |claim: &str| format!(r#"{{"type":"register","peer_id":"alice","claim":"{}"}}"#, claim.repeat(32));
+    let mut first = server.client().await;
+    first.send(&register("a1")).await;
+    assert_eq!(first.list().await, ["alice"]);
+
+    // Without the claim, or with another one, the id is taken.
+    let mut stranger = server.client().await;
+    for text in [register("b2"), r#"{"type":"register","peer_id":"alice"}"#.to_owned()] {
+        stranger.send(&text).await;
+        assert!(stranger.message().await.is_error(ErrorCode::PeerIdTaken));
+    }
+    assert_eq!(first.list().await, ["alice"], "nobody disturbed the holder");
+
+    // The same node takes it over, and the old connection is told before it is closed.
+    let mut again = server.client().await;
+    again.send(&register("a1")).await;
+    assert_eq!(again.list().await, ["alice"]);
+    assert!(first.message().await.is_error(ErrorCode::PeerIdTaken));
+
+    // What is relayed to it goes to the new connection, also once the old one is gone.
+    drop(first);
+    let mut bob = server.peer("bob").await;
+    bob.relay("alice", "1").await;
+    let text = again.text().await;
+    assert!(text.contains(r#""from":"bob""#), "{text}");
+    assert_eq!(bob.list().await, ["alice", "bob"]);
+
+    // An id that was registered without a claim cannot be taken over with one.
+    let _carol = server.peer("carol").await;
+    stranger.send(&register("a1").replace("alice", "carol")).await;
+    assert!(stranger.message().await.is_error(ErrorCode::PeerIdTaken));
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use frostmesh::node::Command;
+use frostmesh::node::{CarrierChoice, Command};
 use frostmesh::wire::{PeerId, SessionId};
 
 use crate::common::luck::Luck;
@@ -19,6 +19,17 @@ pub enum Class {
     Rough,
     /// Nodes crash, people decline or leave, servers go away.
     Storm,
+}
+
+/// How the nodes prove who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Trust {
+    /// Everyone is a baseline peer to everyone.
+    Plain,
+    /// Links where they can be had, in a session that does not insist on them.
+    Linked,
+    /// A session that insists, and is certified.
+    Verified,
 }
 
 pub struct SessionPlan {
@@ -39,6 +50,10 @@ pub struct Plan {
     pub weather: Weather,
     pub mishaps: Vec<(u64, Mishap)>,
     pub baseline_server: bool,
+    /// How the nodes prove who they are.
+    pub trust: Trust,
+    /// What may carry the nodes' messages.
+    pub carrier: CarrierChoice,
     /// Seats whose node talks like a baseline peer.
     pub strangers: Vec<usize>,
     /// When the last planned thing happens.
@@ -69,11 +84,36 @@ impl Plan {
         let sessions = sessions(luck, &seats, &connect_at, &weather);
         let mishaps = mishaps(luck, class, n);
         let alone = sessions.len() == 1;
-        let strangers = seats.iter().copied().filter(|_| alone && luck.percent(15)).collect();
+        let strangers: Vec<usize> = seats.iter().copied().filter(|_| alone && luck.percent(15)).collect();
         let slowest = answers.iter().map(|a| if let Answer::Accept(t) | Answer::Decline(t) = a { *t } else { 0 });
         let last = 40_000 + slowest.max().unwrap_or(0);
         let baseline_server = luck.percent(25);
-        Self { seed, class, names, connect_at, answers, sessions, weather, mishaps, baseline_server, strangers, last }
+        let trust = match luck.below(4) {
+            0 => Trust::Plain,
+            1 => Trust::Linked,
+            _ => Trust::Verified,
+        };
+        let carrier = match luck.below(10) {
+            0 if trust == Trust::Verified => CarrierChoice::Relay,
+            1 => CarrierChoice::Direct,
+            _ => CarrierChoice::Auto,
+        };
+        let strangers = if trust == Trust::Plain { strangers } else { Vec::new() };
+        Self {
+            trust,
+            carrier,
+            seed,
+            class,
+            names,
+            connect_at,
+            answers,
+            sessions,
+            weather,
+            mishaps,
+            baseline_server,
+            strangers,
+            last,
+        }
     }
 
     pub fn id(&self, seat: usize) -> PeerId {
@@ -84,6 +124,8 @@ impl Plan {
     pub fn world(&self) -> World {
         let mut world = World::new(self.seed, self.weather.clone());
         world.server.baseline = self.baseline_server;
+        world.plain = self.trust == Trust::Plain;
+        world.carrier = self.carrier;
         for (seat, name) in self.names.iter().enumerate() {
             world.add(name, self.seed.wrapping_mul(31).wrapping_add(seat as u64));
             world.seats[seat].answer = self.answers[seat];
@@ -96,7 +138,8 @@ impl Plan {
         for plan in &self.sessions {
             let participants = plan.members.iter().map(|seat| self.id(*seat)).collect();
             let (session_id, threshold) = (plan.id.clone(), plan.threshold);
-            let command = Command::Propose { session_id, participants, threshold, allow_unverified: true };
+            let allow_unverified = self.trust != Trust::Verified;
+            let command = Command::Propose { session_id, participants, threshold, allow_unverified };
             world.command_at(plan.members[0], plan.at, command);
         }
         for (at, mishap) in &self.mishaps {
@@ -182,8 +225,8 @@ impl fmt::Display for Plan {
         writeln!(f, "  {:?}", self.weather)?;
         write!(
             f,
-            "  mishaps {:?}, baseline server: {}, strangers: {:?}",
-            self.mishaps, self.baseline_server, self.strangers
+            "  mishaps {:?}, baseline server: {}, {:?}, {:?}, strangers: {:?}",
+            self.mishaps, self.baseline_server, self.trust, self.carrier, self.strangers
         )
     }
 }

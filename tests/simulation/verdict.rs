@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use frostmesh::node::{PhaseName, ReasonKind};
+use frostmesh::wire::SessionId;
 
-use super::plan::{Class, Plan, SessionPlan};
+use super::plan::{Class, Plan, SessionPlan, Trust};
 use crate::common::keys::sign_with;
 use crate::common::weather::Answer;
 use crate::common::world::World;
@@ -67,6 +68,7 @@ pub fn of_session(plan: &Plan, session: &SessionPlan, world: &World) -> Result<O
                 if world.seats[seat].confirmed.get(id) != view.pubkey.as_ref() {
                     return Err(format!("{id}: {} is done with a key that is not confirmed", name(seat)));
                 }
+                check_certificate(plan, world, seat, id)?;
             }
             (PhaseName::Aborted, Some(reason)) => {
                 let group = group(reason.kind)
@@ -104,6 +106,22 @@ pub fn of_session(plan: &Plan, session: &SessionPlan, world: &World) -> Result<O
         [Group::Unreachable] => Ok(Outcome::Unreachable),
         _ if person && !world.struck.is_empty() => Ok(Outcome::Mixed),
         _ => Err(format!("{id}: different reasons: {groups:?}")),
+    }
+}
+
+/// A key of a verified session has a certificate that proves it; no other key has one.
+fn check_certificate(plan: &Plan, world: &World, seat: usize, id: &SessionId) -> Result<(), String> {
+    let seat = &world.seats[seat];
+    match (plan.trust, seat.certificates.get(id)) {
+        (Trust::Verified, Some(certificate)) => {
+            certificate.verify().map_err(|error| format!("{id}: the certificate of {}: {error}", seat.id))?;
+            let same = Some(&certificate.pubkey) == seat.confirmed.get(id);
+            if same { Ok(()) } else { Err(format!("{id}: {} has the certificate of another key", seat.id)) }
+        }
+        (Trust::Plain | Trust::Linked, None) => Ok(()),
+        (trust, found) => {
+            Err(format!("{id}: {} in a {trust:?} session has a certificate: {}", seat.id, found.is_some()))
+        }
     }
 }
 

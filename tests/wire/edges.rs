@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use frostmesh::node::keygen;
+use frostmesh::keygen;
 use frostmesh::wire::{
     ClientMessage, ErrorCode, IceCandidate, MAX_CANDIDATE, MAX_FRAME, MAX_PACKAGE, MAX_PEER_MESSAGE, MAX_SDP,
     MAX_SERVER_FRAME, MAX_TEXT, PeerId, PeerMessage, Proposal, RelayData, ServerMessage, SessionId, WireError, clip,
@@ -77,13 +77,14 @@ fn extensions_of_others_and_fields_of_other_types_are_unknown_fields() {
         r#"{"type":"ready","payload":{"session_id":"s1","data":17,"threshold":"two","pubkey":null}}"#,
         r#"{"type":"ready","payload":{"session_id":"s1","participants":{},"accepted":"yes","cause":5}}"#,
     ] {
-        let ready = PeerMessage::Ready { session_id: Some("s1".parse().unwrap()) };
+        let ready = PeerMessage::Ready { session_id: Some("s1".parse().unwrap()), proof: None };
         assert!(PeerMessage::parse(text).unwrap().0 == ready);
     }
     // Called like ours, and something else.
     let (message, _) =
         PeerMessage::parse(r#"{"type":"session_response","payload":{"accepted":false,"cause":"tired"}}"#).unwrap();
-    let response = PeerMessage::SessionResponse { session_id: None, accepted: false, reason: None, cause: None };
+    let response =
+        PeerMessage::SessionResponse { session_id: None, accepted: false, reason: None, cause: None, protocol: None };
     assert!(message == response);
     let offer = RelayData::parse(&raw(r#"{"type":"offer","sdp":"x","attempt":{"n":1}}"#)).unwrap();
     assert!(offer == RelayData::Offer { sdp: "x".into(), attempt: None });
@@ -192,9 +193,12 @@ fn the_largest_messages_of_a_session_of_64_fit() {
         participants: (0..64).map(|n| format!("{n:064}")).collect(),
         ciphersuite: Some(keygen::DEFAULT_SUITE.into()),
         allow_unverified: Some(true),
+        protocol: Some(1),
+        name: Some("n".repeat(MAX_TEXT)),
+        nonce: Some([7; 32]),
     });
     let round1 = keygen::start(keygen::DEFAULT_SUITE, 64, 64, 64, &mut ChaCha20Rng::seed_from_u64(1)).unwrap();
-    let commitment = PeerMessage::Commitment { session_id: None, data: round1.package().to_vec() };
+    let commitment = PeerMessage::Commitment { session_id: None, data: round1.package().to_vec(), proof: None };
     for message in [proposal, commitment] {
         assert!(PeerMessage::parse(message.to_text().as_str()).unwrap().0 == message);
     }
@@ -286,10 +290,10 @@ proptest! {
     ) {
         let session_id: Option<SessionId> = session_id.map(|text| text.parse().unwrap());
         for message in [
-            PeerMessage::SessionResponse { session_id: session_id.clone(), accepted, reason, cause: None },
-            PeerMessage::Commitment { session_id: session_id.clone(), data: data.clone() },
+            PeerMessage::SessionResponse { session_id: session_id.clone(), accepted, reason, cause: None, protocol: None },
+            PeerMessage::Commitment { session_id: session_id.clone(), data: data.clone(), proof: None },
             PeerMessage::Share { session_id: session_id.clone(), data: data.into() },
-            PeerMessage::MeshReady { session_id },
+            PeerMessage::MeshReady { session_id, proof: None },
         ] {
             prop_assert!(PeerMessage::parse(message.to_text().as_str()).unwrap().0 == message);
         }

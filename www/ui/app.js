@@ -3,11 +3,10 @@
 /** @import { Context, LinkState, Session, Surface, Tool, Wallet } from "./types.js" */
 
 import { connectView } from "./connect.js";
-import { el, icon, section, setText } from "./dom.js";
+import { el, icon, later, section, setText } from "./dom.js";
 import { tick } from "./format.js";
 import { t } from "./i18n.js";
 import { noticeView } from "./notice.js";
-import { proposeView } from "./propose.js";
 import { proposalCard, sessionCard } from "./session.js";
 import { unlockView } from "./unlock.js";
 import { walletCard } from "./wallet.js";
@@ -18,7 +17,7 @@ const COMMAND_DEADLINE = 30_000;
 const LOCK = "M8 11V8a4 4 0 0 1 8 0v3M5.5 11h13v9h-13z";
 
 /** @param {Surface} surface */
-export async function mount({ link, drafts, defaultServerUrl, tools }) {
+export async function mount({ link, drafts, defaultServerUrl, pageUrl = "", takeInvite = () => "", tools }) {
   const kept = await drafts.load();
   document.documentElement.lang = t("language");
 
@@ -38,6 +37,8 @@ export async function mount({ link, drafts, defaultServerUrl, tools }) {
       });
     },
     defaultServerUrl,
+    pageUrl,
+    takeInvite,
   };
 
   /** @type {{ state: LinkState, since: number, fatal: string | null }} */
@@ -54,7 +55,6 @@ export async function mount({ link, drafts, defaultServerUrl, tools }) {
   const notice = noticeView(context);
   const unlock = unlockView(context);
   const connect = connectView(context);
-  const propose = proposeView(context);
   const idOf = (/** @type {Session} */ session) => session.session_id;
   const proposals = section(t("proposals"), idOf, (session) => proposalCard(context, session));
   const sessions = section(t("sessions"), idOf, (session) => sessionCard(context, session));
@@ -62,10 +62,13 @@ export async function mount({ link, drafts, defaultServerUrl, tools }) {
   const wallets = section(t("wallets"), keyOf, walletCard);
   const caution = el("p.problem", {}, t("wallets_unconfirmed_hint"));
   const unconfirmed = section(t("wallets_unconfirmed"), keyOf, walletCard, caution);
+  // They are not needed for the first look.
+  const more = later(async () => (await import("./more.js")).moreView(context));
+  const people = later(async () => (await import("./people.js")).peopleView(context));
   const empty = el("p.empty", {}, t("wallets_empty"));
   const damage = el("p.problem", { role: "alert" });
-  const parts = [connect, proposals, sessions, propose, wallets, unconfirmed].map((part) => part.node);
-  const inside = el("div.stack", {}, ...parts, damage, empty);
+  const parts = [connect, proposals, sessions, more, wallets, unconfirmed].map((part) => part.node);
+  const inside = el("div.stack", {}, ...parts, damage, empty, people.node);
   main.append(notice.node, unlock.node, inside);
 
   link.subscribe((state, snapshot) => {
@@ -82,11 +85,11 @@ export async function mount({ link, drafts, defaultServerUrl, tools }) {
     lock.hidden = inside.hidden = !open;
     unlock.node.hidden = !usable || !!open;
     notice.update(status);
-    if (open) {
-      connect.update(open);
-      propose.update(open);
-    } else if (usable) unlock.update(usable);
+    if (open) connect.update(open);
+    else if (usable) unlock.update(usable);
     // Of a locked node nothing stays, not even hidden.
+    more.update(open);
+    people.update(open);
     const { sessions: all, wallets: keys } = open ?? { sessions: [], wallets: [] };
     proposals.update(all.filter((session) => session.needs_decision));
     sessions.update(all.filter((session) => !session.needs_decision));

@@ -1,6 +1,6 @@
 // @ts-check
 // Builds and updates elements. Data becomes text nodes and attributes, never markup.
-/** @import { MakeElement, MakeList, MakeSection } from "./types.js" */
+/** @import { Later, MakeElement, MakeList, MakeSection } from "./types.js" */
 
 /** @type {MakeElement} */
 export function el(name, attributes = {}, ...children) {
@@ -56,6 +56,28 @@ export function section(title, keyOf, make, ...lead) {
     update(items) {
       node.hidden = !items.length;
       show(items);
+    },
+  };
+}
+
+/** @type {Later} A part whose module is loaded when it first has something to show; `null` is nothing. */
+export function later(load) {
+  const node = el("div.stack", { hidden: "" });
+  /** @type {ReturnType<typeof load> | null} */
+  let made = null;
+  /** @type {any} */
+  let latest = null;
+  return {
+    node,
+    async update(value) {
+      latest = value;
+      node.hidden = value === null;
+      if (value === null && !made) return;
+      made ??= load();
+      // What fails to load is tried again with the next change.
+      const view = await made.catch(() => (made = null));
+      if (view && !view.node.isConnected) node.append(view.node);
+      view?.update(latest);
     },
   };
 }

@@ -27,7 +27,7 @@ export function errorText(error) {
   const { code, message } = /** @type {Partial<CommandError>} */ (error ?? {});
   const text = t(`error_${/** @type {ErrorCode} */ (code)}`);
   // Of these the node's own words say what is wrong in this case.
-  const more = !text || /^(bad_server_url|bad_proposal|storage|internal)$/.test(code ?? "");
+  const more = !text || /^(bad_(?!peer)\w+|storage|internal)$/.test(code ?? "");
   return (text || t("error_internal")) + (more && message ? ` ${quote(message, 300)}` : "");
 }
 

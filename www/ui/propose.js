@@ -62,10 +62,10 @@ export function proposeView({ command, remember }) {
     if (count % 1 || count < 2 || count > all.length) {
       return setProblem(problem, t("new_bad_threshold", all.length), threshold);
     }
-    if (!choice.box.checked) return setProblem(problem, t("unverified_refused"), choice.box);
     const session_id = id.value.trim() || undefined;
+    const allow_unverified = choice.box.checked;
     const worked = await attempt(submit, problem, () =>
-      command({ type: "propose", session_id, participants: all, threshold: count, allow_unverified: true }),
+      command({ type: "propose", session_id, participants: all, threshold: count, allow_unverified }),
     );
     if (!worked) return;
     for (const input of [list, threshold, id]) {

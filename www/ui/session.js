@@ -2,14 +2,19 @@
 // Sessions: one to join or decline, or one this node takes part in, with its step, who is waited for, and how it ended.
 /** @import { Card, Peer, Session, View } from "./types.js" */
 
-import { el, keyed, setText } from "./dom.js";
+import { el, keyed, later, setText } from "./dom.js";
 import { attempt, problemLine, setProblem, unverifiedChoice } from "./form.js";
 import { names, quote, setTimer, timer } from "./format.js";
 import { t } from "./i18n.js";
 import { groupKey } from "./wallet.js";
 
+/** @param {Session} session its name is what its proposer says */
+const titleOf = ({ name, session_id }) => quote(name || session_id);
+
 /** @type {Card<Session>} A proposal of another, which this person joins or declines. */
-export function proposalCard({ command }, { session_id }) {
+export function proposalCard({ command }, session) {
+  const { session_id } = session;
+  const title = el("h3", { title: session_id }, titleOf(session));
   const lead = el("p", { role: "alert" });
   const roster = el("p.meta");
   const since = timer("time_ago");
@@ -19,9 +24,9 @@ export function proposalCard({ command }, { session_id }) {
   const join = el("button.primary", { "data-testid": "join" }, t("join"));
   const decline = el("button", { "data-testid": "decline" }, t("decline"));
   const node = el("article.card.asking", { "data-testid": "proposal", "data-session-id": session_id },
-    el("h3", { title: session_id }, quote(session_id)), lead, roster, el("p.meta.dots", {}, since, left),
+    title, lead, roster, el("p.meta.dots", {}, since, left),
     choice.node, problem, el("div.actions", {}, join, decline));
-  let unverified = true;
+  let unverified = !session.verified_only;
 
   join.onclick = () => {
     const allow_unverified = choice.box.checked;
@@ -33,9 +38,8 @@ export function proposalCard({ command }, { session_id }) {
 
   return {
     node,
-    update({ proposer, participants, total, threshold, peers, since: at, deadline }) {
-      // A participant that the node knows nothing of yet counts as unverified too.
-      unverified = peers.length < total - 1 || peers.some((peer) => !peer.verified);
+    update({ proposer, participants, total, threshold, verified_only, since: at, deadline }) {
+      unverified = !verified_only;
       choice.node.hidden = !unverified;
       setText(lead, t("proposal_lead", quote(proposer), total, threshold));
       setText(roster, t("participants_are", names(participants)));
@@ -51,7 +55,8 @@ const STEPS = /** @type {const} */ (["proposed", "meshing", "round1", "round2", 
 const stepOf = ({ phase }) => STEPS.findIndex((step) => step === phase);
 
 /** @type {Card<Session>} One this node takes part in. */
-export function sessionCard({ command }, session) {
+export function sessionCard(context, session) {
+  const { command } = context;
   const { session_id } = session;
   const end = el("button.small");
   const about = el("p.meta");
@@ -62,13 +67,14 @@ export function sessionCard({ command }, session) {
   const since = timer("time_for");
   const left = timer("time_left");
   const waiting = el("p.dots", {}, wait, since, left);
+  const compare = later(async () => (await import("./compare.js")).compareView(context, session_id));
   const result = el("p");
   const key = groupKey();
   const list = el("ul.peers");
   const problem = problemLine();
   const node = el("article.card", { "data-testid": "session", "data-session-id": session_id },
-    el("div.row", {}, el("h3", { title: session_id }, quote(session_id)), end),
-    about, track, state, waiting, result, key.node, list, problem);
+    el("div.row", {}, el("h3", { title: session_id }, titleOf(session)), end),
+    about, track, state, compare.node, waiting, result, key.node, list, problem);
   const showPeers = keyed(list, (/** @type {Peer} */ peer) => peer.peer_id, () => peerRow(() => session));
 
   end.onclick = () =>
@@ -78,14 +84,16 @@ export function sessionCard({ command }, session) {
     node,
     update(next) {
       session = next;
-      const { phase, pubkey, reason, threshold, total, waiting_for } = session;
+      const { phase, pubkey, reason, threshold, total, waiting_for, words } = session;
       const text = quote(reason?.text || t("reason_unknown"), 300);
       const culprit = reason?.peer_id ? quote(reason.peer_id) : "";
       const step = stepOf(session);
       node.dataset.phase = phase;
       setText(end, t(step < 0 ? "dismiss" : "cancel"));
       setText(about, t("session_about", threshold, total, session.identifier, quote(session.proposer)));
-      setText(state, t(`phase_${phase}`));
+      setText(state, t(words ? "words_title" : `phase_${phase}`));
+      node.classList.toggle("asking", !!words);
+      compare.update(words);
       track.hidden = waiting.hidden = step < 0;
       steps.forEach((item, place) => {
         item.classList.toggle("past", place < step);
@@ -94,7 +102,7 @@ export function sessionCard({ command }, session) {
       result.hidden = step >= 0;
       if (phase === "done") setText(result, t("session_done"));
       else if (phase === "aborted") setText(result, t(culprit ? "reason_peer" : "reason_plain", text, culprit));
-      else setText(wait, waiting_for.length ? t(`wait_${phase}`, names(waiting_for)) : t("wait_self"));
+      else setText(wait, words ? t("words_wait") : waiting_for.length ? t(`wait_${phase}`, names(waiting_for)) : t("wait_self"));
       setTimer(since, session.since);
       setTimer(left, session.deadline);
       key.node.hidden = phase !== "confirming" || !pubkey;
@@ -114,17 +122,23 @@ function peerRow(session) {
   const trust = el("span.badge");
   const [joined, link, step] = [el("span"), el("span"), el("span")];
   const awaited = timer("awaited_for");
+  const print = el("p.meta", { title: t("fingerprint") });
   const node = el("li", { "data-testid": "peer" },
-    el("div.row", {}, name, trust), el("p.meta.dots", {}, joined, link, step, awaited));
+    el("div.row", {}, name, trust), el("p.meta.dots", {}, joined, link, step, awaited), print);
   return {
     node,
-    update({ peer_id, state, carrier, verified, step: last }) {
-      const { waiting_for, since } = session();
+    update({ peer_id, state, carrier, verified, fingerprint, step: last }) {
+      const { phase, waiting_for, since, verified_only } = session();
+      // Until the words are compared, before round 2, an identity is known and no more.
+      const proven = verified && verified_only && (phase === "done" || stepOf(session()) > 2);
       node.dataset.peerId = name.title = peer_id;
       node.dataset.state = state;
       setText(name, quote(peer_id));
-      setText(trust, t(verified ? "verified" : "unverified"));
-      trust.classList.toggle("good", verified);
+      setText(trust, t(proven ? "verified" : verified_only ? "verified_not_yet" : "unverified"));
+      trust.hidden = phase === "aborted";
+      trust.classList.toggle("good", proven);
+      print.hidden = !fingerprint;
+      setText(print, fingerprint ?? "");
       // Accepting may also be shown by connecting.
       setText(joined, t(last || state !== "waiting" ? "peer_joined" : "peer_not_joined"));
       link.hidden = state === "waiting";

@@ -22,8 +22,10 @@ export interface Connection {
 export interface Peer {
   peer_id: string;
   state: "waiting" | "connecting" | "connected" | "ready" | "lost";
-  carrier: null | "direct";
+  carrier: null | "direct" | "relay";
+  /** It has proven an identity, which is that of `fingerprint`. */
   verified: boolean;
+  fingerprint: string | null;
   /** The last step received from this peer. */
   step: Step;
 }
@@ -50,18 +52,53 @@ export interface Session {
   reason: null | { kind: string; text: string; peer_id: string | null };
   /** Compressed group key, hex. */
   pubkey: string | null;
+  /** What the wallet is to be called, as its proposer says. */
+  name: string | null;
+  /** Everyone has to prove who it is. */
+  verified_only: boolean;
+  /** The person has to compare these with every other participant: places in the list of words.js. */
+  words: number[] | null;
   /** The other participants. */
   peers: Peer[];
 }
 
+/** An invite that waits for somebody. */
+export interface Invite {
+  session_id: string;
+  name: string | null;
+  mine: boolean;
+  /** If made here: whoever has it can take part. */
+  uri: string | null;
+  host: string;
+  total: number;
+  threshold: number;
+  /** In seconds since 1970. */
+  expires: number;
+  /** Who has come: peer id and fingerprint. */
+  guests: [string, string][];
+}
+
+export interface Contact {
+  name: string;
+  fingerprint: string;
+  first_seen: EpochMs;
+  last_seen: EpochMs;
+  verified: boolean;
+  blocked: boolean;
+}
+
 export interface Wallet {
   pubkey: string;
+  /** What the group calls it. */
+  name?: string;
   session_id: string;
   threshold: number;
   total: number;
   participants: string[];
   identifier: number;
   verified: boolean;
+  /** The signatures of all participants over how it was made are kept with it. */
+  certified: boolean;
   status: "active" | "unconfirmed";
   created: EpochMs;
 }
@@ -73,6 +110,10 @@ export interface Snapshot {
   /** Other peers registered at the server. */
   peers_online: string[];
   sessions: Session[];
+  invites: Invite[];
+  /** The fingerprint of this node. */
+  identity: string;
+  contacts: Contact[];
   wallets: Wallet[];
   /** What is wrong with stored keys, for people. */
   problems: string[];
@@ -92,6 +133,14 @@ export type Command =
       allow_unverified: boolean;
     }
   | { type: "accept"; session_id: string; allow_unverified: boolean }
+  | { type: "confirm_words"; session_id: string; they_match: boolean }
+  /** `lifetime` in seconds; an hour unless it says otherwise. */
+  | { type: "invite"; total: number; threshold: number; name?: string; lifetime?: number }
+  | { type: "join_invite"; invite: string; peer_id?: string }
+  /** `who`: name, peer id or fingerprint. */
+  | { type: "rename_contact"; who: string; name: string }
+  | { type: "forget_contact"; who: string }
+  | { type: "block_contact"; who: string; blocked: boolean }
   | { type: "decline" | "cancel" | "dismiss"; session_id: string };
 
 export type ErrorCode =
@@ -102,6 +151,8 @@ export type ErrorCode =
   | "bad_server_url"
   | "bad_peer_id"
   | "bad_proposal"
+  | "bad_invite"
+  | "bad_contact"
   | "unverified_not_allowed"
   | "no_such_session"
   | "storage"
@@ -148,6 +199,10 @@ export interface Surface {
   link: Link;
   drafts: DraftStore;
   defaultServerUrl: string;
+  /** The address of the page, for links with an invite behind `#`. */
+  pageUrl?: string;
+  /** An invite that was opened as a link, once; empty if there is none. */
+  takeInvite?(): string;
   /** Buttons of this surface for the header, such as "open in a tab". */
   tools: Tool[];
 }
@@ -157,6 +212,8 @@ export interface Context extends Pick<Link, "command" | "restart"> {
   /** Gives an input its draft, and keeps what is typed into it. */
   remember(name: string, input: HTMLInputElement | HTMLTextAreaElement): void;
   defaultServerUrl: string;
+  pageUrl: string;
+  takeInvite(): string;
 }
 
 /** A part of the screen: built once, then updated in place with every snapshot. */
@@ -202,6 +259,9 @@ export type MakeSection = <T>(
   make: (item: T) => View<T>,
   ...lead: Node[]
 ) => View<T[]>;
+
+/** A part that is loaded when its value is first not `null`. */
+export type Later = <T>(load: () => Promise<View<T | null>>) => View<T | null>;
 
 // format.js
 

@@ -27,7 +27,7 @@ impl Connection {
 
     fn request(&mut self, message: ClientMessage) {
         match message {
-            ClientMessage::Register { peer_id } => self.register(peer_id),
+            ClientMessage::Register { peer_id, claim } => self.register(peer_id, claim),
             ClientMessage::ListPeers => self.outbox.answer(self.shared.peers.list()),
             ClientMessage::Relay { to, data } => {
                 let Some(from) = &self.id else {
@@ -59,7 +59,7 @@ impl Connection {
         }
     }
 
-    fn register(&mut self, wanted: PeerId) {
+    fn register(&mut self, wanted: PeerId, claim: Option<[u8; 32]>) {
         match &self.id {
             // A repeat is harmless.
             Some(id) if *id == wanted => {}
@@ -67,7 +67,7 @@ impl Connection {
                 let text = format!("this connection is '{id}' already: open another one for '{wanted}'");
                 self.error(ErrorCode::AlreadyRegistered, &text, None);
             }
-            None => match self.shared.peers.claim(&wanted, &self.outbox) {
+            None => match self.shared.peers.claim(&wanted, &self.outbox, claim) {
                 Ok(()) => self.id = Some(wanted),
                 Err(holder) => {
                     // It may be this very peer, back before the server knows that its last connection is dead.

@@ -27,12 +27,19 @@ export class Process {
   #times = [];
   #started = performance.now();
 
-  /** Starts it. Of the environment it gets `env` too, and no password that may be lying around. */
-  constructor(name, program, args, env = {}) {
+  /**
+   * Starts it. Of the environment it gets `env` too, and no password that may be lying around; what it reads comes from
+   * `type`, if it is to be asked anything.
+   */
+  constructor(name, program, args, env = {}, { asked = false } = {}) {
     this.name = name;
     this.command = args.join(" ");
     const { FROSTMESH_PASSWORD: _, ...around } = process.env;
-    this.child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], env: { ...around, ...env } });
+    this.child = spawn(program, args, {
+      stdio: [asked ? "pipe" : "ignore", "pipe", "pipe"],
+      env: { ...around, ...env },
+    });
+    this.child.stdin?.on("error", () => {}); // it may end while somebody types
     this.child.stderr.setEncoding("utf8").on("data", (text) => (this.stderr = (this.stderr + text).slice(-KEPT)));
     createInterface({ input: this.child.stdout }).on("line", (line) => this.#line(line));
     this.#ends = new Promise((resolve) => {
@@ -95,6 +102,11 @@ export class Process {
   /** Its exit code, or the signal that ended it, once it has ended. */
   exit(seconds = PATIENCE) {
     return within(seconds, `${this.name} to end`, this.#ends);
+  }
+
+  /** Types a line. */
+  type(line) {
+    this.child.stdin.write(`${line}\n`);
   }
 
   signal(name) {

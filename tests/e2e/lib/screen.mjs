@@ -94,18 +94,40 @@ export class Screen {
   async join(sessionId) {
     const card = await this.proposal(sessionId);
     const id = await card.getAttribute("data-session-id");
-    await card.getByTestId("allow-unverified").check();
+    const choice = card.getByTestId("allow-unverified");
+    if (await choice.isVisible()) await choice.check();
     await card.getByTestId("join").click();
     return id;
   }
 
-  async propose({ participants, threshold, sessionId }) {
+  async propose({ participants, threshold, sessionId, unverified = true }) {
     await this.at("new-session").click();
     await this.at("new-participants").fill(participants.join(" "));
     await this.at("new-threshold").fill(`${threshold}`);
     if (sessionId) await this.at("new-session-id").fill(sessionId);
-    await this.at("new-allow-unverified").check();
+    if (unverified) await this.at("new-allow-unverified").check();
     await this.at("new-submit").click();
+  }
+
+  /** Makes an invite; returns its text. */
+  async invite({ total, threshold, name = "" }) {
+    await this.at("invite-total").fill(`${total}`);
+    await this.at("invite-threshold").fill(`${threshold}`);
+    await this.at("invite-name").fill(name);
+    await this.at("invite-submit").click();
+    return (await this.shows(this.at("invite-uri"), "the invite")).textContent();
+  }
+
+  /** Takes part by an invite; `peerId` only where it is not connected yet. */
+  async joinInvite(uri, peerId) {
+    await this.at("invite-paste").fill(uri);
+    if (peerId) await this.at("invite-peer-id").fill(peerId);
+    await this.at("invite-join").click();
+  }
+
+  /** The safety words of a session, once they are to be compared. */
+  async words(sessionId) {
+    return (await this.shows(this.session(sessionId).getByTestId("words"), "safety words")).textContent();
   }
 
   /** Waits until a session is in a phase, or in one of several. */

@@ -106,11 +106,21 @@ export class Stage {
     return this.add(new Process(name, PROGRAM, args));
   }
 
+  /** Any command of the program, which may ask the person something. */
+  startAsked(name, ...args) {
+    return this.add(new Process(name, PROGRAM, args, {}, { asked: true }));
+  }
+
   /** Runs a command of the program to its end. */
   async run(...args) {
     const program = this.start(`run ${(this.#runs += 1)}`, ...args);
     const code = await program.exit();
     return { code, stdout: program.stdout, stderr: program.stderr, events: program.events };
+  }
+
+  /** Who is registered at a server. */
+  async peersAt(server) {
+    return (await this.run("peers", "--server", server.url, "--json")).events[0].peers;
   }
 
   /** The keys that a command-line node keeps. */

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use super::module::WASM;
 use crate::project::Project;
+use crate::setup::qr;
 
 /// The JavaScript that wasm-bindgen makes.
 const SCRIPT: &str = "frostmesh.js";
@@ -22,7 +23,7 @@ pub fn extension(project: &Project) -> Result<Files> {
     add(&mut files, &project.root.join("extension"), "")?;
     add(&mut files, &www.join("ui"), "ui")?;
     add(&mut files, &www.join("node"), "node")?;
-    add_module(&mut files, project)?;
+    add_made(&mut files, project)?;
     drop_unused_drawings(&mut files);
     Ok(files)
 }
@@ -32,7 +33,7 @@ pub fn page(project: &Project) -> Result<Files> {
     let mut files = Files::new();
     add(&mut files, &project.root.join("www"), "")?;
     add(&mut files, &project.root.join("extension/_locales"), "_locales")?;
-    add_module(&mut files, project)?;
+    add_made(&mut files, project)?;
     drop_unused_drawings(&mut files);
     Ok(files)
 }
@@ -87,13 +88,22 @@ fn add(files: &mut Files, from: &Path, to: &str) -> Result<()> {
     Ok(())
 }
 
-fn add_module(files: &mut Files, project: &Project) -> Result<()> {
+/// What is no source of ours: the wasm module, the safety words, the QR codes.
+fn add_made(files: &mut Files, project: &Project) -> Result<()> {
+    files.insert("ui/words.js".into(), words()?);
+    files.insert("ui/qr.js".into(), qr::module(project)?);
     for name in [SCRIPT, WASM] {
         let from = project.pkg().join(name);
         let content = fs::read(&from).with_context(|| format!("reading {}", from.display()))?;
         files.insert(Path::new("pkg").join(name), content);
     }
     Ok(())
+}
+
+/// The 2048 words that safety words are taken from: the English list of BIP-39, as the command line has it.
+fn words() -> Result<Vec<u8>> {
+    let list = serde_json::to_string(&bip39::Language::English.word_list()[..])?;
+    Ok(format!("export default {list};\n").into_bytes())
 }
 
 /// Types, settings of editors, notes and hidden files are for whoever works on the sources.

@@ -4,6 +4,7 @@ mod apt;
 mod browser;
 mod debian_rust;
 mod node;
+pub mod qr;
 mod stamp;
 pub mod wasm_rust;
 pub mod wasm_tools;
@@ -76,6 +77,7 @@ impl Setup<'_> {
         progress.step("wasm-bindgen", |log| wasm_tools::wasm_bindgen(project, log))?;
         let node = progress.step("Node", |log| node::prepare(project, log))?;
         progress.step("wasm-opt", |log| wasm_tools::wasm_opt(project, &node, log))?;
+        progress.step("QR codes", |log| qr::prepare(project, &node, log))?;
         Ok(WasmTools { rust, node })
     }
 

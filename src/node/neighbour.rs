@@ -20,6 +20,8 @@ pub(super) struct Connection {
     pub role: Role,
     /// The offerer's name for the attempt: our own, or what the offer says. `None` from a baseline peer.
     pub tag: Option<u32>,
+    /// The other end has named the attempt too: it is no baseline peer.
+    pub tagged: bool,
     /// Our description, once the driver has made it.
     pub local: Option<String>,
     pub candidates: Vec<IceCandidate>,
@@ -27,6 +29,8 @@ pub(super) struct Connection {
     pub remote: Option<String>,
     pub remote_candidates: Vec<IceCandidate>,
     pub open: bool,
+    /// Since when it is open.
+    pub opened: Timestamp,
     pub stalled: Option<Timestamp>,
     /// Start of the wait for it to open: creation, or the answer.
     pub since: Timestamp,
@@ -45,7 +49,7 @@ pub(super) struct EarlyOffer {
 
 /// All that concerns one peer.
 #[derive(Default)]
-pub(super) struct Link {
+pub(super) struct Neighbour {
     pub connection: Option<Connection>,
     pub early_offer: Option<EarlyOffer>,
     pub early_candidates: Vec<(IceCandidate, Option<u32>)>,
@@ -86,7 +90,7 @@ fn fingerprint(sdp: &str) -> u64 {
     hasher.finish()
 }
 
-impl Link {
+impl Neighbour {
     /// After a failure: tries again after 0.25, 0.5, 1, 2, then every 4 seconds.
     pub(super) fn retry_later(&mut self, now: Timestamp) {
         self.retry_at = Some(now.after(250 << self.failures.min(4)));
@@ -117,7 +121,7 @@ impl Link {
         stalled || (connection.is_under_way() && connection.since.after(self.patience(deadlines)) <= now)
     }
 
-    /// The next moment at which the clock alone moves this link.
+    /// The next moment at which the clock alone moves this neighbour.
     pub(super) fn next_deadline(&self, deadlines: &Deadlines, idle: u64) -> Option<Timestamp> {
         let Some(connection) = &self.connection else { return self.retry_at };
         match connection {
@@ -147,11 +151,13 @@ impl Connection {
             attempt,
             role,
             tag,
+            tagged: role == Role::Answerer && tag.is_some(),
             local: None,
             candidates: Vec::new(),
             remote: None,
             remote_candidates: Vec::new(),
             open: false,
+            opened: now,
             stalled: None,
             since: now,
             sent: now,

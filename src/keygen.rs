@@ -117,6 +117,30 @@ pub fn start<R: RngCore + CryptoRng>(
     Err(PackageFault::Library(format!("the ciphersuite {suite} is not known")))
 }
 
+/// The group key (compressed, as hex) that the round-1 packages of all participants make, whoever held which share.
+///
+/// # Errors
+/// A package that cannot be part of it, and whose it is.
+pub fn group_key(suite: &str, threshold: u16, packages: &BTreeMap<Place, Vec<u8>>) -> Result<String, Fault> {
+    if suite == DEFAULT_SUITE {
+        return sum::<frost_secp256k1::Secp256K1Sha256>(threshold, packages);
+    }
+    Err((None, PackageFault::Library(format!("the ciphersuite {suite} is not known"))))
+}
+
+fn sum<C: Ciphersuite>(threshold: u16, packages: &BTreeMap<Place, Vec<u8>>) -> Result<String, Fault> {
+    let mut commitments = BTreeMap::new();
+    for (place, bytes) in packages {
+        let blame = |f| (Some(*place), f);
+        let package = decode_round1::<C>(bytes).map_err(blame)?;
+        has_degree(&package, threshold).map_err(blame)?;
+        commitments.insert(identifier::<C>(*place).map_err(blame)?, package.commitment().clone());
+    }
+    let public = PublicKeyPackage::from_dkg_commitments(&commitments.iter().map(|(id, c)| (*id, c)).collect());
+    let key = public.and_then(|public| public.verifying_key().serialize());
+    key.map(hex::encode).map_err(|e| (None, library(e)))
+}
+
 struct First<C: Ciphersuite> {
     secret: round1::SecretPackage<C>,
     package: Vec<u8>,
@@ -155,6 +179,11 @@ fn decode_round1<C: Ciphersuite>(bytes: &[u8]) -> Result<round1::Package<C>, Pac
     Ok(package)
 }
 
+fn has_degree<C: Ciphersuite>(package: &round1::Package<C>, expected: u16) -> Result<(), PackageFault> {
+    let found = package.commitment().coefficients().len();
+    if found == usize::from(expected) { Ok(()) } else { Err(PackageFault::WrongDegree { found, expected }) }
+}
+
 fn decode_round2<C: Ciphersuite>(bytes: &[u8]) -> Result<round2::Package<C>, PackageFault> {
     let package = round2::Package::<C>::deserialize(bytes).map_err(|e| PackageFault::Undecodable(e.to_string()))?;
     canonical(&Zeroizing::new(package.serialize().map_err(library)?), bytes)?;
@@ -180,12 +209,7 @@ impl<C: Ciphersuite> Round1 for First<C> {
     }
 
     fn check(&self, bytes: &[u8]) -> Result<(), PackageFault> {
-        let package = decode_round1::<C>(bytes)?;
-        let found = package.commitment().coefficients().len();
-        if found != usize::from(self.threshold) {
-            return Err(PackageFault::WrongDegree { found, expected: self.threshold });
-        }
-        Ok(())
+        has_degree(&decode_round1::<C>(bytes)?, self.threshold)
     }
 
     fn advance(self: Box<Self>, packages: &BTreeMap<Place, Vec<u8>>) -> Result<Round2Start, Fault> {

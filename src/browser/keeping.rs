@@ -1,0 +1,157 @@
+//! What the driver keeps for the node: identity, contacts, keys and evidence, sealed by the keystore, in IndexedDB.
+
+use std::rc::Rc;
+
+use wasm_bindgen_futures::spawn_local;
+
+use super::command::Refusal;
+use super::driver::{Driver, Report, State};
+use super::snapshot::{Status, Wallet};
+use crate::agreement::{Evidence, package_hash};
+use crate::identity::{Contacts, IdentityKey};
+use crate::keystore::{Keystore, KeystoreError, Kind, WalletInfo, WalletRecord};
+use crate::node::{Config, Input, Node, StoreRequest};
+use crate::random::SystemRng;
+use crate::wire::SessionId;
+
+impl Driver {
+    /// The keystore is unlocked, for the first time or again: there can be a node now.
+    pub(super) async fn unlocked(self: &Rc<Self>, keystore: Keystore) -> Result<(), Refusal> {
+        let (identity, contacts) = self.people(&keystore).await?;
+        {
+            let mut state = self.state.borrow_mut();
+            state.exists = true;
+            // Unlocked twice, it goes on with the node that may be busy already.
+            if state.node.is_none() {
+                state.node = Some(Node::new(Config::default(), identity, contacts, SystemRng));
+                state.keystore = Some(Rc::new(keystore));
+            }
+        }
+        self.load_wallets().await.map_err(Refusal::storage)
+    }
+
+    /// Who this node is, made at first, and whom it knows.
+    async fn people(&self, keystore: &Keystore) -> Result<(IdentityKey, Contacts), Refusal> {
+        if self.store.only(Kind::Identity).await.map_err(Refusal::storage)?.is_none() {
+            let envelope = keystore.seal_identity(&IdentityKey::generate(&mut SystemRng), &mut SystemRng)?;
+            // Another unlocking may have been quicker: then its identity is the one.
+            let _ = self.store.create(Kind::Identity, &envelope).await;
+        }
+        let envelope = self.store.only(Kind::Identity).await.map_err(Refusal::storage)?;
+        let identity = keystore.open_identity(&envelope.ok_or_else(|| Refusal::storage("the identity is gone"))?)?;
+        let contacts = match self.store.only(Kind::Contacts).await.map_err(Refusal::storage)? {
+            Some(envelope) => keystore.open_record(Kind::Contacts, &envelope)?,
+            None => Contacts::default(),
+        };
+        Ok((identity, contacts))
+    }
+
+    /// Forgets the key of the keystore and ends everything that needs it.
+    pub(super) fn lock(self: &Rc<Self>) {
+        self.stop();
+        let mut state = self.state.borrow_mut();
+        state.keystore = None;
+        state.wallets.clear();
+        state.problems.clear();
+    }
+
+    async fn load_wallets(self: &Rc<Self>) -> Result<(), String> {
+        let Some(keystore) = self.state.borrow().keystore.clone() else { return Ok(()) };
+        let (mut wallets, mut problems) = (Vec::<Wallet>::new(), Vec::new());
+        for (kind, status) in [(Kind::Wallet, Status::Active), (Kind::Unconfirmed, Status::Unconfirmed)] {
+            for envelope in self.store.all(kind).await? {
+                match keystore.open_record(kind, &envelope) {
+                    Ok(WalletRecord { info, certificate, .. }) => {
+                        // The oldest first. Few enough to do without a map or a sort, which take 7 KB of module each.
+                        let age = |info: &WalletInfo| (info.created, info.pubkey.clone());
+                        let place = wallets.iter().position(|other| age(&other.info) > age(&info));
+                        let wallet = Wallet { certified: certificate.is_some(), info, status };
+                        wallets.insert(place.unwrap_or(wallets.len()), wallet);
+                    }
+                    Err(error) => problems.push(format!("a stored key cannot be opened: {error}")),
+                }
+            }
+        }
+        let mut state = self.state.borrow_mut();
+        // Locked in the meantime, it shows nothing.
+        if state.keystore.is_some() {
+            state.wallets = wallets;
+            state.problems = problems;
+            self.publish_soon(&mut state);
+        }
+        Ok(())
+    }
+
+    pub(super) fn keep(self: &Rc<Self>, state: &State, session_id: SessionId, request: StoreRequest) {
+        let (driver, keystore) = (self.clone(), state.keystore.clone());
+        spawn_local(async move {
+            let result = match keystore {
+                Some(keystore) => driver.write(&keystore, request).await,
+                None => Err("the keystore is locked".to_owned()),
+            };
+            if result.is_ok() {
+                let _ = driver.load_wallets().await; // shown again later; the key itself is kept
+            }
+            driver.inbox.put(Report::Other(Input::Stored { session_id, result }));
+        });
+    }
+
+    async fn write(&self, keystore: &Keystore, request: StoreRequest) -> Result<(), String> {
+        let failed = |e: KeystoreError| e.to_string();
+        match request {
+            StoreRequest::Keep(record) => {
+                let envelope = keystore.seal_record(Kind::Unconfirmed, &record, &mut SystemRng).map_err(failed)?;
+                self.store.put(Kind::Unconfirmed, &record.info.pubkey, &envelope).await
+            }
+            StoreRequest::Confirm { pubkey, certificate } => {
+                let envelope = self.store.envelope(Kind::Unconfirmed, &pubkey).await?;
+                let envelope = envelope.ok_or("the unconfirmed key is gone")?;
+                let opened: WalletRecord = keystore.open_record(Kind::Unconfirmed, &envelope).map_err(failed)?;
+                let record = WalletRecord { certificate, ..opened };
+                let envelope = keystore.seal_record(Kind::Wallet, &record, &mut SystemRng).map_err(failed)?;
+                self.store.confirm(&pubkey, &envelope).await
+            }
+        }
+    }
+
+    pub(super) fn keep_contacts(self: &Rc<Self>, state: &State, contacts: Contacts) {
+        let Some(keystore) = state.keystore.clone() else { return };
+        let envelope = keystore.seal_record(Kind::Contacts, &contacts, &mut SystemRng);
+        let driver = self.clone();
+        // Tasks begin in this order, and the transactions of one object store take turns as they began: what was known
+        // earlier never replaces what is known later.
+        spawn_local(async move {
+            let kept = match envelope {
+                Ok(envelope) => driver.store.replace(Kind::Contacts, &envelope).await,
+                Err(error) => Err(error.to_string()),
+            };
+            driver.complain(kept, "the contacts");
+        });
+    }
+
+    pub(super) fn keep_evidence(self: &Rc<Self>, state: &State, evidence: Box<Evidence>) {
+        let Some(keystore) = state.keystore.clone() else { return };
+        let driver = self.clone();
+        spawn_local(async move {
+            let text = serde_json::to_vec(&evidence).unwrap_or_default();
+            let name = hex::encode(&package_hash(&text)[..8]);
+            let kept = match keystore.seal(Kind::Evidence, &text, &mut SystemRng) {
+                Ok(envelope) => driver.store.put(Kind::Evidence, &name, &envelope).await,
+                Err(error) => Err(error.to_string()),
+            };
+            driver.complain(kept, "evidence");
+        });
+    }
+
+    /// Shows what could not be kept, where no session hears of it.
+    fn complain(self: &Rc<Self>, kept: Result<(), String>, what: &str) {
+        if let Err(error) = kept {
+            let mut state = self.state.borrow_mut();
+            let text = format!("{what} could not be kept: {error}");
+            if !state.problems.contains(&text) {
+                state.problems.push(text);
+            }
+            self.publish_soon(&mut state);
+        }
+    }
+}

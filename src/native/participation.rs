@@ -1,0 +1,213 @@
+//! `frostmesh create` and `frostmesh join`: a node that takes part in one session.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin};
+use tokio::time::{Instant, sleep_until};
+
+use super::cli::{Local, Network};
+use super::commands::{check_url, interrupted, open_store};
+use super::exit::{Exit, Failure, OrExit};
+use super::report::Reporter;
+use super::{Driver, Settings};
+use crate::node::{Command, Config, Deadlines, Error, Event, ReasonKind};
+use crate::wire::{PeerId, SessionId};
+
+/// Where a node is to be found.
+pub(super) struct Place {
+    pub server: String,
+    pub peer_id: PeerId,
+}
+
+pub(super) async fn take_part(
+    place: Place,
+    network: Network,
+    local: Local,
+    session: Option<SessionId>,
+    first: Option<Command>,
+) -> Result<(), Failure> {
+    check_url(&place.server)?;
+    if let Some(bad) = network.ice_server.iter().find(|url| super::stun::parse_url(url).is_none()) {
+        return Err(Failure::new(Exit::Usage, format_args!("{bad} is no STUN server: use stun:HOST:PORT")));
+    }
+    let store = Arc::new(open_store(&local)?);
+    let timeout = network.timeout * 1000;
+    let usual = Deadlines::default();
+    let deadlines = Deadlines { proposal: timeout, mesh: timeout, step: usual.step.min(timeout), ..usual };
+    let config = Config { deadlines, carrier: network.carrier.into(), trust_first_use: network.trust_first_use };
+    let settings = Settings { config, ice_servers: network.ice_server, store };
+    let mut this = Participation {
+        driver: Driver::new(settings).or_exit(Exit::Other, "the identity cannot be opened")?,
+        reporter: Reporter::new(place.peer_id.clone(), local.json, local.verbose),
+        session,
+        first,
+        allow_unverified: network.allow_unverified,
+        joined: false,
+        comparing: false,
+    };
+    let connect = Command::Connect { server_url: place.server, peer_id: place.peer_id };
+    this.driver.command(connect).or_exit(Exit::Usage, "cannot connect")?;
+    let result = this.until(Instant::now() + Duration::from_secs(network.timeout), network.timeout).await;
+    this.driver.finish().await;
+    result
+}
+
+/// A node that takes part in one session.
+struct Participation {
+    driver: Driver,
+    reporter: Reporter,
+    /// The session, once it is known.
+    session: Option<SessionId>,
+    /// What to do once registered.
+    first: Option<Command>,
+    allow_unverified: bool,
+    joined: bool,
+    /// The person is to compare the safety words.
+    comparing: bool,
+}
+
+impl Participation {
+    /// Runs until the session is over, none came in time, or the person has had enough. The waits of a session end by the
+    /// node's own deadlines: then the others hear for whom it waited.
+    async fn until(&mut self, deadline: Instant, seconds: u64) -> Result<(), Failure> {
+        let interrupted = interrupted();
+        tokio::pin!(interrupted);
+        let mut lines = BufReader::new(tokio::io::stdin()).lines();
+        loop {
+            let event = tokio::select! {
+                event = self.driver.next() => event,
+                () = sleep_until(deadline), if !self.joined => return Err(self.out_of_time(seconds)),
+                answer = typed(&mut lines), if self.comparing => {
+                    self.compared(answer)?;
+                    continue;
+                }
+                () = &mut interrupted => return Err(self.leave()),
+            };
+            self.reporter.event(&event);
+            if let Some(result) = self.event(event) {
+                return result;
+            }
+        }
+    }
+
+    /// Acts on an event. `Some` when this was the end.
+    fn event(&mut self, event: Event) -> Option<Result<(), Failure>> {
+        let ours = |this: &Self, id: &SessionId| this.joined && this.session.as_ref() == Some(id);
+        match event {
+            Event::Registered { .. } => match self.first.take() {
+                Some(first) => {
+                    // An invite may wait for its time; whom it waits for is for the person here to see.
+                    self.joined = matches!(first, Command::Propose { .. });
+                    if let Command::JoinInvite(invite) = &first {
+                        self.reporter.say(&format!("joining the session of {}, by invite", invite.initiator));
+                    }
+                    if let Err(error) = self.driver.command(first) {
+                        return Some(Err(Failure::new(Exit::Usage, error)));
+                    }
+                }
+                None if !self.joined => match &self.session {
+                    Some(id) => self.reporter.say(&format!("waiting for the proposal of session {id}")),
+                    None => self.reporter.say("waiting for a proposal"),
+                },
+                None => {}
+            },
+            Event::Proposed { session_id, .. }
+                if !self.joined && self.session.as_ref().is_none_or(|id| *id == session_id) =>
+            {
+                self.session = Some(session_id.clone());
+                self.joined = true;
+                let waiting =
+                    self.driver.view().sessions.into_iter().any(|s| s.session_id == session_id && s.needs_decision);
+                let accept = Command::Accept { session_id, allow_unverified: self.allow_unverified };
+                match if waiting { self.driver.command(accept) } else { Ok(()) } {
+                    Ok(()) => {}
+                    Err(Error::UnverifiedNotAllowed) => return Some(Err(self.refuse())),
+                    Err(error) => return Some(Err(Failure::new(Exit::Other, error))),
+                }
+            }
+            Event::Words { session_id, .. } if ours(self, &session_id) => self.comparing = true,
+            Event::ServerLost { was_registered: false, .. } => return Some(Err(Failure::told(Exit::Server))),
+            Event::ServerRefused { .. } => return Some(Err(Failure::told(Exit::Other))),
+            // A session that needs the server ends now, and says so next; one that does not goes on.
+            Event::ServerGone { .. } if !self.joined => return Some(Err(Failure::told(Exit::Server))),
+            Event::WalletCreated { session_id, pubkey, .. } if ours(self, &session_id) => {
+                self.reporter.result(&pubkey);
+                return Some(Ok(()));
+            }
+            Event::Aborted { session_id, reason } if ours(self, &session_id) => {
+                return Some(Err(Failure::told(match reason.kind {
+                    ReasonKind::TimedOut => Exit::TimedOut,
+                    ReasonKind::ServerLost => Exit::Server,
+                    _ => Exit::Aborted,
+                })));
+            }
+            _ => {}
+        }
+        None
+    }
+
+    fn out_of_time(&self, seconds: u64) -> Failure {
+        let guests = self.driver.view().invites.into_iter().find(|invite| invite.mine);
+        let what = match (guests, &self.first) {
+            (Some(invite), _) => {
+                format!("{} of {} guests have come by the invite", invite.guests.len(), invite.total.saturating_sub(1))
+            }
+            (None, Some(_)) => "the server did not answer".to_owned(),
+            (None, None) => "no proposal came".to_owned(),
+        };
+        let text = format!("timed out after {seconds} s: {what}");
+        self.reporter.aborted(self.session.as_ref().map(SessionId::as_str), &text, None);
+        Failure::told(Exit::TimedOut)
+    }
+
+    /// A session that takes peers that prove nothing is joined only by explicit choice.
+    fn refuse(&mut self) -> Failure {
+        if let Some(session_id) = self.session.clone() {
+            let _ = self.driver.command(Command::Decline { session_id }); // over already, perhaps
+        }
+        let text = "the session that was proposed takes participants that prove nothing: whoever runs the signaling server \
+                    could pose as them and collect shares. If you trust it and them, say so with --allow-unverified";
+        Failure::new(Exit::Usage, text)
+    }
+
+    /// Takes what the person says of the safety words.
+    fn compared(&mut self, answer: Option<String>) -> Result<(), Failure> {
+        let Some(answer) = answer else {
+            self.cancel();
+            let text = "the safety words have to be compared, and there is nobody to ask: run it in a terminal, or take \
+                        identities that are met for the first time at their word with --trust-first-use";
+            return Err(Failure::new(Exit::Usage, text));
+        };
+        let they_match = match answer.trim().to_ascii_lowercase().as_str() {
+            "yes" | "y" => true,
+            "no" | "n" => false,
+            _ => {
+                self.reporter.say("type yes or no");
+                return Ok(());
+            }
+        };
+        self.comparing = false;
+        if let Some(session_id) = self.session.clone() {
+            let _ = self.driver.command(Command::ConfirmWords { session_id, they_match }); // over already, perhaps
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self) -> Failure {
+        self.cancel();
+        self.reporter.aborted(self.session.as_ref().map(SessionId::as_str), "stopped here", None);
+        Failure::told(Exit::Aborted)
+    }
+
+    fn cancel(&mut self) {
+        if let (true, Some(session_id)) = (self.joined, self.session.clone()) {
+            let _ = self.driver.command(Command::Cancel { session_id }); // over already, perhaps
+        }
+    }
+}
+
+/// A line that the person types. `None` when nobody can type one.
+async fn typed(lines: &mut Lines<BufReader<Stdin>>) -> Option<String> {
+    lines.next_line().await.ok().flatten()
+}

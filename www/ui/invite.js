@@ -1,0 +1,157 @@
+// @ts-check
+// Invites: make one and see who comes, or take part by one that somebody else made.
+/** @import { Card, Context, Invite, Snapshot, View } from "./types.js" */
+
+import { el, keyed, later, setText } from "./dom.js";
+import { PLAIN, attempt, field, problemLine, setProblem } from "./form.js";
+import { PEER_ID, quote, setTimer, timer } from "./format.js";
+import { t } from "./i18n.js";
+import { copyButton, copyable } from "./wallet.js";
+
+/**
+ * @param {Context} context
+ * @returns {View<Snapshot | null>}
+ */
+export function inviteView(context) {
+  const make = makeForm(context);
+  const join = joinForm(context);
+  const node = el("details.card", {}, el("summary", { "data-testid": "invites" }, t("invite_title")), make.node, join.node);
+  let shown = false;
+  return {
+    node,
+    update(snapshot) {
+      // Who has no key yet came to make one.
+      if (snapshot && !shown) node.open = !snapshot.wallets.length;
+      shown ||= !!snapshot;
+      make.node.hidden = snapshot?.connection.state !== "online";
+      if (join.update(snapshot)) node.open = true;
+    },
+  };
+}
+
+/** @param {Context} context */
+function makeForm({ command, remember }) {
+  const number = (/** @type {string} */ testId) =>
+    el("input", { type: "number", min: 2, max: 64, "data-testid": testId });
+  const total = number("invite-total");
+  const threshold = number("invite-threshold");
+  const name = el("input", { ...PLAIN, maxlength: 40, "data-testid": "invite-name" });
+  const problem = problemLine();
+  const submit = el("button.primary", { "data-testid": "invite-submit" }, t("invite_make"));
+  const node = el("form", { novalidate: "" },
+    el("p.meta", {}, t("invite_lead")),
+    el("div.pair", {}, field(total, "participants"), field(threshold, "threshold")),
+    field(name, "invite_name", "invite_name_hint"), problem, submit);
+
+  remember("invite_total", total);
+  remember("invite_threshold", threshold);
+  remember("invite_name", name);
+  total.value ||= "3";
+  threshold.value ||= "2";
+
+  node.onsubmit = async (event) => {
+    event.preventDefault();
+    const [all, signers] = [Number(total.value), Number(threshold.value)];
+    if (all % 1 || all < 2 || all > 64) return setProblem(problem, t("invite_bad_total"), total);
+    if (signers % 1 || signers < 2 || signers > all) {
+      return setProblem(problem, t("new_bad_threshold", all), threshold);
+    }
+    const worked = await attempt(submit, problem, () =>
+      command({ type: "invite", total: all, threshold: signers, name: name.value.trim() || undefined }),
+    );
+    if (!worked) return;
+    name.value = "";
+    name.dispatchEvent(new Event("input"));
+  };
+  return { node };
+}
+
+/** @param {Context} context */
+function joinForm({ command, takeInvite }) {
+  const text = el("input", { ...PLAIN, "data-testid": "invite-paste", placeholder: "frostmesh:…" });
+  const peer = el("input", { ...PLAIN, maxlength: 64, "data-testid": "invite-peer-id" });
+  const peerField = field(peer, "peer_id", "invite_peer_id_hint");
+  const problem = problemLine();
+  const submit = el("button.primary", { "data-testid": "invite-join" }, t("join"));
+  const node = el("form", { novalidate: "" }, field(text, "invite_paste", "invite_paste_hint"), peerField, problem,
+    submit);
+  let filled = false;
+
+  node.onsubmit = async (event) => {
+    event.preventDefault();
+    const [invite, peer_id] = [text.value.trim(), peerField.hidden ? "" : peer.value.trim()];
+    if (!invite) return setProblem(problem, t("error_bad_invite"), text);
+    if (peer_id && !PEER_ID.test(peer_id)) return setProblem(problem, t("error_bad_peer_id"), peer);
+    const worked = await attempt(submit, problem, () =>
+      command({ type: "join_invite", invite, peer_id: peer_id || undefined }),
+    );
+    if (worked) text.value = "";
+  };
+
+  return {
+    node,
+    /** @param {Snapshot | null} snapshot @returns whether an invite has come that the person has to see */
+    update(snapshot) {
+      if (!snapshot) {
+        // An invite is a secret: of a locked node nothing stays.
+        text.value = "";
+        return false;
+      }
+      const { state, peer_id } = snapshot.connection;
+      peerField.hidden = state === "online";
+      if (!filled) peer.value = peer_id ?? "";
+      filled = true;
+      const invite = takeInvite();
+      if (!invite) return false;
+      text.value = invite;
+      // Joining may mean to leave a server: that is for the person to decide.
+      setTimeout(() => submit.focus());
+      return true;
+    },
+  };
+}
+
+/** @type {Card<Invite>} An invite that waits for somebody. */
+export function inviteCard({ command, pageUrl }, { session_id, name, mine, host, uri }) {
+  const title = name ? quote(name) : t("invite_unnamed");
+  const about = el("span");
+  const left = timer("time_left_short");
+  const missing = el("p.phase", { role: "status", "data-testid": "invite-missing" });
+  const problem = problemLine();
+  const end = el("button.small", { "data-testid": "invite-withdraw" }, t(mine ? "invite_withdraw" : "cancel"));
+  end.onclick = () => attempt(end, problem, () => command({ type: "cancel", session_id }));
+  const address = copyable("invite_uri", { "data-testid": "invite-uri" });
+  address.update(uri ?? "");
+  const guests = el("ul.peers");
+  const showGuests = keyed(guests, ([peer]) => peer, guestRow);
+  const node = el("article.card", { "data-testid": "invite", "data-session-id": session_id },
+    el("div.row", {}, el("h3", { title: session_id }, title), end), el("p.meta.dots", {}, about, left), missing);
+  if (uri) {
+    const code = later(async () => (await import("./code.js")).codeView(uri));
+    const scan = el("details", {}, el("summary", {}, t("invite_code")), code.node);
+    scan.ontoggle = () => code.update(scan.open || null);
+    node.append(el("p.meta", {}, t("invite_hand_out")), address.node);
+    if (pageUrl) node.append(copyButton("invite_copy_link", () => uri.replace(/^frostmesh:/, `${pageUrl}#`)));
+    node.append(scan);
+  }
+  node.append(guests, problem);
+  return {
+    node,
+    update({ total, threshold, expires, guests: here }) {
+      const open = total - 1 - here.length;
+      setText(about, t("invite_about", threshold, total));
+      setTimer(left, expires * 1000);
+      setText(missing, mine ? t("invite_missing", open) : t("invite_waits", quote(host)));
+      node.dataset.missing = String(open);
+      guests.hidden = !here.length;
+      showGuests(here);
+    },
+  };
+}
+
+/** @param {[string, string]} guest who has come, and its fingerprint */
+function guestRow([peer, fingerprint]) {
+  const node = el("li", { "data-testid": "guest", "data-peer-id": peer },
+    el("strong", {}, quote(peer)), el("p.meta", { title: t("fingerprint") }, fingerprint));
+  return { node, update() {} };
+}
