@@ -41,7 +41,7 @@ async function serve() {
 
 /** In the page: times of our wasm, ms a call, one for each stretch. */
 async function measureWasm({ threshold, total, calls, stretches, parts }) {
-  const { default: init, Bench } = await import("/pkg/keygen_page.js");
+  const { default: init, Bench } = await import("/pkg/frostmesh.js");
   await init();
   const times = Object.fromEntries(parts.map((part) => [part, []]));
   for (let stretch = 0; stretch <= stretches; stretch += 1) {
