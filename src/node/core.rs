@@ -161,7 +161,8 @@ impl<R: RngCore + CryptoRng> Node<R> {
             session.tick(now);
         }
         // A hello goes before the word that this node has joined: who hears of that has been greeted already.
-        self.invites.expire(now);
+        let sessions = &self.sessions;
+        self.invites.expire(now, |id| sessions.get(id).is_some_and(|s| s.uses_channels(now)));
         self.greet_hosts(now);
         self.greet_participants(now);
         self.flush_links(now);

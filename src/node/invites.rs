@@ -9,11 +9,9 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::core::Node;
-use super::links::{Link, Tools};
 use super::{Error, Event, Timestamp};
 use crate::few::Map;
 use crate::identity::{Identity, Invite, InviteSecret, InviteUri};
-use crate::link::Context;
 use crate::wire::{MAX_PARTICIPANTS, PROTOCOL_VERSION, PeerId, Proposal, SessionId};
 
 /// Longest time that an invite can be used, in seconds: a week.
@@ -103,9 +101,9 @@ impl Invites {
         self.0.remove(session).is_some()
     }
 
-    /// Forgets invites that nobody has used in time.
-    pub(super) fn expire(&mut self, now: Timestamp) {
-        self.0.retain(|_, open| open.started || !open.invite.has_expired(now.millis()));
+    /// Forgets invites that nobody has used in time, and those whose session needs their secret no more.
+    pub(super) fn expire(&mut self, now: Timestamp, is_needed: impl Fn(&SessionId) -> bool) {
+        self.0.retain(|id, open| if open.started { is_needed(id) } else { !open.invite.has_expired(now.millis()) });
     }
 
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
@@ -184,20 +182,11 @@ impl<R: RngCore + CryptoRng> Node<R> {
         for (session, open) in self.invites.0.iter().filter(|(_, open)| !open.mine && !open.started) {
             let host = &open.invite.initiator;
             if self.links.of(session, host).is_none() {
-                hosts.push((session.clone(), host.clone(), open.invite.secret.psk()));
+                hosts.push((session.clone(), host.clone()));
             }
         }
-        for (session_id, host, psk) in hosts {
-            let context = Context {
-                session_id: session_id.clone(),
-                initiator: me.clone(),
-                responder: host.clone(),
-                psk: Some(psk),
-            };
-            let tools = &mut Tools { key: &self.identity, rng: &mut self.rng };
-            if let Ok(link) = Link::start(context, tools, now) {
-                self.links.insert(&session_id, &host, link);
-            }
+        for (session_id, host) in hosts {
+            self.start_link(now, &session_id, &me, &host);
         }
     }
 

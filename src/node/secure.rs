@@ -33,16 +33,19 @@ impl<R: RngCore + CryptoRng> Node<R> {
             // Who knows that we have joined says hello itself. Should nobody know of the other, the smaller one does.
             let ours = !knows_us || me < peer;
             if ours && self.links.of(&session, &peer).is_none() {
-                let context = self.context(&session, &me, &peer);
-                let tools = &mut Tools { key: &self.identity, rng: &mut self.rng };
-                match Link::start(context, tools, now) {
-                    Ok(link) => self.links.insert(&session, &peer, link),
-                    Err(error) => self.link_failed(now, &session, &peer, &error.to_string()),
-                }
+                self.start_link(now, &session, &me, &peer);
             }
             if let Some(progress) = self.sessions.get_mut(&session).and_then(|s| s.peers.get_mut(&peer)) {
                 progress.greeted = true;
             }
+        }
+    }
+
+    pub(super) fn start_link(&mut self, now: Timestamp, session: &SessionId, me: &PeerId, peer: &PeerId) {
+        let context = self.context(session, me, peer);
+        match Link::start(context, &mut Tools { key: &self.identity, rng: &mut self.rng }, now) {
+            Ok(link) => self.links.insert(session, peer, link),
+            Err(error) => self.link_failed(now, session, peer, &error.to_string()),
         }
     }
 

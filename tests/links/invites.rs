@@ -103,6 +103,22 @@ fn a_full_session_takes_nobody_else() {
 }
 
 #[test]
+fn invites_that_were_used_make_room_for_others() {
+    let (mut world, invite) = hosted();
+    guest(&mut world, "bob", 2, &invite);
+    guest(&mut world, "carol", 3, &invite);
+    settle(&mut world);
+    world.run_for(120_000);
+    for number in 0..16 {
+        let (session_id, name) = (session(&format!("later {number}")), None);
+        let command = Command::Invite { session_id, total: 2, threshold: 2, name, lifetime: 600 };
+        world.command(HOST, command).unwrap();
+    }
+    let one_more = Command::Invite { session_id: session("x"), total: 2, threshold: 2, name: None, lifetime: 600 };
+    assert!(world.command(HOST, one_more).is_err(), "there is a bound");
+}
+
+#[test]
 fn an_invite_that_has_expired_is_worth_nothing() {
     let (mut world, invite) = hosted();
     world.run_for(61_000);

@@ -78,7 +78,8 @@ impl Sizes {
         format!("of budget: wasm {module:.2}, popup {popup:.2}")
     }
 
-    /// Whether nothing is more than a tenth over its budget. The budgets are goals, and printed; this is the fence.
+    /// Whether the module is at most a third over its budget, and the popup a tenth. The budgets are goals, and printed; this
+    /// is the fence.
     pub fn within_limits(&self) -> bool {
         let fits = |bytes: usize, limit: usize| bytes <= limit;
         fits(self.packed, MODULE_BUDGET + MODULE_BUDGET / 3) && fits(self.popup, POPUP_BUDGET + POPUP_BUDGET / 10)
