@@ -10,6 +10,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod common;
+#[path = "simulation/cuts.rs"]
+mod cuts;
 #[path = "simulation/plan.rs"]
 mod plan;
 #[path = "simulation/stranger.rs"]
@@ -61,6 +63,10 @@ fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
 }
 
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from).min(8)
+}
+
 #[test]
 fn every_seed_ends_in_one_key_or_in_one_kind_of_reason() {
     let first = number("FROSTMESH_FIRST_SEED", 1);
@@ -91,8 +97,7 @@ fn every_seed_ends_in_one_key_or_in_one_kind_of_reason() {
             }
         }
     };
-    let threads = std::thread::available_parallelism().map_or(2, usize::from).min(8);
-    std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(worker))));
+    std::thread::scope(|scope| (0..threads()).for_each(|_| drop(scope.spawn(worker))));
 
     let table = table.into_inner().unwrap();
     println!("{seeds} seeds from {first} in {:.1} s", started.elapsed().as_secs_f32());
@@ -119,6 +124,17 @@ fn every_seed_ends_in_one_key_or_in_one_kind_of_reason() {
         assert!(done(Class::Storm) * 100 >= all(Class::Storm) * 25, "many keys are made in a storm, too");
         assert!(done(Class::Storm) * 100 <= all(Class::Storm) * 80, "a storm is one");
     }
+}
+
+#[test]
+fn a_carrier_that_breaks_at_any_step_of_a_ceremony_loses_nothing() {
+    let (first, seeds) = (number("FROSTMESH_FIRST_SEED", 1), number("FROSTMESH_SEEDS", 1_000));
+    let many = (seeds / 2_000).max(2);
+    let plans: Vec<(u64, usize)> =
+        (0..many).map(|n| (first + n * 2_000, 2 + usize::try_from(n % 4).unwrap())).collect();
+    let (cut, done) = cuts::at_every_step(&plans);
+    println!("{done} of {cut} ceremonies with a cut made their key");
+    assert!(cut > 300 && done * 10 > cut * 9, "{done} of {cut}");
 }
 
 #[test]

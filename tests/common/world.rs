@@ -76,7 +76,8 @@ pub struct World {
     /// Mishaps, by the number of happenings after which they strike.
     pub mishaps: BTreeMap<u64, Vec<Mishap>>,
     pub struck: BTreeSet<&'static str>,
-    happenings: u64,
+    /// How much has happened so far.
+    pub happenings: u64,
     pub trace: Option<Vec<String>>,
     /// What nodes sent over channels and to the server, once asked for.
     pub record: Option<Vec<Sent>>,
@@ -207,6 +208,12 @@ impl World {
     pub fn is_busy(&self) -> bool {
         let views = self.seats.iter().filter_map(|s| s.node.as_ref()).map(Node::view);
         views.flat_map(|v| v.sessions).any(|s| !matches!(s.phase, PhaseName::Done | PhaseName::Aborted))
+    }
+
+    /// Sides of data channels that are open, two for each pair.
+    pub fn open_channels(&self) -> usize {
+        let open = self.pipes.iter().filter(|pipe| pipe.alive).flat_map(|pipe| pipe.opened);
+        open.filter(|open| *open).count()
     }
 
     pub fn open_halves(&self) -> usize {

@@ -32,6 +32,7 @@ pub enum Trust {
     Verified,
 }
 
+#[derive(Clone)]
 pub struct SessionPlan {
     pub id: SessionId,
     /// Seats, the proposer first.
@@ -40,6 +41,7 @@ pub struct SessionPlan {
     pub at: u64,
 }
 
+#[derive(Clone)]
 pub struct Plan {
     pub seed: u64,
     pub class: Class,
