@@ -8,12 +8,14 @@ export class EvilServer {
 
   /**
    * @param {{ url: string }} server the honest one behind it
-   * @param {(relayed: { from: string, to: string, data: any }) => { to: string, data: any }[]} tamper what becomes of what
-   *   a node relays; `from` is what the honest server will stamp on it
+   * @param {(relayed: { from: string, to: string, data: any }) => any} tamper what becomes of what a node relays, as a list of
+   *   `{ to, data }` or a promise of one; `from` is what the honest server will stamp on it
+   * @param {number} [delay] how long everything takes to come here, and again to go from here, in milliseconds
    */
-  static async start(server, tamper) {
+  static async start(server, tamper, delay = 0) {
     const evil = new EvilServer();
     evil.name = "evil server";
+    evil.delay = delay;
     evil.proxy = new WebSocketServer({ host: "127.0.0.1", port: 0 });
     await new Promise((resolve) => evil.proxy.once("listening", resolve));
     evil.url = `ws://127.0.0.1:${evil.proxy.address().port}`;
@@ -23,23 +25,29 @@ export class EvilServer {
 
   #serve(node, url, tamper) {
     const honest = new WebSocket(url);
-    const waiting = [];
+    const open = new Promise((resolve) => honest.once("open", resolve));
     let from = "";
-    const pass = (text) => (honest.readyState === WebSocket.OPEN ? honest.send(text) : waiting.push(text));
-    honest.on("open", () => waiting.forEach((text) => honest.send(text)));
-    honest.on("message", (text) => node.send(String(text)));
-    honest.on("close", () => node.close());
-    honest.on("error", () => node.close());
-    node.on("close", () => honest.close());
-    node.on("message", (text) => {
+    const heard = async (text) => {
       const message = JSON.parse(text);
       if (message.type === "register") from = message.peer_id;
-      if (message.type !== "relay") return pass(String(text));
+      if (message.type !== "relay") return honest.send(text);
       this.seen.push(JSON.stringify(message.data));
-      for (const made of tamper({ from, to: message.to, data: message.data })) {
-        pass(JSON.stringify({ type: "relay", ...made }));
+      for (const made of await tamper({ from, to: message.to, data: message.data })) {
+        honest.send(JSON.stringify({ type: "relay", ...made }));
       }
-    });
+    };
+    // One after the other, however long each takes.
+    let before = open;
+    node.on("message", (text) => this.#later(() => (before = before.then(() => heard(String(text))))));
+    honest.on("message", (text) => this.#later(() => node.send(String(text))));
+    honest.on("close", () => this.#later(() => node.close()));
+    honest.on("error", () => node.close());
+    node.on("close", () => honest.close());
+  }
+
+  #later(work) {
+    if (this.delay) setTimeout(work, this.delay);
+    else work();
   }
 
   async report() {

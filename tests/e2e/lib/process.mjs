@@ -93,10 +93,14 @@ export class Process {
     }
   }
 
+  /** When the first event that fits came, in milliseconds of `performance.now()`. */
+  whenWas(pattern) {
+    return this.#started + this.#times[this.events.findIndex((event) => fits(event, pattern))];
+  }
+
   /** Seconds from the start to the first event that fits. */
   timeOf(pattern) {
-    const place = this.events.findIndex((event) => fits(event, pattern));
-    return this.#times[place] / 1000;
+    return (this.whenWas(pattern) - this.#started) / 1000;
   }
 
   /** Its exit code, or the signal that ended it, once it has ended. */
