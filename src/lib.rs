@@ -33,7 +33,7 @@ pub mod wire;
 
 #[cfg(target_family = "wasm")]
 pub mod browser;
-#[cfg(not(target_family = "wasm"))]
+#[cfg(not(any(target_family = "wasm", fuzzing)))]
 pub mod native;
-#[cfg(not(target_family = "wasm"))]
+#[cfg(not(any(target_family = "wasm", fuzzing)))]
 pub mod server;

@@ -16,8 +16,12 @@ use crate::wire::Sealed;
 pub const MAX_CHUNK: usize = 7 * 1024;
 /// Largest message, in bytes.
 pub const MAX_LINK_MESSAGE: usize = 1024 * 1024;
-/// Most frames that may be on their way unacknowledged, and that are kept when they come early.
+/// Most frames that are kept when they come early.
 const WINDOW: u64 = 256;
+/// Most frames that may be on their way unacknowledged, and most bytes in them. A signaling server keeps no more than 64
+/// messages and 256 KiB of one sender for a slow reader; as hex and JSON these bytes are just below that.
+const IN_FLIGHT: usize = 56;
+const IN_FLIGHT_BYTES: usize = 112 * 1024;
 /// Most bytes that wait to be sent or acknowledged.
 const MAX_WAITING: usize = 4 * 1024 * 1024;
 /// The tag of ChaCha20-Poly1305.
@@ -107,10 +111,14 @@ impl Frames {
         Some(Sealed { number, acknowledges, data })
     }
 
-    /// Frames that are to be sent now, in order, as far as the window allows.
+    /// Frames that are to be sent now, in order, as far as what is on its way leaves room.
     pub fn to_send(&mut self) -> Vec<Sealed> {
-        let window = usize::try_from(WINDOW).unwrap_or(usize::MAX);
-        let ready = self.waiting.len().min(window);
+        let mut bytes = 0;
+        let fits = |frame: &&Sealed| {
+            bytes += frame.data.len();
+            bytes <= IN_FLIGHT_BYTES
+        };
+        let ready = self.waiting.iter().take(IN_FLIGHT).take_while(fits).count();
         let frames = self.waiting.range(self.sent.min(ready)..ready).cloned().collect();
         self.sent = self.sent.max(ready);
         frames

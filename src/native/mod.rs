@@ -16,4 +16,6 @@ mod websocket;
 
 pub use driver::{Driver, Settings};
 pub use exit::Exit;
+pub use peer_connection::PeerConnection;
 pub use store::Store;
+pub use websocket::Socket;

@@ -46,14 +46,14 @@ enum Order {
 }
 
 /// A running connection. Dropping it closes the connection, once what was sent has arrived or a moment has passed.
-pub(super) struct PeerConnection {
+pub struct PeerConnection {
     orders: mpsc::UnboundedSender<Order>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl PeerConnection {
     /// Starts an attempt; what happens to it goes to `happened`.
-    pub(super) fn open(
+    pub fn open(
         peer: PeerId,
         attempt: u32,
         role: Role,
@@ -76,20 +76,23 @@ impl PeerConnection {
         Self { orders, task }
     }
 
-    pub(super) fn remote_description(&self, sdp: String) {
+    /// The other end's offer or answer.
+    pub fn remote_description(&self, sdp: String) {
         let _ = self.orders.send(Order::RemoteDescription(sdp));
     }
 
-    pub(super) fn remote_candidate(&self, candidate: IceCandidate) {
+    /// A candidate of the other end.
+    pub fn remote_candidate(&self, candidate: IceCandidate) {
         let _ = self.orders.send(Order::RemoteCandidate(candidate.candidate));
     }
 
-    pub(super) fn send(&self, text: PeerText) {
+    /// Sends a text over the channel, or keeps it until there is one.
+    pub fn send(&self, text: PeerText) {
         let _ = self.orders.send(Order::Send(text)); // a closed connection has said so already
     }
 
     /// Closes, and waits until that is done.
-    pub(super) async fn finish(self) {
+    pub async fn finish(self) {
         drop(self.orders);
         let _ = self.task.await;
     }

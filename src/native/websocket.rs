@@ -19,14 +19,14 @@ const PING: Duration = Duration::from_secs(15);
 const SILENCE: Duration = Duration::from_secs(40);
 
 /// A socket that is open or being opened. Dropping it closes the socket once everything is sent.
-pub(super) struct Socket {
+pub struct Socket {
     outgoing: mpsc::UnboundedSender<String>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Socket {
     /// Opens a socket; what happens to it goes to `happened`.
-    pub(super) fn open(url: String, happened: impl Fn(Input) + Send + Sync + 'static) -> Self {
+    pub fn open(url: String, happened: impl Fn(Input) + Send + Sync + 'static) -> Self {
         let (outgoing, queue) = mpsc::unbounded_channel();
         let task = tokio::spawn(async move {
             let reason = match run(&url, queue, &happened).await {
@@ -38,12 +38,13 @@ impl Socket {
         Self { outgoing, task }
     }
 
-    pub(super) fn send(&self, text: String) {
+    /// Sends a text frame.
+    pub fn send(&self, text: String) {
         let _ = self.outgoing.send(text); // a closed socket has said so already
     }
 
     /// Sends what is left, closes, and waits a moment for that.
-    pub(super) async fn finish(self, patience: Duration) {
+    pub async fn finish(self, patience: Duration) {
         drop(self.outgoing);
         let _ = timeout(patience, self.task).await;
     }

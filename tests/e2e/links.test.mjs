@@ -8,6 +8,7 @@ import { describe } from "node:test";
 
 import { aborts, allMade } from "./lib/agree.mjs";
 import { EvilServer } from "./lib/evil.mjs";
+import { Middle } from "./lib/middle.mjs";
 import { scenario } from "./lib/stage.mjs";
 
 const NAMES = ["alice", "bob", "carol"];
@@ -164,6 +165,76 @@ describe("whoever runs the signaling server", { concurrency: 2 }, () => {
   scenario("lets no WebRTC through: the relay carries everything", async (stage) => {
     const [nodes] = await behind(stage, ({ to, data }) => (data.type === "ice-candidate" ? [] : [{ to, data }]));
     await allMade(nodes, TWO_OF_THREE);
+  });
+
+  scenario("terminates WebRTC on both sides and forwards: it sees sealed frames", async (stage) => {
+    const middle = stage.add(await Middle.start(await stage.server()));
+    const made = await allMade(await three(stage, middle, "--carrier", "direct"), TWO_OF_THREE);
+    assert.equal((await verify(stage, "carol", made)).code, 0);
+    assert.ok(middle.heard.length > 20, `${middle.heard.length} messages went through its channels`);
+    for (const text of [...middle.heard, ...middle.relayed]) {
+      const { type } = JSON.parse(text);
+      assert.ok(["session_proposal", "session_response", "channel_open", "link", "frame"].includes(type), text);
+      assert.ok(!text.includes(made.pubkey), text);
+    }
+  });
+
+  scenario("terminates WebRTC on both sides and changes what it forwards: everyone ends with a reason", async (stage) => {
+    const change = (text) => text.replace(/"data":"(..)/, (_, byte) => `"data":"${byte === "00" ? "01" : "00"}`);
+    const middle = stage.add(await Middle.start(await stage.server(), change));
+    await nobodyHasAKey(stage, await three(stage, middle, "--carrier", "direct", "--timeout", "10"), ["link_failed", "timed_out", "peer_lost", "cancelled"]);
+  });
+
+  scenario("poses as each to the other from the start: the words differ", async (stage) => {
+    const [left, right] = [await stage.server(), await stage.server()];
+    // To Alice it is Bob, to Bob it is Alice, each with a node of its own.
+    const bob = proven(stage, right, "bob", "join");
+    const flags = (server, as) => ["--server", server.url, "--peer-id", as, "--json", "--trust-first-use", "--timeout", "20"];
+    const asBob = stage.start("as bob", "join", ...flags(left, "bob"), ...stage.local("mallory1"));
+    await Promise.all([bob.until("registered"), asBob.until("registered")]);
+    const proposal = ["--participants", "alice,bob", "--threshold", "2", "--session-id", "s"];
+    const asAlice = stage.start("as alice", "create", ...flags(right, "alice"), ...proposal, ...stage.local("mallory2"));
+    const alice = proven(stage, left, "alice", "create", ...proposal);
+    const [hers, his] = await Promise.all([alice.until("words"), bob.until("words")]);
+    assert.notDeepEqual(hers.words, his.words);
+    for (const victim of [alice, bob]) victim.type("no");
+    await nobodyHasAKey(stage, [alice, bob], ["disagreement"]);
+    await Promise.all([asBob.exit(), asAlice.exit()]);
+  });
+
+  scenario("swaps peer ids", async (stage) => {
+    const other = { bob: "carol", carol: "bob" };
+    const [nodes] = await behind(stage, ({ to, data }) => [{ to: other[to] ?? to, data }], "--timeout", "10");
+    await nobodyHasAKey(stage, nodes, ["timed_out", "link_failed", "cancelled", "declined", "conflict", "bad_message", "disagreement"]);
+  });
+
+  for (const [does, participants] of [["adds a participant", ["alice", "bob", "carol", "dave"]], ["removes a participant", ["alice", "carol"]]]) {
+    scenario(`${does} for some`, async (stage) => {
+      const [nodes] = await behind(stage, ({ to, data }) => {
+        if (data.type === "session_proposal" && to === "carol") {
+          Object.assign(data.payload, { participants, total: participants.length });
+        }
+        return [{ to, data }];
+      }, "--timeout", "10");
+      await nobodyHasAKey(stage, nodes, ["disagreement", "timed_out", "cancelled", "link_failed", "declined"]);
+    });
+  }
+
+  scenario("replays what was relayed in an earlier session", async (stage) => {
+    const earlier = [];
+    let again = false;
+    const evil = stage.add(
+      await EvilServer.start(await stage.server(), ({ from, to, data }) => {
+        if (!again) earlier.push({ from, to, data });
+        const old = again ? earlier.filter((one) => one.from === from && one.to === to).slice(0, 3) : [];
+        return [...old, { to, data }].map(({ to, data }) => ({ to, data }));
+      }),
+    );
+    const session = async (name) => allMade(await three(stage, evil, "--carrier", "relay", "--session-id", name), TWO_OF_THREE);
+    const first = await session("first");
+    again = true;
+    const second = await session("second");
+    assert.notEqual(second.pubkey, first.pubkey);
   });
 
   scenario("changes the handshake", async (stage) => {

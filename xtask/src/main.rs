@@ -3,6 +3,7 @@
 mod bench;
 mod demo;
 mod extension;
+mod fuzz;
 mod progress;
 mod project;
 mod run;
@@ -31,6 +32,8 @@ Usage: cargo xtask COMMAND
                         Node packages. Everything else does this by itself, as far as it needs it.
   simulate --seeds N [--from S]
                         Runs the simulated network for N seeds, beginning with seed S (1).
+  fuzz [--seconds N] [TARGET...]
+                        Runs the fuzz targets (fuzz/), each for N seconds (60). What they find is kept in fuzz/.
   bench                 Runs the benchmarks, native and in Chromium, and prints the sizes.
   wasm COMMAND...       Runs a command with the Rust that builds for wasm, as in
                         `cargo xtask wasm cargo check --lib --target wasm32-unknown-unknown`.
@@ -70,6 +73,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
         "extension" => none(command, rest).and_then(|()| extension::command(&Project::find()?)).map(done),
         "setup" => none(command, rest).and_then(|()| setup::command(&Project::find()?)).map(done),
         "simulate" => simulate::command(&Project::find()?, rest).map(done),
+        "fuzz" => fuzz::command(&Project::find()?, rest).map(done),
         "bench" => none(command, rest).and_then(|()| bench::command(&Project::find()?)).map(done),
         "wasm" => setup::wasm_command(&Project::find()?, rest),
         other => bail!("There is no command `{other}`.\n\n{USAGE}"),

@@ -5,6 +5,7 @@ import { WebSocket, WebSocketServer } from "ws";
 export class EvilServer {
   /** Everything that was relayed, as the server saw it. */
   seen = [];
+  #nodes = new Map();
 
   /**
    * @param {{ url: string }} server the honest one behind it
@@ -29,7 +30,7 @@ export class EvilServer {
     let from = "";
     const heard = async (text) => {
       const message = JSON.parse(text);
-      if (message.type === "register") from = message.peer_id;
+      if (message.type === "register") this.#nodes.set((from = message.peer_id), node);
       if (message.type !== "relay") return honest.send(text);
       this.seen.push(JSON.stringify(message.data));
       for (const made of await tamper({ from, to: message.to, data: message.data })) {
@@ -43,6 +44,11 @@ export class EvilServer {
     honest.on("close", () => this.#later(() => node.close()));
     honest.on("error", () => node.close());
     node.on("close", () => honest.close());
+  }
+
+  /** Says something to a node in the name of another. */
+  say(to, from, data) {
+    this.#nodes.get(to)?.send(JSON.stringify({ type: "relay", from, data }));
   }
 
   #later(work) {

@@ -1,6 +1,6 @@
 //! Set-up: what a machine with nothing but Rust still needs. Each part is skipped when it is there already.
 
-mod apt;
+pub mod apt;
 mod browser;
 mod debian_rust;
 mod node;

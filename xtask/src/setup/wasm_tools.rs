@@ -86,7 +86,10 @@ fn cargo_install(project: &Project, log: &mut Log, package: &str, programs: &[&s
             .args(["install", package, "--version", &format!("={version}"), "--force", "--root"])
             .arg(&project.tools)
             .args(locked.then_some("--locked"))
-            .env("CARGO_TARGET_DIR", &build);
+            .env("CARGO_TARGET_DIR", &build)
+            // They run for seconds, and building them takes minutes.
+            .envs([("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"), ("CARGO_PROFILE_RELEASE_LTO", "off")])
+            .envs([("CARGO_PROFILE_RELEASE_DEBUG", "0"), ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")]);
         log.run(&mut command)
     };
     // Some releases lock a version of a dependency that was withdrawn since: then newer ones have to do.

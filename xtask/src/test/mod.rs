@@ -32,11 +32,12 @@ struct Step {
 }
 
 /// In the order in which they run: what fails fast comes first.
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     Step { name: "fmt", about: "the sources are formatted", work: steps::format },
     Step { name: "clippy", about: "no warnings, native", work: steps::clippy },
     Step { name: "clippy-wasm", about: "no warnings, wasm", work: steps::clippy_wasm },
     Step { name: "native", about: "unit, protocol, simulation and other native tests", work: steps::native },
+    Step { name: "fuzz", about: "any bytes, to every decoder and a whole node, for a moment", work: steps::fuzz },
     Step { name: "wasm-tree", about: "nothing native in the wasm module", work: steps::wasm_tree },
     Step { name: "extension", about: "it builds, the same bytes twice, within its budgets", work: steps::extension },
     Step { name: "wasm", about: "the browser node in headless Chromium (wasm-pack)", work: steps::wasm },

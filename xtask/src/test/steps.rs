@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::{Suite, count};
 use crate::extension::{self, Built};
+use crate::fuzz;
 use crate::project::{Project, cargo};
 use crate::run::{self, Advise, Log};
 use crate::setup::wasm_rust::TARGET;
@@ -17,7 +18,12 @@ use crate::setup::wasm_rust::TARGET;
 const NATIVE_ONLY: [&str; 4] = ["tokio", "mio", "axum", "str0m"];
 
 pub fn format(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
-    log.run(at_root(suite.project, cargo()).args(["fmt", "--all", "--check"])).advise("run `cargo fmt --all`.")
+    for manifest in ["Cargo.toml", "fuzz/Cargo.toml"] {
+        let mut fmt = at_root(suite.project, cargo());
+        fmt.args(["fmt", "--all", "--check", "--manifest-path", manifest]);
+        log.run(&mut fmt).advise(format!("run `cargo fmt --all --manifest-path {manifest}`."))?;
+    }
+    Ok(())
 }
 
 pub fn clippy(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
@@ -34,6 +40,17 @@ pub fn clippy_wasm(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
 pub fn native(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
     log.run(at_root(suite.project, cargo()).args(["test", "--locked", "--workspace", "--no-fail-fast"]))?;
     some_tests(log)
+}
+
+pub fn fuzz(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
+    fuzz::build(suite.project, log)?;
+    let targets = fuzz::targets(suite.project)?;
+    let mut inputs = 0;
+    for target in &targets {
+        inputs += fuzz::run(suite.project, target, 6, log)?;
+    }
+    log.note(format!("{} targets, {inputs} inputs", targets.len()));
+    Ok(())
 }
 
 pub fn wasm_tree(suite: &Suite<'_>, log: &mut Log) -> Result<()> {

@@ -1,0 +1,80 @@
+//! Any bytes in a handshake and in frames, beside those of an honest other end: nothing but that end's words is heard, each
+//! once and in order.
+#![no_main]
+
+use frostmesh::identity::IdentityKey;
+use frostmesh::link::{Context, Frames, Handshake};
+use frostmesh::wire::Sealed;
+use libfuzzer_sys::fuzz_target;
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+fn key(seed: u64) -> IdentityKey {
+    IdentityKey::generate(&mut ChaCha20Rng::seed_from_u64(seed))
+}
+
+fn linked(rng: &mut ChaCha20Rng, strange: &[u8]) -> (Frames, Frames) {
+    let name = |name: &str| name.parse().expect("a name");
+    let context = Context {
+        session_id: "s".parse().expect("a session"),
+        initiator: name("alice"),
+        responder: name("bob"),
+        psk: None,
+    };
+    let (alice, bob) = (key(1), key(2));
+    let (first, hello) = Handshake::start(&context, &alice, rng).expect("a hello");
+    let (second, answer) = Handshake::answer(&context, &bob, &hello, rng).expect("an answer");
+    // Now and then: it takes most of the time.
+    if strange.first().is_some_and(|byte| byte % 8 == 0) {
+        let _ = Handshake::answer(&context, &bob, strange, rng);
+        let (other, hello) = Handshake::start(&context, &alice, rng).expect("a hello");
+        assert!(other.prove(&alice, strange, rng).is_err(), "bytes of nobody are an answer");
+        let (other, _) = Handshake::answer(&context, &bob, &hello, rng).expect("an answer");
+        assert!(other.finish(strange).is_err(), "bytes of nobody are a proof");
+    }
+    let (proof, opened) = first.prove(&alice, &answer, rng).expect("a proof");
+    (opened.frames, second.finish(&proof).expect("a link").frames)
+}
+
+fuzz_target!(|data: &[u8]| {
+    let mut rng = ChaCha20Rng::seed_from_u64(3);
+    let (mut alice, mut bob) = linked(&mut rng, data);
+    let mut heard = 0_u8;
+    let mut said = 0_u8;
+    let mut way: Vec<Sealed> = Vec::new();
+    for chunk in data.chunks(4) {
+        let [what, place, number, rest @ ..] = chunk else { break };
+        match what % 4 {
+            0 if said < 100 => {
+                alice.say(&vec![said; usize::from(*place) * 100 + 1]).expect("room");
+                said += 1;
+                way.extend(alice.to_send());
+            }
+            1 if !way.is_empty() => {
+                let mut frame = way[usize::from(*place) % way.len()].clone();
+                if let [byte] = rest
+                    && *byte != 0
+                {
+                    let at = usize::from(*number) % frame.data.len();
+                    frame.data[at] ^= byte;
+                    assert!(bob.receive(&frame).is_err(), "a changed frame opened");
+                } else {
+                    for message in bob.receive(&frame).expect("an honest frame") {
+                        assert!(message.iter().all(|byte| *byte == heard), "out of order");
+                        heard += 1;
+                    }
+                }
+            }
+            2 => {
+                if let Some(acknowledgement) = bob.acknowledgement() {
+                    assert!(alice.receive(&acknowledgement).expect("an honest one").is_empty());
+                    way.extend(alice.to_send());
+                }
+            }
+            _ => {
+                let frame = Sealed { number: (*number).into(), acknowledges: place % 2 == 0, data: data.to_vec() };
+                assert!(bob.receive(&frame).is_err(), "a frame of nobody opened");
+            }
+        }
+    }
+});

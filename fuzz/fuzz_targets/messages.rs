@@ -1,0 +1,27 @@
+//! Any text where a message is expected: of a node, of the server, relayed, or of a peer. What is taken is written in a way
+//! that reads as the same again.
+#![no_main]
+
+use frostmesh::wire::{ClientMessage, PeerMessage, RelayData, ServerMessage};
+use libfuzzer_sys::fuzz_target;
+use serde_json::value::RawValue;
+
+fuzz_target!(|text: &str| {
+    if let Ok((message, _)) = PeerMessage::parse(text) {
+        let again = PeerMessage::parse(message.to_text().as_str()).expect("what we write can be read");
+        assert!(again.0 == message, "{message:?} reads as something else");
+    }
+    if let Ok(message) = ServerMessage::parse(text) {
+        let written = message.to_json();
+        assert_eq!(ServerMessage::parse(&written).expect("what we write can be read").to_json(), written);
+    }
+    if let Ok(message) = ClientMessage::parse(text) {
+        let written = message.to_json();
+        assert_eq!(ClientMessage::parse(&written).expect("what we write can be read").to_json(), written);
+    }
+    let Ok(raw) = RawValue::from_string(text.to_owned()) else { return };
+    if let Ok(data) = RelayData::parse(&raw) {
+        let again = RelayData::parse(&data.to_raw()).expect("what we write can be read");
+        assert!(again == data, "{data:?} reads as something else");
+    }
+});

@@ -1,0 +1,110 @@
+//! A whole node, in one session that insists on links and one that does not, told anything by the server and by peers. It
+//! never panics, never floods, and never sends a share to whoever made it up.
+//!
+//! The input is a list of lines; the first byte of each says what happens.
+#![no_main]
+
+use std::collections::BTreeMap;
+
+use frostmesh::identity::{Contacts, IdentityKey};
+use frostmesh::node::{Command, Config, Input, Node, Output, Role, Timestamp};
+use frostmesh::wire::{PeerId, ServerMessage, SessionId};
+use libfuzzer_sys::fuzz_target;
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
+use zeroize::Zeroizing;
+
+const PEERS: [&str; 3] = ["alice", "bob", "carol"];
+/// Most that a node may want done because of one thing that happened.
+const MANY: usize = 500;
+
+struct Driven {
+    node: Node<ChaCha20Rng>,
+    now: u64,
+    attempts: BTreeMap<PeerId, u32>,
+}
+
+impl Driven {
+    fn new() -> Self {
+        let key = IdentityKey::generate(&mut ChaCha20Rng::seed_from_u64(1));
+        let node = Node::new(Config::default(), key, Contacts::default(), ChaCha20Rng::seed_from_u64(2));
+        let mut this = Self { node, now: 1_000, attempts: BTreeMap::new() };
+        this.tell(Input::Command(Command::Connect { server_url: "ws://s".into(), peer_id: peer(0) }));
+        this.tell(Input::ServerOpened);
+        let peers = (0..PEERS.len()).map(peer).collect();
+        this.tell(Input::ServerText(ServerMessage::Peers { peers }.to_json()));
+        for (session, allow_unverified) in [("v", false), ("u", true)] {
+            let participants = (0..PEERS.len()).map(peer).collect();
+            let session_id = id(session);
+            this.tell(Input::Command(Command::Propose { session_id, participants, threshold: 2, allow_unverified }));
+        }
+        this
+    }
+
+    fn tell(&mut self, input: Input) {
+        let _ = self.node.handle(Timestamp::from_millis(self.now), input);
+        let mut count = 0;
+        let mut stored = Vec::new();
+        while let Some(output) = self.node.poll() {
+            count += 1;
+            assert!(count < MANY, "a flood");
+            match output {
+                Output::OpenConnection { peer, attempt, role } => {
+                    self.attempts.insert(peer.clone(), attempt);
+                    if role == Role::Offerer {
+                        stored.push(Input::LocalDescription { peer, attempt, sdp: "v=0".into() });
+                    }
+                }
+                Output::Store { session_id, .. } => stored.push(Input::Stored { session_id, result: Ok(()) }),
+                Output::WakeAt(at) => assert!(at.millis() > self.now, "a busy loop"),
+                _ => {}
+            }
+        }
+        let _ = self.node.view();
+        stored.into_iter().for_each(|input| self.tell(input));
+    }
+
+    fn line(&mut self, line: &str) {
+        let mut letters = line.chars();
+        let (Some(what), Some(whom)) = (letters.next(), letters.next()) else { return };
+        let rest = letters.as_str();
+        let peer = peer(1 + (whom as usize) % 2);
+        let attempt = self.attempts.get(&peer).copied().unwrap_or(1);
+        self.now += 1;
+        let input = match what {
+            's' => Input::ServerText(rest.into()),
+            'r' => Input::ServerText(format!(r#"{{"type":"relay","from":"{peer}","data":{rest}}}"#)),
+            'c' => Input::ChannelText { peer, attempt, text: Zeroizing::new(rest.into()) },
+            'o' => Input::ChannelOpened { peer, attempt },
+            'x' => Input::ConnectionClosed { peer, attempt, reason: rest.into() },
+            'd' => Input::LocalDescription { peer, attempt, sdp: rest.into() },
+            'i' => Input::ChannelStalled { peer, attempt, stalled: rest.is_empty() },
+            'a' => Input::Command(Command::Accept {
+                session_id: id(if rest.is_empty() { "u" } else { "w" }),
+                allow_unverified: true,
+            }),
+            'w' => Input::Command(Command::ConfirmWords { session_id: id("v"), they_match: rest.is_empty() }),
+            'q' => Input::Command(Command::Cancel { session_id: id(if rest.is_empty() { "u" } else { "v" }) }),
+            'g' => Input::ServerClosed { reason: rest.into() },
+            'h' => Input::ServerOpened,
+            _ => {
+                self.now += (whom as u64 % 128) * 500;
+                Input::Tick
+            }
+        };
+        self.tell(input);
+    }
+}
+
+fn peer(place: usize) -> PeerId {
+    PEERS[place].parse().expect("a name")
+}
+
+fn id(name: &str) -> SessionId {
+    name.parse().expect("a session")
+}
+
+fuzz_target!(|text: &str| {
+    let mut driven = Driven::new();
+    text.lines().take(64).for_each(|line| driven.line(line));
+});

@@ -1,0 +1,31 @@
+//! Any bytes where a package of key generation is expected, in both rounds: refused, or taken and blamed by the right name.
+#![no_main]
+
+use std::collections::BTreeMap;
+
+use frostmesh::keygen::{self, DEFAULT_SUITE};
+use libfuzzer_sys::fuzz_target;
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
+use zeroize::Zeroizing;
+
+fuzz_target!(|data: &[u8]| {
+    let [first, bytes @ ..] = data else { return };
+    let mut rng = ChaCha20Rng::seed_from_u64(1);
+    let mut start = |place| keygen::start(DEFAULT_SUITE, place, 2, 2, &mut rng).expect("round 1");
+    let (one, two) = (start(1), start(2));
+    if first % 2 == 0 {
+        if one.check(bytes).is_ok() {
+            let culprit = one.advance(&BTreeMap::from([(2, bytes.to_vec())])).err().map(|(place, _)| place);
+            assert!(culprit.is_none_or(|place| place == Some(2)), "the wrong one is blamed: {culprit:?}");
+        }
+        return;
+    }
+    let good = two.package().to_vec();
+    let (round2, _) = one.advance(&BTreeMap::from([(2, good)])).expect("round 2");
+    if round2.check(bytes).is_ok() {
+        let share = Zeroizing::new(bytes.to_vec());
+        let (culprit, _) = round2.finish(&BTreeMap::from([(2, share)])).err().expect("a share from nowhere fits");
+        assert_eq!(culprit, Some(2));
+    }
+});

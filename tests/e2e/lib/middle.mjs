@@ -1,0 +1,70 @@
+// A signaling server that is in the middle of every WebRTC connection, too: each node connects to it in place of the other.
+// The connections are those of the independent peer in tests/interop, another WebRTC stack than any node's.
+
+import { EvilServer } from "./evil.mjs";
+import { inProject } from "./settings.mjs";
+
+const { PeerLink, isLinkSignal } = await import(inProject("tests/interop/link.mjs"));
+
+export class Middle {
+  name = "middle";
+  /** Everything that came over its channels. */
+  heard = [];
+  #links = new Map();
+
+  /** @param {{ url: string }} server @param {(text: string) => string} [change] what becomes of a message on its way */
+  static async start(server, change = (text) => text) {
+    const middle = Object.assign(new Middle(), { change });
+    middle.signaling = await EvilServer.start(server, (relayed) => middle.#tamper(relayed));
+    middle.url = middle.signaling.url;
+    return middle;
+  }
+
+  /** What went over the relay, other than offers, answers and candidates. */
+  get relayed() {
+    return this.signaling.seen.filter((text) => !isLinkSignal(JSON.parse(text)));
+  }
+
+  #tamper({ from, to, data }) {
+    if (!isLinkSignal(data)) return [{ to, data }];
+    this.#link(from, to).receive(data);
+    return [];
+  }
+
+  /** Our connection to `node`, for whom we are `as`. */
+  #link(node, as) {
+    const key = `${node} ${as}`;
+    if (!this.#links.has(key)) {
+      const link = new PeerLink({ selfId: as, peerId: node, signal: (data) => this.signaling.say(node, as, data) });
+      this.#links.set(key, link);
+      const early = [];
+      link.on("message", (text) => {
+        this.heard.push(text);
+        early.push(text);
+        this.#forward(node, as, early);
+      });
+      link.on("open", () => this.#flush.forEach((flush) => flush()));
+      this.#flush.push(() => this.#forward(node, as, early));
+      link.start();
+      this.#link(as, node);
+    }
+    return this.#links.get(key);
+  }
+
+  #flush = [];
+
+  /** Hands on what came from one side, once there is another. */
+  #forward(node, as, early) {
+    const other = this.#link(as, node);
+    while (early.length && other.send(this.change(early[0]))) early.shift();
+  }
+
+  async report() {
+    return `the middle heard ${this.heard.length} messages over its channels`;
+  }
+
+  async close() {
+    for (const link of this.#links.values()) await link.close();
+    await this.signaling.close();
+  }
+}
