@@ -6,6 +6,7 @@
 //! peers may send both.
 
 mod ids;
+mod object;
 mod peer;
 mod proof;
 mod relay;
@@ -17,9 +18,8 @@ pub use proof::{Proof, Statement};
 pub use relay::{IceCandidate, RelayData};
 pub use signaling::{ClientMessage, ErrorCode, ServerMessage};
 
-use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde::Deserialize;
 use serde_json::error::Category;
-use serde_json::value::RawValue;
 
 /// Protocol version that this crate announces in `"protocol"` fields.
 pub const PROTOCOL_VERSION: u32 = 1;
@@ -96,11 +96,6 @@ fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, WireError> {
         };
         WireError::Malformed(format!("{what} (line {}, column {})", error.line(), error.column()))
     })
-}
-
-/// Reads an optional field of an extension: a value of another kind is some other extension's, and nothing to us.
-fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
-    Ok(serde_json::from_str(Box::<RawValue>::deserialize(deserializer)?.get()).ok())
 }
 
 /// Cuts text of others to [`MAX_TEXT`] bytes and drops control characters, so that it can be shown and logged.

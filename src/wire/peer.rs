@@ -3,16 +3,14 @@
 //! Every peer message is `{"type": T, "payload": {...}}`. Ours carry `session_id` in every payload, which the baseline
 //! allows everywhere, so that several sessions share one channel without guessing.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use super::{
-    Hex32, MAX_PACKAGE, MAX_PARTICIPANTS, MAX_PEER_MESSAGE, PeerId, Proof, SessionId, WireError, clip, lenient, read,
-};
+use super::object::{Object, Text};
+use super::{Hex32, MAX_PACKAGE, MAX_PARTICIPANTS, MAX_PEER_MESSAGE, PeerId, Proof, SessionId, WireError, clip};
 
 /// Text of a peer message, ready to send. It may hold a share: wiped when dropped, and without a readable `Debug`.
 #[derive(Clone, PartialEq, Eq)]
@@ -212,91 +210,24 @@ impl fmt::Debug for PeerMessage {
     }
 }
 
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(rename = "type", borrow)]
-    kind: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    payload: Option<&'a RawValue>,
-}
-
-/// What may stand in any payload.
-#[derive(Deserialize)]
-struct Common {
-    session_id: Option<SessionId>,
-    msg_id: Option<Box<RawValue>>,
-}
-
-#[derive(Deserialize)]
-struct ProposalFields {
-    total: Option<u64>,
-    threshold: Option<u64>,
-    participants: Option<Vec<String>>,
-    ciphersuite: Option<String>,
-    allow_unverified: Option<bool>,
-    #[serde(default, deserialize_with = "lenient")]
-    protocol: Option<u32>,
-    #[serde(default, deserialize_with = "lenient")]
-    name: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
-    nonce: Option<Hex32>,
-}
-
-#[derive(Deserialize)]
-struct ResponseFields {
-    accepted: Option<bool>,
-    reason: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
-    cause: Option<Cause>,
-    #[serde(default, deserialize_with = "lenient")]
-    protocol: Option<u32>,
-}
-
-#[derive(Deserialize)]
-struct OpenFields {
-    peer_id: Option<PeerId>,
-    #[serde(default, deserialize_with = "lenient")]
-    protocol: Option<u32>,
-}
-
-#[derive(Deserialize)]
-struct ProofField {
-    #[serde(default, deserialize_with = "lenient")]
-    proof: Option<Proof>,
-}
-
-#[derive(Deserialize)]
-struct FrameFields {
-    number: Option<u64>,
-    #[serde(default)]
-    acknowledges: bool,
-}
-
-#[derive(Deserialize)]
-struct PackageFields {
-    data: Option<Zeroizing<String>>,
-}
-
-#[derive(Deserialize)]
-struct CreatedFields {
-    pubkey: Option<String>,
-}
-
 impl PeerMessage {
     /// Reads one peer message; the second value is its `msg_id` (JSON text), which asks for an [`PeerMessage::Ack`].
     ///
     /// # Errors
     /// [`WireError`] says what is wrong. `UnknownType` is for the caller to count and ignore.
     pub fn parse(text: &str) -> Result<(Self, Option<String>), WireError> {
-        if text.len() > MAX_PEER_MESSAGE {
-            return Err(WireError::TooLarge { size: text.len(), limit: MAX_PEER_MESSAGE });
-        }
-        let envelope: Envelope<'_> = read(text)?;
-        let kind = envelope.kind.ok_or(WireError::Missing { kind: "message", field: "type" })?;
-        let kind = *KINDS.iter().find(|k| **k == kind).ok_or_else(|| WireError::UnknownType(clip(&kind)))?;
-        let payload = envelope.payload.ok_or(WireError::Missing { kind, field: "payload" })?.get();
-        let Common { session_id, msg_id } = read(payload)?;
-        let msg_id = msg_id.map(|raw| raw.get().to_owned());
+        bounded(text)?;
+        Self::read(&Object::parse(text)?)
+    }
+
+    /// The same for an object that was parsed already.
+    pub(super) fn read(message: &Object<'_>) -> Result<(Self, Option<String>), WireError> {
+        let kind: Text<'_> = message.need("message", "type")?;
+        let kind = *KINDS.iter().find(|k| **k == kind.0).ok_or_else(|| WireError::UnknownType(clip(&kind.0)))?;
+        let payload = message.raw("payload")?.ok_or(WireError::Missing { kind, field: "payload" })?;
+        let payload = Object::parse(payload.get())?;
+        let session_id = payload.optional("session_id")?;
+        let msg_id = payload.raw("msg_id")?.map(|raw| raw.get().to_owned());
         // An object or a long text is no identifier: there is nothing to answer.
         let msg_id = msg_id.filter(|id| id.len() <= MAX_MSG_ID && !id.starts_with(['{', '[']));
         if kind == "ack" {
@@ -304,56 +235,47 @@ impl PeerMessage {
             let msg_id = msg_id.ok_or(WireError::Missing { kind, field: "msg_id" })?;
             return Ok((Self::Ack { msg_id }, None));
         }
-        Ok((Self::from_payload(kind, session_id, payload)?, msg_id))
+        Ok((Self::from_payload(kind, session_id, &payload)?, msg_id))
     }
 
-    /// Each type reads its own fields only: any other field is unknown to it, whatever it holds.
-    fn from_payload(kind: &'static str, session_id: Option<SessionId>, payload: &str) -> Result<Self, WireError> {
-        let missing = |field| WireError::Missing { kind, field };
+    fn from_payload(kind: &'static str, session_id: Option<SessionId>, p: &Object<'_>) -> Result<Self, WireError> {
+        let text = |name| p.optional::<Text<'_>>(name).map(|text| text.map(|text| clip(&text.0)));
+        let proof = || p.lenient::<Proof>("proof").map(|proof| proof.filter(Proof::is_bounded).map(Box::new));
         Ok(match kind {
-            "session_proposal" => {
-                let p: ProposalFields = read(payload)?;
-                Self::SessionProposal(Proposal {
-                    session_id: session_id.ok_or_else(|| missing("session_id"))?,
-                    total: p.total.ok_or_else(|| missing("total"))?,
-                    threshold: p.threshold.ok_or_else(|| missing("threshold"))?,
-                    participants: bounded_list(p.participants.ok_or_else(|| missing("participants"))?)?,
-                    ciphersuite: p.ciphersuite.map(|text| clip(&text)),
-                    allow_unverified: p.allow_unverified,
-                    protocol: p.protocol,
-                    name: p.name.map(|text| clip(&text)),
-                    nonce: p.nonce.map(|nonce| nonce.0),
-                })
-            }
-            "session_response" => {
-                let p: ResponseFields = read(payload)?;
-                let (reason, cause, protocol) = (p.reason.map(|text| clip(&text)), p.cause, p.protocol);
-                let accepted = p.accepted.ok_or_else(|| missing("accepted"))?;
-                Self::SessionResponse { session_id, accepted, reason, cause, protocol }
-            }
-            "channel_open" => {
-                let p: OpenFields = read(payload)?;
-                Self::ChannelOpen { peer_id: p.peer_id.ok_or_else(|| missing("peer_id"))?, protocol: p.protocol }
-            }
-            "mesh_ready" => Self::MeshReady { session_id, proof: proof(payload)? },
-            "commitment" => {
-                let data = package(kind, payload)?.to_vec();
-                Self::Commitment { session_id, data, proof: proof(payload)? }
-            }
-            "ready" => Self::Ready { session_id, proof: proof(payload)? },
-            "share" => Self::Share { session_id, data: package(kind, payload)? },
+            "session_proposal" => Self::SessionProposal(Proposal {
+                session_id: session_id.ok_or(WireError::Missing { kind, field: "session_id" })?,
+                total: p.need(kind, "total")?,
+                threshold: p.need(kind, "threshold")?,
+                participants: bounded_list(p.need(kind, "participants")?)?,
+                ciphersuite: text("ciphersuite")?,
+                allow_unverified: p.optional("allow_unverified")?,
+                protocol: p.lenient("protocol")?,
+                name: p.lenient::<String>("name")?.map(|text| clip(&text)),
+                nonce: p.lenient::<Hex32>("nonce")?.map(|nonce| nonce.0),
+            }),
+            "session_response" => Self::SessionResponse {
+                session_id,
+                accepted: p.need(kind, "accepted")?,
+                reason: text("reason")?,
+                cause: p.lenient("cause")?,
+                protocol: p.lenient("protocol")?,
+            },
+            "channel_open" => Self::ChannelOpen { peer_id: p.need(kind, "peer_id")?, protocol: p.lenient("protocol")? },
+            "mesh_ready" => Self::MeshReady { session_id, proof: proof()? },
+            "commitment" => Self::Commitment { session_id, data: package(kind, p)?.to_vec(), proof: proof()? },
+            "ready" => Self::Ready { session_id, proof: proof()? },
+            "share" => Self::Share { session_id, data: package(kind, p)? },
             "comparing" => Self::Comparing { session_id },
-            "link" => Self::Link { session_id, data: package(kind, payload)?.to_vec() },
+            "link" => Self::Link { session_id, data: package(kind, p)?.to_vec() },
             "frame" => {
-                let p: FrameFields = read(payload)?;
-                let number = p.number.filter(|n| *n <= MAX_FRAME_NUMBER).ok_or_else(|| missing("number"))?;
-                let data = package(kind, payload)?.to_vec();
-                Self::Frame { session_id, frame: Sealed { number, acknowledges: p.acknowledges, data } }
+                let number = p.optional("number")?.filter(|n| *n <= MAX_FRAME_NUMBER);
+                let number = number.ok_or(WireError::Missing { kind, field: "number" })?;
+                let acknowledges = p.optional("acknowledges")?.unwrap_or_default();
+                Self::Frame { session_id, frame: Sealed { number, acknowledges, data: package(kind, p)?.to_vec() } }
             }
             _ => {
-                let pubkey = read::<CreatedFields>(payload)?.pubkey.ok_or_else(|| missing("pubkey"))?;
-                let pubkey = clip(&pubkey).to_ascii_lowercase();
-                Self::WalletCreated { session_id, pubkey, proof: proof(payload)? }
+                let pubkey = text("pubkey")?.ok_or(WireError::Missing { kind, field: "pubkey" })?;
+                Self::WalletCreated { session_id, pubkey: pubkey.to_ascii_lowercase(), proof: proof()? }
             }
         })
     }
@@ -495,12 +417,16 @@ fn bounded_list(list: Vec<String>) -> Result<Vec<String>, WireError> {
     Ok(list)
 }
 
-fn proof(payload: &str) -> Result<Option<Box<Proof>>, WireError> {
-    Ok(read::<ProofField>(payload)?.proof.filter(Proof::is_bounded).map(Box::new))
+/// The limit of one message on a data channel.
+fn bounded(text: &str) -> Result<(), WireError> {
+    if text.len() > MAX_PEER_MESSAGE {
+        return Err(WireError::TooLarge { size: text.len(), limit: MAX_PEER_MESSAGE });
+    }
+    Ok(())
 }
 
-fn package(kind: &'static str, payload: &str) -> Result<Zeroizing<Vec<u8>>, WireError> {
-    let text = read::<PackageFields>(payload)?.data.ok_or(WireError::Missing { kind, field: "data" })?;
+fn package(kind: &'static str, payload: &Object<'_>) -> Result<Zeroizing<Vec<u8>>, WireError> {
+    let text: Zeroizing<String> = payload.need(kind, "data")?;
     if text.len() > 2 * MAX_PACKAGE {
         return Err(WireError::TooLarge { size: text.len() / 2, limit: MAX_PACKAGE });
     }

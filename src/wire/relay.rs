@@ -1,12 +1,12 @@
 //! What the signaling server relays from node to node (docs/PROTOCOL.md, section 1, `relay.data`).
 
-use std::borrow::Cow;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{MAX_CANDIDATE, MAX_FRAME, MAX_SDP, PeerMessage, WireError, lenient, read};
+use super::object::{Object, Text};
+use super::{MAX_CANDIDATE, MAX_FRAME, MAX_PEER_MESSAGE, MAX_SDP, PeerMessage, WireError};
 
 /// What `relay.data` carries (section 1).
 ///
@@ -40,16 +40,29 @@ pub enum RelayData {
 }
 
 /// An ICE candidate as WebRTC writes it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct IceCandidate {
     /// The candidate line, or nothing for the end of candidates.
     pub candidate: String,
     /// The media section it belongs to.
-    #[serde(rename = "sdpMid", default)]
+    #[serde(rename = "sdpMid")]
     pub sdp_mid: Option<String>,
     /// The media section's place.
-    #[serde(rename = "sdpMLineIndex", default)]
+    #[serde(rename = "sdpMLineIndex")]
     pub sdp_m_line_index: Option<u16>,
+}
+
+impl IceCandidate {
+    fn read(object: &Object<'_>) -> Result<Self, WireError> {
+        let candidate = Self {
+            candidate: object.need("ice-candidate", "candidate")?,
+            sdp_mid: object.optional("sdpMid")?,
+            sdp_m_line_index: object.optional("sdpMLineIndex")?,
+        };
+        let size = candidate.candidate.len() + candidate.sdp_mid.as_ref().map_or(0, String::len);
+        within(size, MAX_CANDIDATE)?;
+        Ok(candidate)
+    }
 }
 
 impl fmt::Debug for RelayData {
@@ -63,25 +76,6 @@ impl fmt::Debug for RelayData {
             Self::Peer(message, _) => message.fmt(f),
         }
     }
-}
-
-#[derive(Deserialize)]
-struct Kind<'a> {
-    #[serde(rename = "type", borrow)]
-    kind: Option<Cow<'a, str>>,
-}
-
-#[derive(Deserialize)]
-struct Description {
-    sdp: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
-    attempt: Option<u32>,
-}
-
-#[derive(Deserialize)]
-struct Attempt {
-    #[serde(default, deserialize_with = "lenient")]
-    attempt: Option<u32>,
 }
 
 /// Every field of offers, answers and candidates, for writing.
@@ -103,19 +97,19 @@ impl RelayData {
     /// # Errors
     /// [`WireError`] says what is wrong.
     pub fn parse(data: &RawValue) -> Result<Self, WireError> {
-        let text = data.get();
-        within(text.len(), MAX_FRAME)?;
-        let kind = read::<Kind<'_>>(text)?.kind.ok_or(WireError::Missing { kind: "relay data", field: "type" })?;
-        match kind.as_ref() {
-            "offer" => description("offer", text).map(|(sdp, attempt)| Self::Offer { sdp, attempt }),
-            "answer" => description("answer", text).map(|(sdp, attempt)| Self::Answer { sdp, attempt }),
+        within(data.get().len(), MAX_FRAME)?;
+        let object = Object::parse(data.get())?;
+        let kind: Text<'_> = object.need("relay data", "type")?;
+        match kind.0.as_ref() {
+            "offer" => Ok(Self::Offer { sdp: sdp("offer", &object)?, attempt: object.lenient("attempt")? }),
+            "answer" => Ok(Self::Answer { sdp: sdp("answer", &object)?, attempt: object.lenient("attempt")? }),
             "ice-candidate" => {
-                let candidate: IceCandidate = read(text)?;
-                let size = candidate.candidate.len() + candidate.sdp_mid.as_ref().map_or(0, String::len);
-                within(size, MAX_CANDIDATE)?;
-                Ok(Self::IceCandidate { candidate, attempt: read::<Attempt>(text)?.attempt })
+                Ok(Self::IceCandidate { candidate: IceCandidate::read(&object)?, attempt: object.lenient("attempt")? })
             }
-            _ => PeerMessage::parse(text).map(|(message, msg_id)| Self::Peer(message, msg_id)),
+            _ => {
+                within(data.get().len(), MAX_PEER_MESSAGE)?;
+                PeerMessage::read(&object).map(|(message, msg_id)| Self::Peer(message, msg_id))
+            }
         }
     }
 
@@ -136,11 +130,10 @@ impl RelayData {
     }
 }
 
-fn description(kind: &'static str, text: &str) -> Result<(String, Option<u32>), WireError> {
-    let Description { sdp, attempt } = read(text)?;
-    let sdp = sdp.ok_or(WireError::Missing { kind, field: "sdp" })?;
+fn sdp(kind: &'static str, object: &Object<'_>) -> Result<String, WireError> {
+    let sdp: String = object.need(kind, "sdp")?;
     within(sdp.len(), MAX_SDP)?;
-    Ok((sdp, attempt))
+    Ok(sdp)
 }
 
 fn within(size: usize, limit: usize) -> Result<(), WireError> {

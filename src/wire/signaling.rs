@@ -1,11 +1,10 @@
 //! Messages between a node and the signaling server (docs/PROTOCOL.md, section 1).
 
-use std::borrow::Cow;
-
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{Hex32, MAX_FRAME, MAX_SERVER_FRAME, PeerId, WireError, clip, lenient, read};
+use super::object::{Object, Text};
+use super::{Hex32, MAX_FRAME, MAX_SERVER_FRAME, PeerId, WireError, clip};
 
 /// What a node says to the signaling server.
 #[derive(Debug)]
@@ -82,39 +81,11 @@ pub enum ErrorCode {
     Unknown,
 }
 
-/// Every field that any signaling message has. One flat shape, since [`RawValue`] cannot pass through tagged enums.
-#[derive(Deserialize)]
-struct Incoming<'a> {
-    #[serde(rename = "type", borrow)]
-    kind: Cow<'a, str>,
-    #[serde(borrow)]
-    peer_id: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    to: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    from: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    data: Option<&'a RawValue>,
-    peers: Option<Vec<String>>,
-    #[serde(borrow)]
-    error: Option<Cow<'a, str>>,
-    #[serde(default, deserialize_with = "lenient")]
-    code: Option<ErrorCode>,
-    #[serde(default, deserialize_with = "lenient")]
-    claim: Option<Hex32>,
-}
-
-impl<'a> Incoming<'a> {
-    fn parse(text: &'a str, limit: usize) -> Result<Self, WireError> {
-        if text.len() > limit {
-            return Err(WireError::TooLarge { size: text.len(), limit });
-        }
-        read(text)
+fn parse(text: &str, limit: usize) -> Result<Object<'_>, WireError> {
+    if text.len() > limit {
+        return Err(WireError::TooLarge { size: text.len(), limit });
     }
-}
-
-fn need<T>(value: Option<T>, kind: &'static str, field: &'static str) -> Result<T, WireError> {
-    value.ok_or(WireError::Missing { kind, field })
+    Object::parse(text)
 }
 
 impl ClientMessage {
@@ -123,16 +94,17 @@ impl ClientMessage {
     /// # Errors
     /// [`WireError`] says what is wrong; `UnknownType` and `PeerId` are told apart from `Malformed`.
     pub fn parse(text: &str) -> Result<Self, WireError> {
-        let m = Incoming::parse(text, MAX_FRAME)?;
-        match m.kind.as_ref() {
+        let m = parse(text, MAX_FRAME)?;
+        let kind: Text<'_> = m.need("message", "type")?;
+        match kind.0.as_ref() {
             "register" => Ok(Self::Register {
-                peer_id: need(m.peer_id, "register", "peer_id")?.parse()?,
-                claim: m.claim.map(|claim| claim.0),
+                peer_id: m.need::<Text<'_>>("register", "peer_id")?.0.parse()?,
+                claim: m.lenient::<Hex32>("claim")?.map(|claim| claim.0),
             }),
             "list_peers" => Ok(Self::ListPeers),
             "relay" => Ok(Self::Relay {
-                to: need(m.to, "relay", "to")?.parse()?,
-                data: need(m.data, "relay", "data")?.to_owned(),
+                to: m.need::<Text<'_>>("relay", "to")?.0.parse()?,
+                data: m.value("relay", "data")?.to_owned(),
             }),
             other => Err(WireError::UnknownType(clip(other))),
         }
@@ -160,19 +132,21 @@ impl ServerMessage {
     /// # Errors
     /// [`WireError`] says what is wrong.
     pub fn parse(text: &str) -> Result<Self, WireError> {
-        let m = Incoming::parse(text, MAX_SERVER_FRAME)?;
-        match m.kind.as_ref() {
-            "peers" => Ok(Self::Peers {
-                peers: need(m.peers, "peers", "peers")?.iter().filter_map(|id| id.parse().ok()).collect(),
-            }),
+        let m = parse(text, MAX_SERVER_FRAME)?;
+        let kind: Text<'_> = m.need("message", "type")?;
+        match kind.0.as_ref() {
+            "peers" => {
+                let peers: Vec<String> = m.need("peers", "peers")?;
+                Ok(Self::Peers { peers: peers.iter().filter_map(|id| id.parse().ok()).collect() })
+            }
             "relay" => Ok(Self::Relay {
-                from: need(m.from, "relay", "from")?.parse()?,
-                data: need(m.data, "relay", "data")?.to_owned(),
+                from: m.need::<Text<'_>>("relay", "from")?.0.parse()?,
+                data: m.value("relay", "data")?.to_owned(),
             }),
             "error" => Ok(Self::Error {
-                error: clip(&need(m.error, "error", "error")?),
-                code: m.code,
-                peer_id: m.peer_id.and_then(|id| id.parse().ok()),
+                error: clip(&m.need::<Text<'_>>("error", "error")?.0),
+                code: m.lenient("code")?,
+                peer_id: m.optional::<Text<'_>>("peer_id")?.and_then(|id| id.0.parse().ok()),
             }),
             other => Err(WireError::UnknownType(clip(other))),
         }
