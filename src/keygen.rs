@@ -133,6 +133,7 @@ fn sum<C: Ciphersuite>(threshold: u16, packages: &BTreeMap<Place, Vec<u8>>) -> R
     for (place, bytes) in packages {
         let blame = |f| (Some(*place), f);
         let package = decode_round1::<C>(bytes).map_err(blame)?;
+        canonical(&package.serialize().map_err(library).map_err(blame)?, bytes).map_err(blame)?;
         has_degree(&package, threshold).map_err(blame)?;
         commitments.insert(identifier::<C>(*place).map_err(blame)?, package.commitment().clone());
     }
@@ -172,11 +173,9 @@ fn fault<C: Ciphersuite>(error: frost_core::Error<C>, mut places: impl Iterator<
     (place, fault)
 }
 
-/// Decodes a round-1 package and refuses any encoding but the one canonical one.
+/// Decodes a round-1 package, which may have been written in another way than the canonical one.
 fn decode_round1<C: Ciphersuite>(bytes: &[u8]) -> Result<round1::Package<C>, PackageFault> {
-    let package = round1::Package::<C>::deserialize(bytes).map_err(|e| PackageFault::Undecodable(e.to_string()))?;
-    canonical(&package.serialize().map_err(library)?, bytes)?;
-    Ok(package)
+    round1::Package::<C>::deserialize(bytes).map_err(|e| PackageFault::Undecodable(e.to_string()))
 }
 
 fn has_degree<C: Ciphersuite>(package: &round1::Package<C>, expected: u16) -> Result<(), PackageFault> {
@@ -191,7 +190,11 @@ fn decode_round2<C: Ciphersuite>(bytes: &[u8]) -> Result<round2::Package<C>, Pac
 }
 
 fn canonical(ours: &[u8], theirs: &[u8]) -> Result<(), PackageFault> {
-    if ours == theirs { Ok(()) } else { Err(PackageFault::Undecodable("it has bytes that do not belong to it".into())) }
+    if ours == theirs { Ok(()) } else { Err(not_canonical()) }
+}
+
+fn not_canonical() -> PackageFault {
+    PackageFault::Undecodable("it has bytes that do not belong to it".into())
 }
 
 impl<C: Ciphersuite> First<C> {
@@ -209,7 +212,10 @@ impl<C: Ciphersuite> Round1 for First<C> {
     }
 
     fn check(&self, bytes: &[u8]) -> Result<(), PackageFault> {
-        has_degree(&decode_round1::<C>(bytes)?, self.threshold)
+        has_degree(&decode_round1::<C>(bytes)?, self.threshold)?;
+        // Points and scalars have one encoding, which the library insists on, and packages of one degree have one length: what
+        // is longer has bytes that do not belong to it. Writing it again to compare would double what round 1 costs.
+        if bytes.len() == self.package.len() { Ok(()) } else { Err(not_canonical()) }
     }
 
     fn advance(self: Box<Self>, packages: &BTreeMap<Place, Vec<u8>>) -> Result<Round2Start, Fault> {
