@@ -64,8 +64,13 @@ mod native {
                             if name == names[0] {
                                 let session_id = format!("run-{run}").parse().unwrap();
                                 let (participants, threshold) = (names.clone(), 2);
-                                let propose =
-                                    Command::Propose { session_id, participants, threshold, allow_unverified: true };
+                                let propose = Command::Propose {
+                                    suite: frostmesh::frost::Suite::default(),
+                                    session_id,
+                                    participants,
+                                    threshold,
+                                    allow_unverified: true,
+                                };
                                 driver.command(propose).unwrap();
                             }
                         }

@@ -7,9 +7,9 @@
 //! | --- | --- | --- |
 //! | [`wire`] | the JSON messages and their limits | nothing of ours |
 //! | [`identity`] | identity key, signatures, contacts, invites | `wire` |
-//! | [`keygen`] | FROST key generation behind bytes | nothing of ours |
+//! | [`frost`] | FROST key generation and signing behind bytes, by ciphersuite | `wire` |
 //! | [`link`] | one sealed conversation of two identities: bytes in, bytes out | `wire`, `identity` |
-//! | [`agreement`] | what is signed in a verified session; certificates, evidence | `wire`, `identity`, `keygen` |
+//! | [`agreement`] | what is signed in a verified session; certificates, evidence | `wire`, `identity`, `frost` |
 //! | [`keystore`] | password, envelope, records: bytes in, bytes out | `wire`, `identity`, `agreement` |
 //! | [`node`] | the sans-IO node: sessions, mesh, links, ceremonies, blame | all above |
 //! | [`random`] | the system's randomness | nothing of ours |
@@ -23,8 +23,8 @@
 
 pub mod agreement;
 mod few;
+pub mod frost;
 pub mod identity;
-pub mod keygen;
 pub mod keystore;
 pub mod link;
 pub mod node;

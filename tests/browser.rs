@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use frostmesh::browser::{PeerConnection, Store};
+use frostmesh::frost::{Round1, Suite};
 use frostmesh::identity::{Contacts, IdentityKey};
-use frostmesh::keygen;
 use frostmesh::keystore::{KdfParams, Keystore, KeystoreError, Kind, WalletInfo, WalletRecord};
 use frostmesh::node::{Command, Config, Event, Input, Node, Output, Role, StoreRequest, Timestamp};
 use frostmesh::random::SystemRng;
@@ -129,8 +129,8 @@ async fn opening_and_closing_200_connections_leaves_no_growth() {
     assert!(after.1 <= before.1 + 1, "pages of memory: {} before, {} after", before.1, after.1);
 }
 
-fn key(me: u16, rounds: &mut BTreeMap<u16, Box<dyn keygen::Round1>>) -> Vec<u8> {
-    let round1 = keygen::start(keygen::DEFAULT_SUITE, me, 3, 2, &mut SystemRng).unwrap();
+fn key(me: u16, rounds: &mut BTreeMap<u16, Box<dyn Round1>>) -> Vec<u8> {
+    let round1 = Suite::default().start(me, 3, 2, &mut SystemRng).unwrap();
     let package = round1.package().to_vec();
     rounds.insert(me, round1);
     package
@@ -165,7 +165,7 @@ fn record() -> WalletRecord {
         name: None,
         pubkey: "02ab".to_owned(),
         session_id: "session".parse().unwrap(),
-        ciphersuite: keygen::DEFAULT_SUITE.to_owned(),
+        ciphersuite: Suite::default().id().to_owned(),
         threshold: 2,
         total: 2,
         participants: vec![id("a"), id("b")],
@@ -285,6 +285,7 @@ async fn three_nodes_in_one_page_make_a_key_over_real_channels() {
         {
             proposed = true;
             let propose = Command::Propose {
+                suite: frostmesh::frost::Suite::default(),
                 session_id: "s".parse().unwrap(),
                 participants: names.to_vec(),
                 threshold: 2,

@@ -47,7 +47,13 @@ fn careful_seat(world: &mut World, name: &str, seed: u64, contacts: Contacts) ->
 
 fn propose(world: &mut World, seat: usize, names: &[&str], threshold: u16) {
     let participants = names.iter().map(|name| peer(name)).collect();
-    let command = Command::Propose { session_id: session("s"), participants, threshold, allow_unverified: false };
+    let command = Command::Propose {
+        suite: frostmesh::frost::Suite::default(),
+        session_id: session("s"),
+        participants,
+        threshold,
+        allow_unverified: false,
+    };
     world.command(seat, command).unwrap();
 }
 

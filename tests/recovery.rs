@@ -43,7 +43,13 @@ fn s() -> SessionId {
 
 fn propose(world: &mut World) {
     let participants = ["alice", "bob", "carol"].map(peer).to_vec();
-    let command = Command::Propose { session_id: s(), participants, threshold: 2, allow_unverified: true };
+    let command = Command::Propose {
+        suite: frostmesh::frost::Suite::default(),
+        session_id: s(),
+        participants,
+        threshold: 2,
+        allow_unverified: true,
+    };
     world.command(ALICE, command).unwrap();
 }
 
@@ -167,7 +173,13 @@ fn an_undecided_person_is_waited_for_though_the_channel_is_there_for_another_ses
     world.seats[BOB].answer = Answer::Accept(0);
     let participants = ["alice", "bob", "carol"].map(peer).to_vec();
     let other = session("other");
-    let command = Command::Propose { session_id: other.clone(), participants, threshold: 3, allow_unverified: true };
+    let command = Command::Propose {
+        suite: frostmesh::frost::Suite::default(),
+        session_id: other.clone(),
+        participants,
+        threshold: 3,
+        allow_unverified: true,
+    };
     world.command(CAROL, command).unwrap();
     world.run_for(30_000);
     for seat in [ALICE, BOB, CAROL] {
@@ -183,8 +195,13 @@ fn one_session_after_another_uses_fresh_connections_and_no_stale_offers() {
     for n in 0..5 {
         let session_id = session(&format!("round-{n}"));
         let participants = ["alice", "bob", "carol"].map(peer).to_vec();
-        let command =
-            Command::Propose { session_id: session_id.clone(), participants, threshold: 2, allow_unverified: true };
+        let command = Command::Propose {
+            suite: frostmesh::frost::Suite::default(),
+            session_id: session_id.clone(),
+            participants,
+            threshold: 2,
+            allow_unverified: true,
+        };
         world.command(n % 3, command).unwrap();
         let started = world.now;
         assert!(world.run_until_true(|w| (0..3).all(|seat| w.phase(seat, &session_id) == Some(PhaseName::Done))));

@@ -160,6 +160,7 @@ fn sixty_four(threshold: u16) -> std::time::Duration {
     let session_id = common::session("large");
     let participants = names.iter().map(|name| common::peer(name)).collect();
     let command = frostmesh::node::Command::Propose {
+        suite: frostmesh::frost::Suite::default(),
         session_id: session_id.clone(),
         participants,
         threshold,

@@ -9,7 +9,7 @@ mod edges;
 
 use std::collections::BTreeMap;
 
-use frostmesh::keygen;
+use frostmesh::frost::Suite;
 use frostmesh::wire::{
     Cause, ClientMessage, ErrorCode, IceCandidate, MAX_FRAME, MAX_PEER_MESSAGE, PeerId, PeerMessage, Proposal,
     RelayData, ServerMessage, SessionId, WireError,
@@ -241,7 +241,7 @@ fn packages() -> BTreeMap<String, String> {
     let mut rounds = BTreeMap::new();
     for place in 1..=3u16 {
         let mut rng = ChaCha20Rng::seed_from_u64(u64::from(place));
-        let round1 = keygen::start(keygen::DEFAULT_SUITE, place, 3, 2, &mut rng).unwrap();
+        let round1 = Suite::default().start(place, 3, 2, &mut rng).unwrap();
         found.insert(format!("round 1, from {place}"), hex::encode(round1.package()));
         commitments.insert(place, round1.package().to_vec());
         rounds.insert(place, round1);
@@ -298,7 +298,7 @@ proptest! {
 
     #[test]
     fn no_bytes_make_the_package_checks_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-        let round1 = keygen::start(keygen::DEFAULT_SUITE, 1, 2, 2, &mut ChaCha20Rng::seed_from_u64(1)).unwrap();
+        let round1 = Suite::default().start(1, 2, 2, &mut ChaCha20Rng::seed_from_u64(1)).unwrap();
         proptest::prop_assert!(round1.check(&bytes).is_err());
     }
 }

@@ -8,7 +8,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use frostmesh::keygen::{Round1, Round2};
+use frostmesh::frost::{Round1, Round2};
 use support::{Others, part2, part3};
 use wasm_bindgen::prelude::wasm_bindgen;
 use zeroize::Zeroizing;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use frostmesh::keygen::{self, KeyMaterial, Round1, Round2};
+use frostmesh::frost::{KeyMaterial, Round1, Round2, Suite};
 use frostmesh::random::SystemRng;
 use zeroize::Zeroizing;
 
@@ -50,7 +50,7 @@ impl Others {
 }
 
 fn start(place: u16, total: u16, threshold: u16) -> Box<dyn Round1> {
-    keygen::start(keygen::DEFAULT_SUITE, place, total, threshold, &mut SystemRng).expect("part 1")
+    Suite::default().start(place, total, threshold, &mut SystemRng).expect("part 1")
 }
 
 /// Our part 2: verifies all proofs, makes all shares.

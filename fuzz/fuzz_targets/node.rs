@@ -36,7 +36,13 @@ impl Driven {
         for (session, allow_unverified) in [("v", false), ("u", true)] {
             let participants = (0..PEERS.len()).map(peer).collect();
             let session_id = id(session);
-            this.tell(Input::Command(Command::Propose { session_id, participants, threshold: 2, allow_unverified }));
+            this.tell(Input::Command(Command::Propose {
+                suite: frostmesh::frost::Suite::default(),
+                session_id,
+                participants,
+                threshold: 2,
+                allow_unverified,
+            }));
         }
         this
     }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use frostmesh::keygen::{self, DEFAULT_SUITE};
+use frostmesh::frost::Suite;
 use libfuzzer_sys::fuzz_target;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 fuzz_target!(|data: &[u8]| {
     let [first, bytes @ ..] = data else { return };
     let mut rng = ChaCha20Rng::seed_from_u64(1);
-    let mut start = |place| keygen::start(DEFAULT_SUITE, place, 2, 2, &mut rng).expect("round 1");
+    let mut start = |place| Suite::default().start(place, 2, 2, &mut rng).expect("round 1");
     let (one, two) = (start(1), start(2));
     if first % 2 == 0 {
         if one.check(bytes).is_ok() {

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{Agreement, holding, is_signed, making, package_hash};
+use crate::frost::{Place, Suite};
 use crate::identity::Signature;
-use crate::keygen::{self, Place};
 use crate::wire::{MAX_PARTICIPANTS, PeerId, Statement};
 
 /// The whole transcript of a verified key generation, as every participant has signed it.
@@ -89,7 +89,8 @@ impl Certificate {
             }
             packages.insert(place as Place, signed.package.clone());
         }
-        if keygen::group_key(ciphersuite, *threshold, &packages).as_ref() != Ok(&self.pubkey) {
+        let key = Suite::of_id(ciphersuite).and_then(|suite| suite.group_key(*threshold, &packages).ok());
+        if key.as_ref() != Some(&self.pubkey) {
             return Err(CertificateError::Key(self.pubkey.clone()));
         }
         let statements: Vec<Statement> = self.packages.iter().map(SignedPackage::statement).collect();

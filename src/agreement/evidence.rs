@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Agreement, Member, is_signed};
-use crate::keygen::Place;
+use crate::frost::Place;
 use crate::wire::Statement;
 
 /// Two statements of one participant that exclude each other.

@@ -10,8 +10,8 @@ pub use evidence::{Evidence, EvidenceError};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::frost::Place;
 use crate::identity::{Digest, Identity, Signature, tagged_hash};
-use crate::keygen::Place;
 use crate::wire::{PeerId, SessionId, Statement};
 
 /// One participant: its name and its identity.

@@ -96,7 +96,7 @@ async fn run(driver: &Rc<Driver>, command: UiCommand) -> Result<JsValue, Refusal
                 remember(driver, server_url, peer_id, false).await?;
             }
         }
-        UiCommand::Propose { session_id, participants, threshold, allow_unverified } => {
+        UiCommand::Propose { session_id, participants, threshold, suite, allow_unverified } => {
             let participants: Result<Vec<PeerId>, _> = participants.iter().map(|id| id.trim().parse()).collect();
             let participants = participants.map_err(|e| Refusal::new("bad_proposal", e))?;
             let session_id = match session_id.filter(|id| !id.is_empty()) {
@@ -104,7 +104,7 @@ async fn run(driver: &Rc<Driver>, command: UiCommand) -> Result<JsValue, Refusal
                 None => SessionId::random(&mut SystemRng),
             };
             let id = session_id.clone();
-            driver.command(Command::Propose { session_id, participants, threshold, allow_unverified })?;
+            driver.command(Command::Propose { session_id, participants, threshold, suite, allow_unverified })?;
             #[derive(serde::Serialize)]
             struct Proposed {
                 session_id: SessionId,

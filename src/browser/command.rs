@@ -4,6 +4,7 @@ use serde::Deserialize;
 use wasm_bindgen::JsValue;
 use zeroize::Zeroizing;
 
+use crate::frost::Suite;
 use crate::identity::Invite;
 use crate::keystore::KeystoreError;
 use crate::node::{self, Command, ContactChange};
@@ -28,6 +29,7 @@ pub(super) enum UiCommand {
         session_id: Option<String>,
         participants: Vec<String>,
         threshold: u16,
+        suite: Suite,
         allow_unverified: bool,
     },
     JoinInvite {
@@ -54,6 +56,7 @@ struct Fields {
     total: Option<u16>,
     threshold: Option<u16>,
     lifetime: Option<u32>,
+    suite: Option<String>,
     name: Option<String>,
     who: Option<String>,
     invite: Option<Zeroizing<String>>,
@@ -82,6 +85,8 @@ impl UiCommand {
         let kind = std::mem::take(&mut f.kind);
         let missing = |name: &str| Refusal::new("internal", format!("'{kind}' needs '{name}'"));
         let allow_unverified = f.allow_unverified;
+        let suite = f.suite.take().map_or(Ok(Suite::default()), |name| name.parse());
+        let suite = suite.map_err(|e| Refusal::new("bad_proposal", e))?;
         Ok(match kind.as_str() {
             "set_password" => Self::SetPassword { password: f.password.ok_or_else(|| missing("password"))? },
             "unlock" => Self::Unlock { password: f.password.ok_or_else(|| missing("password"))? },
@@ -94,7 +99,7 @@ impl UiCommand {
             "propose" => {
                 let participants = f.participants.ok_or_else(|| missing("participants"))?;
                 let threshold = f.threshold.ok_or_else(|| missing("threshold"))?;
-                Self::Propose { session_id: f.session_id, participants, threshold, allow_unverified }
+                Self::Propose { session_id: f.session_id, participants, threshold, suite, allow_unverified }
             }
             "join_invite" => {
                 let invite = f.invite.ok_or_else(|| missing("invite"))?;
@@ -105,6 +110,7 @@ impl UiCommand {
                 session_id: SessionId::random(&mut SystemRng),
                 total: f.total.ok_or_else(|| missing("total"))?,
                 threshold: f.threshold.ok_or_else(|| missing("threshold"))?,
+                suite,
                 name: f.name,
                 lifetime: f.lifetime.unwrap_or(LIFETIME).into(),
             }),

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::frost::Suite;
 use crate::node::CarrierChoice;
 use crate::wire::{PeerId, SessionId};
 
@@ -168,6 +169,10 @@ pub(super) struct Create {
     /// How many of them it takes to sign: 2 up to all
     #[arg(long, value_name = "K")]
     pub threshold: u16,
+    /// Which signatures the key is to make: secp256k1 (RFC 9591, for contracts that verify FROST) or secp256k1-tr (BIP-340,
+    /// for Bitcoin Taproot and Nostr)
+    #[arg(long, default_value_t)]
+    pub suite: Suite,
     /// A name for the session [default: a random one]
     #[arg(long)]
     pub session_id: Option<SessionId>,

@@ -71,13 +71,19 @@ async fn create(args: cli::Create) -> Result<(), Failure> {
     let session_id = args.session_id.unwrap_or_else(|| SessionId::random(&mut SystemRng));
     let (id, threshold) = (session_id.clone(), args.threshold);
     let first = match args.total {
-        Some(total) => {
-            Command::Invite { session_id: id, total, threshold, name: args.name, lifetime: args.network.timeout }
-        }
+        Some(total) => Command::Invite {
+            session_id: id,
+            total,
+            threshold,
+            suite: args.suite,
+            name: args.name,
+            lifetime: args.network.timeout,
+        },
         None => Command::Propose {
             session_id: id,
             participants: args.participants,
             threshold,
+            suite: args.suite,
             allow_unverified: args.network.allow_unverified,
         },
     };

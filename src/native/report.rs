@@ -67,9 +67,10 @@ impl Reporter {
             Event::ServerLost { reason, .. } => format!("server: {reason}"),
             Event::ServerRefused { reason } => format!("the server refused: {reason}"),
             Event::ServerGone { reason } => format!("gave the server up: {reason}"),
-            Event::Proposed { session_id, peer_id, participants, total, threshold } => {
+            Event::Proposed { session_id, peer_id, participants, total, threshold, suite } => {
                 let who = if *peer_id == self.me { "proposed" } else { &format!("{peer_id} proposes") };
-                format!("{who} a {threshold}-of-{total} key with {} (session {session_id})", names(participants))
+                let with = names(participants);
+                format!("{who} a {threshold}-of-{total} {suite} key with {with} (session {session_id})")
             }
             Event::Refused { peer_id, reason, .. } => format!("refused a proposal of {peer_id}: {reason}"),
             Event::Accepted { peer_id, .. } if *peer_id == self.me => "joined".to_owned(),

@@ -11,7 +11,7 @@ use super::progress::{Package, Progress, Step};
 use super::session::{Act, Phase, Session};
 use super::{Event, Reason, ReasonKind, Roster, Timestamp};
 use crate::few::Map;
-use crate::keygen::{self, Fault, PackageFault, Place, Round1, Round2};
+use crate::frost::{Fault, PackageFault, Place, Round1, Round2};
 use crate::keystore::{WalletInfo, WalletRecord};
 use crate::wire::{PeerId, PeerMessage};
 
@@ -149,7 +149,7 @@ impl Session {
         tools: &mut Tools<'_, impl RngCore + CryptoRng>,
     ) -> Result<Box<dyn Round1>, PackageFault> {
         let roster = &self.roster;
-        let round1 = keygen::start(roster.suite(), roster.my_place(), roster.total(), roster.threshold(), tools.rng)?;
+        let round1 = roster.suite().start(roster.my_place(), roster.total(), roster.threshold(), tools.rng)?;
         self.acts.push(Act::Event(Event::Round { session_id: self.id.clone(), round: 1 }));
         let data = round1.package().to_vec();
         let proof = self.sign_commitment(&data, tools);
@@ -176,7 +176,7 @@ impl Session {
             pubkey: key.pubkey.clone(),
             name: self.proposal.name.clone(),
             session_id: self.id.clone(),
-            ciphersuite: self.roster.suite().to_owned(),
+            ciphersuite: self.roster.suite().id().to_owned(),
             threshold: self.roster.threshold(),
             total: self.roster.total(),
             participants: self.roster.participants().to_vec(),
@@ -233,6 +233,7 @@ impl Session {
                 self.acts.push(Act::Event(Event::WalletCreated {
                     session_id: self.id.clone(),
                     pubkey: pubkey.clone(),
+                    suite: self.roster.suite(),
                     threshold: self.roster.threshold(),
                     total: self.roster.total(),
                     participants: self.roster.participants().to_vec(),

@@ -9,6 +9,7 @@ use super::session::Session;
 use super::{
     Command, ContactChange, Error, Event, MAX_SESSIONS, Output, PhaseName, Reason, ReasonKind, Roster, Timestamp,
 };
+use crate::frost::Suite;
 use crate::wire::{PROTOCOL_VERSION, PeerId, Proposal, SessionId};
 
 impl<R: RngCore + CryptoRng> Node<R> {
@@ -32,13 +33,15 @@ impl<R: RngCore + CryptoRng> Node<R> {
                 self.list_peers(now);
                 Ok(())
             }
-            Command::Propose { session_id, participants, threshold, allow_unverified } => {
-                self.propose(now, session_id, &participants, threshold, allow_unverified)
+            Command::Propose { session_id, participants, threshold, suite, allow_unverified } => {
+                let mut proposal = self.proposal(session_id, &participants, threshold, suite);
+                proposal.allow_unverified = Some(allow_unverified);
+                self.begin(now, proposal)
             }
             Command::Accept { session_id, allow_unverified } => self.accept(now, session_id, allow_unverified),
             Command::ConfirmWords { session_id, they_match } => self.confirm_words(now, &session_id, they_match),
-            Command::Invite { session_id, total, threshold, name, lifetime } => {
-                self.invite(now, session_id, total, threshold, name, lifetime)
+            Command::Invite { session_id, total, threshold, suite, name, lifetime } => {
+                self.invite(now, session_id, (total, threshold), suite, name, lifetime)
             }
             Command::JoinInvite(invite) => self.join_invite(now, *invite),
             Command::Contact { who, change } => {
@@ -112,28 +115,28 @@ impl<R: RngCore + CryptoRng> Node<R> {
         self.server.present.clear();
     }
 
-    fn propose(
+    /// A proposal of this node's, for participants who prove who they are.
+    pub(super) fn proposal(
         &mut self,
-        now: Timestamp,
         session_id: SessionId,
         participants: &[PeerId],
         threshold: u16,
-        allow_unverified: bool,
-    ) -> Result<(), Error> {
+        suite: Suite,
+    ) -> Proposal {
         let mut nonce = [0; 32];
         self.rng.fill_bytes(&mut nonce);
-        let proposal = Proposal {
-            session_id: session_id.clone(),
+        Proposal {
+            session_id,
             total: participants.len() as u64,
             threshold: u64::from(threshold),
             participants: participants.iter().map(|id| id.as_str().to_owned()).collect(),
-            ciphersuite: None,
-            allow_unverified: Some(allow_unverified),
+            // A baseline peer need not know the name of what it does anyway.
+            ciphersuite: (suite != Suite::default()).then(|| suite.id().to_owned()),
+            allow_unverified: Some(false),
             protocol: Some(PROTOCOL_VERSION),
             name: None,
             nonce: Some(nonce),
-        };
-        self.begin(now, proposal)
+        }
     }
 
     /// Begins a session of this node's own.

@@ -129,6 +129,7 @@ impl<R: RngCore + CryptoRng> Node<R> {
             participants: session.roster.participants().to_vec(),
             total: session.roster.total(),
             threshold: session.roster.threshold(),
+            suite: session.roster.suite(),
         });
         self.order.push(session.id.clone());
         self.sessions.insert(session.id.clone(), session);

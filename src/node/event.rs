@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Reason;
+use crate::frost::Suite;
 use crate::identity::InviteUri;
 use crate::wire::{PeerId, SessionId};
 
@@ -50,6 +51,8 @@ pub enum Event {
         total: u16,
         /// Signers needed.
         threshold: u16,
+        /// Which signatures the key is to make.
+        suite: Suite,
     },
     /// A proposal broke a rule and was refused.
     Refused {
@@ -144,6 +147,8 @@ pub enum Event {
         session_id: SessionId,
         /// The group key.
         pubkey: String,
+        /// Which signatures it makes.
+        suite: Suite,
         /// Signers needed.
         threshold: u16,
         /// Participants.

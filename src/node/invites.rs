@@ -11,8 +11,9 @@ use zeroize::Zeroizing;
 use super::core::Node;
 use super::{Error, Event, Timestamp};
 use crate::few::Map;
+use crate::frost::Suite;
 use crate::identity::{Identity, Invite, InviteSecret, InviteUri};
-use crate::wire::{MAX_PARTICIPANTS, PROTOCOL_VERSION, PeerId, Proposal, SessionId};
+use crate::wire::{MAX_PARTICIPANTS, PeerId, SessionId};
 
 /// Longest time that an invite can be used, in seconds: a week.
 const MAX_LIFETIME: u64 = 7 * 24 * 3600;
@@ -22,6 +23,8 @@ const MAX_INVITES: usize = 16;
 /// An invite and what became of it.
 struct Open {
     invite: Invite,
+    /// What the host will propose. A guest learns it then, and all sign it.
+    suite: Suite,
     /// Made here.
     mine: bool,
     /// Who has come, at the host's.
@@ -117,8 +120,8 @@ impl<R: RngCore + CryptoRng> Node<R> {
         &mut self,
         now: Timestamp,
         session_id: SessionId,
-        total: u16,
-        threshold: u16,
+        (total, threshold): (u16, u16),
+        suite: Suite,
         name: Option<String>,
         lifetime: u64,
     ) -> Result<(), Error> {
@@ -149,7 +152,7 @@ impl<R: RngCore + CryptoRng> Node<R> {
         };
         let (uri, expires) = (invite.uri(), invite.expires);
         self.say(Event::Invite { session_id: session_id.clone(), uri, expires });
-        self.invites.0.insert(session_id, Open { invite, mine: true, guests: Map::default(), started: false });
+        self.invites.0.insert(session_id, Open { invite, suite, mine: true, guests: Map::default(), started: false });
         Ok(())
     }
 
@@ -171,7 +174,8 @@ impl<R: RngCore + CryptoRng> Node<R> {
         if self.invites.0.len() >= MAX_INVITES {
             return Err(Error::Invite("too many invites are open: leave one first"));
         }
-        self.invites.0.insert(session_id, Open { invite, mine: false, guests: Map::default(), started: false });
+        let suite = Suite::default();
+        self.invites.0.insert(session_id, Open { invite, suite, mine: false, guests: Map::default(), started: false });
         Ok(())
     }
 
@@ -219,21 +223,11 @@ impl<R: RngCore + CryptoRng> Node<R> {
     fn start_invited(&mut self, now: Timestamp, session_id: &SessionId) {
         let Some(open) = self.invites.0.get_mut(session_id) else { return };
         open.started = true;
-        let mut participants: Vec<String> = open.guests.keys().map(|id| id.as_str().to_owned()).collect();
-        participants.push(open.invite.initiator.as_str().to_owned());
-        let mut nonce = [0; 32];
-        self.rng.fill_bytes(&mut nonce);
-        let proposal = Proposal {
-            session_id: session_id.clone(),
-            total: u64::from(open.invite.total),
-            threshold: u64::from(open.invite.threshold),
-            participants,
-            ciphersuite: None,
-            allow_unverified: Some(false),
-            protocol: Some(PROTOCOL_VERSION),
-            name: open.invite.name.clone(),
-            nonce: Some(nonce),
-        };
+        let mut participants: Vec<PeerId> = open.guests.keys().cloned().collect();
+        participants.push(open.invite.initiator.clone());
+        let (threshold, suite, name) = (open.invite.threshold, open.suite, open.invite.name.clone());
+        let mut proposal = self.proposal(session_id.clone(), &participants, threshold, suite);
+        proposal.name = name;
         if let Err(error) = self.begin(now, proposal) {
             self.ignored(None, format!("the invited session could not begin: {error}"));
         }

@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use super::{Event, Timestamp};
 use crate::agreement::{Certificate, Evidence};
+use crate::frost::Suite;
 use crate::identity::{Contacts, Invite};
 use crate::keystore::WalletRecord;
 use crate::wire::{IceCandidate, PeerId, PeerText, SessionId};
@@ -32,6 +33,8 @@ pub enum Command {
         participants: Vec<PeerId>,
         /// Signers needed.
         threshold: u16,
+        /// Which signatures the key is to make.
+        suite: Suite,
         /// Take peers whose identity nothing proves.
         allow_unverified: bool,
     },
@@ -62,6 +65,8 @@ pub enum Command {
         total: u16,
         /// Signers needed.
         threshold: u16,
+        /// Which signatures the key is to make.
+        suite: Suite,
         /// What the wallet is to be called.
         name: Option<String>,
         /// For how long the invite can be used, in seconds.

@@ -12,8 +12,8 @@ use crate::agreement::{
     Agreement, Certificate, Evidence, Member, SignedPackage, committing, holding, is_signed, joining, making,
     nonce_hash, package_hash, words,
 };
+use crate::frost::Place;
 use crate::identity::{Digest, Identity, Signature};
-use crate::keygen::Place;
 use crate::wire::{PeerId, Proof, Statement};
 
 /// Why this node goes by an identity that it has met only through a handshake.
@@ -98,7 +98,7 @@ impl Session {
         let members = self.roster.participants().iter();
         let agreement = Agreement {
             session_id: self.id.clone(),
-            ciphersuite: self.roster.suite().to_owned(),
+            ciphersuite: self.roster.suite().id().to_owned(),
             threshold: self.roster.threshold(),
             nonce: self.proposal.nonce.unwrap_or_default(),
             name: self.proposal.name.clone(),

@@ -1,7 +1,7 @@
 //! The judgement of a session proposal: what came from the wire becomes a [`Roster`] once, or is refused with a reason.
 
 use crate::few::Set;
-use crate::keygen::{self, Place};
+use crate::frost::{Place, Suite};
 use crate::wire::{MAX_PARTICIPANTS, PeerId, Proposal, clip};
 
 /// Who takes part and how many sign: every rule of section 2 holds for a value of this type.
@@ -10,7 +10,7 @@ pub struct Roster {
     participants: Vec<PeerId>,
     me: usize,
     threshold: u16,
-    suite: String,
+    suite: Suite,
 }
 
 /// Why a proposal was refused.
@@ -86,10 +86,10 @@ impl Roster {
             return Err(ProposalError::WithoutInitiator(initiator.clone()));
         }
         let me = participants.iter().position(|id| id == me).ok_or_else(|| ProposalError::WithoutMe(me.clone()))?;
-        let suite = proposal.ciphersuite.clone().unwrap_or_else(|| keygen::DEFAULT_SUITE.to_owned());
-        if !keygen::supports(&suite) {
-            return Err(ProposalError::Ciphersuite(suite));
-        }
+        let suite = match &proposal.ciphersuite {
+            Some(id) => Suite::of_id(id).ok_or_else(|| ProposalError::Ciphersuite(id.clone()))?,
+            None => Suite::default(),
+        };
         if proposal.allow_unverified == Some(false) && proposal.protocol.is_none() {
             return Err(ProposalError::VerifiedOnly);
         }
@@ -143,10 +143,10 @@ impl Roster {
         self.threshold
     }
 
-    /// The ciphersuite's id.
+    /// The ciphersuite.
     #[must_use]
-    pub fn suite(&self) -> &str {
-        &self.suite
+    pub fn suite(&self) -> Suite {
+        self.suite
     }
 }
 

@@ -13,8 +13,8 @@ use super::progress::{Package, Progress, Step};
 use super::{Deadlines, Event, Reason, ReasonKind, Roster, Timestamp};
 use crate::agreement::{Certificate, Evidence};
 use crate::few::Map;
+use crate::frost::{Round1, Round2};
 use crate::identity::Identity;
-use crate::keygen::{Round1, Round2};
 use crate::keystore::WalletRecord;
 use crate::wire::{Cause, PROTOCOL_VERSION, PeerId, PeerMessage, Proposal, SessionId};
 

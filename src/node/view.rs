@@ -6,6 +6,7 @@ pub use super::invites::InviteView;
 use super::links::Carrier;
 use super::session::{PhaseName, Session};
 use super::{Reason, Timestamp};
+use crate::frost::Suite;
 use crate::wire::{PeerId, SessionId};
 
 /// Everything that a user interface shows of a node.
@@ -88,6 +89,8 @@ pub struct SessionView {
     pub total: u16,
     /// Signers needed.
     pub threshold: u16,
+    /// Which signatures the key is to make.
+    pub suite: Suite,
     /// This node's FROST identifier.
     pub identifier: u16,
     /// The initiator takes unverified peers.
@@ -180,6 +183,7 @@ impl SessionView {
             participants: session.roster.participants().to_vec(),
             total: session.roster.total(),
             threshold: session.roster.threshold(),
+            suite: session.roster.suite(),
             identifier: session.roster.my_place(),
             proposer_allows_unverified: session.proposal.allow_unverified == Some(true),
             allow_unverified: session.allow_unverified,

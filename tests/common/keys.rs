@@ -1,39 +1,54 @@
-//! Whether the shares that came out of a session belong together: they have to sign.
+//! Whether the shares that came out of a session belong together: they have to sign, and somebody else has to verify it.
 
-use std::collections::BTreeMap;
-
-use frost_secp256k1::keys::{KeyPackage, PublicKeyPackage};
-use frost_secp256k1::{Identifier, SigningPackage, aggregate, round1, round2};
+use frostmesh::frost::{Commitments, Key, Nonces, Shares, Suite};
 use frostmesh::keystore::WalletRecord;
+use k256::schnorr::signature::hazmat::PrehashVerifier;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
+/// What is signed.
+pub const DIGEST: [u8; 32] = *b"do these shares belong together?";
+
+/// The key of a record.
+pub fn key_of(record: &WalletRecord) -> Box<dyn Key> {
+    let suite = Suite::of_id(&record.info.ciphersuite).unwrap();
+    suite.key(&record.key_package, &record.public_key_package).unwrap()
+}
+
+/// Both rounds of these members, up to their shares.
+pub fn shares_of(records: &[&WalletRecord], digest: &[u8; 32], seed: u64) -> (Commitments, Shares) {
+    let mut rng = ChaCha20Rng::seed_from_u64(seed);
+    let mut nonces: Vec<Nonces> = Vec::new();
+    let mut commitments = Commitments::new();
+    for record in records {
+        let (secret, public) = key_of(record).commit(&mut rng).unwrap();
+        nonces.push(secret);
+        commitments.insert(record.info.identifier, public);
+    }
+    let sign = |(record, nonces): (&&WalletRecord, Nonces)| {
+        (record.info.identifier, key_of(record).sign(nonces, &commitments, digest).unwrap())
+    };
+    let shares = records.iter().zip(nonces).map(sign).collect();
+    (commitments, shares)
+}
+
 /// Signs with these members' records, and verifies with the group key that every one of them holds.
 pub fn sign_with(records: &[&WalletRecord], seed: u64) {
-    let mut rng = ChaCha20Rng::seed_from_u64(seed);
-    let message = b"frostmesh: do these shares belong together?";
-    let keys: BTreeMap<Identifier, KeyPackage> = records
-        .iter()
-        .map(|r| KeyPackage::deserialize(&r.key_package).unwrap())
-        .map(|key| (*key.identifier(), key))
-        .collect();
-    let mut nonces = BTreeMap::new();
-    let mut commitments = BTreeMap::new();
-    for (id, key) in &keys {
-        let (nonce, commitment) = round1::commit(key.signing_share(), &mut rng);
-        nonces.insert(*id, nonce);
-        commitments.insert(*id, commitment);
-    }
-    let package = SigningPackage::new(commitments, message);
-    let shares = keys.iter().map(|(id, key)| (*id, round2::sign(&package, &nonces[id], key).unwrap())).collect();
+    let (commitments, shares) = shares_of(records, &DIGEST, seed);
     for record in records {
-        let public = PublicKeyPackage::deserialize(&record.public_key_package).unwrap();
-        let signature = aggregate(&package, &shares, &public).unwrap();
-        public.verifying_key().verify(message, &signature).unwrap();
-        assert_eq!(hex::encode(public.verifying_key().serialize().unwrap()), record.info.pubkey);
-        assert_eq!(public.verifying_shares().len(), usize::from(record.info.total));
-        let me = Identifier::try_from(record.info.identifier).unwrap();
-        assert_eq!(keys[&me].verifying_share(), &public.verifying_shares()[&me]);
-        assert_eq!(*keys[&me].min_signers(), record.info.threshold);
+        let signature = key_of(record).aggregate(&commitments, &shares, &DIGEST).unwrap();
+        verify_elsewhere(&record.info.ciphersuite, &record.info.pubkey, &DIGEST, &signature);
+    }
+}
+
+/// Verifies with code that is not ours: BIP-340 with the verifier of k256, RFC 9591 with that of the FROST crate.
+pub fn verify_elsewhere(ciphersuite: &str, pubkey: &str, digest: &[u8; 32], signature: &[u8]) {
+    let key = hex::decode(pubkey).unwrap();
+    if ciphersuite.contains("-TR-") {
+        let key = k256::schnorr::VerifyingKey::from_bytes(&key[1..]).unwrap();
+        key.verify_prehash(digest, &k256::schnorr::Signature::try_from(signature).unwrap()).unwrap();
+    } else {
+        let key = frost_secp256k1::VerifyingKey::deserialize(&key).unwrap();
+        key.verify(digest, &frost_secp256k1::Signature::deserialize(signature).unwrap()).unwrap();
     }
 }

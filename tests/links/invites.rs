@@ -14,7 +14,14 @@ fn hosted() -> (World, Invite) {
     let mut world = world(CarrierChoice::Auto);
     careful_seat(&mut world, "alice", 1, Contacts::default());
     let name = Some("Treasury".to_owned());
-    let command = Command::Invite { session_id: session("s"), total: 3, threshold: 2, name, lifetime: 60 };
+    let command = Command::Invite {
+        suite: frostmesh::frost::Suite::default(),
+        session_id: session("s"),
+        total: 3,
+        threshold: 2,
+        name,
+        lifetime: 60,
+    };
     world.command(HOST, command).unwrap();
     let uri = world.seats[HOST].events.iter().find_map(|(_, event)| match event {
         Event::Invite { uri, .. } => Some(uri.as_str().to_owned()),
@@ -77,7 +84,14 @@ fn a_server_in_the_hosts_place_learns_nothing_of_the_guest() {
     let (_, invite) = hosted();
     let mut world = world(CarrierChoice::Auto);
     careful_seat(&mut world, "alice", 66, Contacts::default());
-    let command = Command::Invite { session_id: session("s"), total: 3, threshold: 2, name: None, lifetime: 60 };
+    let command = Command::Invite {
+        suite: frostmesh::frost::Suite::default(),
+        session_id: session("s"),
+        total: 3,
+        threshold: 2,
+        name: None,
+        lifetime: 60,
+    };
     world.command(HOST, command).unwrap();
     let bob = guest(&mut world, "bob", 2, &invite);
     world.run_for(30_000);
@@ -111,10 +125,24 @@ fn invites_that_were_used_make_room_for_others() {
     world.run_for(120_000);
     for number in 0..16 {
         let (session_id, name) = (session(&format!("later {number}")), None);
-        let command = Command::Invite { session_id, total: 2, threshold: 2, name, lifetime: 600 };
+        let command = Command::Invite {
+            suite: frostmesh::frost::Suite::default(),
+            session_id,
+            total: 2,
+            threshold: 2,
+            name,
+            lifetime: 600,
+        };
         world.command(HOST, command).unwrap();
     }
-    let one_more = Command::Invite { session_id: session("x"), total: 2, threshold: 2, name: None, lifetime: 600 };
+    let one_more = Command::Invite {
+        suite: frostmesh::frost::Suite::default(),
+        session_id: session("x"),
+        total: 2,
+        threshold: 2,
+        name: None,
+        lifetime: 600,
+    };
     assert!(world.command(HOST, one_more).is_err(), "there is a bound");
 }
 

@@ -1,8 +1,8 @@
 //! A participant that lies inside its links. It is named, and nobody gets a key from it.
 
 use frostmesh::agreement::{committing, holding, package_hash};
+use frostmesh::frost::Suite;
 use frostmesh::identity::IdentityKey;
-use frostmesh::keygen;
 use frostmesh::node::{CarrierChoice, ReasonKind};
 use frostmesh::wire::{PeerId, Statement};
 use rand_chacha::ChaCha20Rng;
@@ -67,7 +67,7 @@ fn two_signed_commitments_are_found_before_any_share_leaves_and_are_evidence() {
         }
         if kind(&message) == "commitment" && to.as_str() == "bob" {
             let mut rng = ChaCha20Rng::seed_from_u64(5);
-            let other = keygen::start(keygen::DEFAULT_SUITE, 3, 3, 2, &mut rng).unwrap();
+            let other = Suite::default().start(3, 3, 2, &mut rng).unwrap();
             let nonce = bytes(&message["payload"]["proof"]["nonce"]);
             let digest = committing(&agreement, 3, &nonce, &package_hash(other.package()));
             let signature = key().sign(&digest, &mut rng);

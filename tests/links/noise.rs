@@ -38,6 +38,7 @@ fn busy() -> Node<ChaCha20Rng> {
     let peers: Vec<PeerId> = ["alice", "bob", "carol"].map(peer).to_vec();
     say(&mut node, Input::ServerText(ServerMessage::Peers { peers: peers.clone() }.to_json()));
     let propose = frostmesh::node::Command::Propose {
+        suite: frostmesh::frost::Suite::default(),
         session_id: session("s"),
         participants: peers,
         threshold: 2,

@@ -165,6 +165,7 @@ impl Net {
 
     pub fn propose(&mut self, id: &str, session: &str, participants: &[&str], threshold: u16) {
         let command = Command::Propose {
+            suite: frostmesh::frost::Suite::default(),
             session_id: session.parse().unwrap(),
             participants: participants.iter().map(|id| id.parse().unwrap()).collect(),
             threshold,

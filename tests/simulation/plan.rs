@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use frostmesh::frost::Suite;
 use frostmesh::node::{CarrierChoice, Command};
 use frostmesh::wire::{PeerId, SessionId};
 
@@ -52,6 +53,8 @@ pub struct Plan {
     pub weather: Weather,
     pub mishaps: Vec<(u64, Mishap)>,
     pub baseline_server: bool,
+    /// Which signatures the keys are to make.
+    pub suite: Suite,
     /// How the nodes prove who they are.
     pub trust: Trust,
     /// What may carry the nodes' messages.
@@ -101,7 +104,10 @@ impl Plan {
             _ => CarrierChoice::Auto,
         };
         let strangers = if trust == Trust::Plain { strangers } else { Vec::new() };
+        // From another source, so that the seeds keep their histories.
+        let suite = if Luck::new(!seed).percent(25) { tr() } else { Suite::default() };
         Self {
+            suite,
             trust,
             carrier,
             seed,
@@ -141,7 +147,7 @@ impl Plan {
             let participants = plan.members.iter().map(|seat| self.id(*seat)).collect();
             let (session_id, threshold) = (plan.id.clone(), plan.threshold);
             let allow_unverified = self.trust != Trust::Verified;
-            let command = Command::Propose { session_id, participants, threshold, allow_unverified };
+            let command = Command::Propose { session_id, participants, threshold, suite: self.suite, allow_unverified };
             world.command_at(plan.members[0], plan.at, command);
         }
         for (at, mishap) in &self.mishaps {
@@ -149,6 +155,10 @@ impl Plan {
         }
         world
     }
+}
+
+fn tr() -> Suite {
+    "secp256k1-tr".parse().unwrap()
 }
 
 fn answer(luck: &mut Luck, class: Class) -> Answer {
@@ -227,8 +237,8 @@ impl fmt::Display for Plan {
         writeln!(f, "  {:?}", self.weather)?;
         write!(
             f,
-            "  mishaps {:?}, baseline server: {}, {:?}, {:?}, strangers: {:?}",
-            self.mishaps, self.baseline_server, self.trust, self.carrier, self.strangers
+            "  mishaps {:?}, baseline server: {}, {:?}, {:?}, {:?}, strangers: {:?}",
+            self.mishaps, self.baseline_server, self.suite, self.trust, self.carrier, self.strangers
         )
     }
 }

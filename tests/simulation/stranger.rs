@@ -29,7 +29,7 @@ fn stripped(mut message: Value) -> Option<Value> {
         declines.then_some(())?;
     }
     if let Some(payload) = message["payload"].as_object_mut() {
-        for extension in ["cause", "allow_unverified", "ciphersuite"] {
+        for extension in ["cause", "allow_unverified"] {
             payload.remove(extension);
         }
         if matches!(kind.as_str(), "commitment" | "share") {

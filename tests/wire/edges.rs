@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use frostmesh::keygen;
+use frostmesh::frost::Suite;
 use frostmesh::wire::{
     ClientMessage, ErrorCode, IceCandidate, MAX_CANDIDATE, MAX_FRAME, MAX_PACKAGE, MAX_PEER_MESSAGE, MAX_SDP,
     MAX_SERVER_FRAME, MAX_TEXT, PeerId, PeerMessage, Proposal, RelayData, ServerMessage, SessionId, WireError, clip,
@@ -191,13 +191,13 @@ fn the_largest_messages_of_a_session_of_64_fit() {
         total: 64,
         threshold: 64,
         participants: (0..64).map(|n| format!("{n:064}")).collect(),
-        ciphersuite: Some(keygen::DEFAULT_SUITE.into()),
+        ciphersuite: Some(Suite::default().id().into()),
         allow_unverified: Some(true),
         protocol: Some(1),
         name: Some("n".repeat(MAX_TEXT)),
         nonce: Some([7; 32]),
     });
-    let round1 = keygen::start(keygen::DEFAULT_SUITE, 64, 64, 64, &mut ChaCha20Rng::seed_from_u64(1)).unwrap();
+    let round1 = Suite::default().start(64, 64, 64, &mut ChaCha20Rng::seed_from_u64(1)).unwrap();
     let commitment = PeerMessage::Commitment { session_id: None, data: round1.package().to_vec(), proof: None };
     for message in [proposal, commitment] {
         assert!(PeerMessage::parse(message.to_text().as_str()).unwrap().0 == message);
@@ -276,7 +276,7 @@ proptest! {
             let at = at.index(bytes.len());
             bytes[at] = byte;
         }
-        let round1 = keygen::start(keygen::DEFAULT_SUITE, 1, 2, 2, &mut ChaCha20Rng::seed_from_u64(5)).unwrap();
+        let round1 = Suite::default().start(1, 2, 2, &mut ChaCha20Rng::seed_from_u64(5)).unwrap();
         let _ = round1.check(&bytes);
         let _ = round1.advance(&BTreeMap::from([(2, bytes)]));
     }

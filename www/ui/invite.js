@@ -3,7 +3,7 @@
 /** @import { Card, Context, Invite, Snapshot, View } from "./types.js" */
 
 import { el, keyed, later, setText } from "./dom.js";
-import { PLAIN, attempt, field, problemLine, setProblem } from "./form.js";
+import { PLAIN, attempt, field, problemLine, setProblem, suiteChoice } from "./form.js";
 import { PEER_ID, quote, setTimer, timer } from "./format.js";
 import { t } from "./i18n.js";
 import { copyButton, copyable } from "./wallet.js";
@@ -36,12 +36,13 @@ function makeForm({ command, remember }) {
   const total = number("invite-total");
   const threshold = number("invite-threshold");
   const name = el("input", { ...PLAIN, maxlength: 40, "data-testid": "invite-name" });
+  const suite = suiteChoice("invite-suite");
   const problem = problemLine();
   const submit = el("button.primary", { "data-testid": "invite-submit" }, t("invite_make"));
   const node = el("form", { novalidate: "" },
     el("p.meta", {}, t("invite_lead")),
     el("div.pair", {}, field(total, "participants"), field(threshold, "threshold")),
-    field(name, "invite_name", "invite_name_hint"), problem, submit);
+    field(name, "invite_name", "invite_name_hint"), suite.node, problem, submit);
 
   remember("invite_total", total);
   remember("invite_threshold", threshold);
@@ -57,7 +58,7 @@ function makeForm({ command, remember }) {
       return setProblem(problem, t("new_bad_threshold", all), threshold);
     }
     const worked = await attempt(submit, problem, () =>
-      command({ type: "invite", total: all, threshold: signers, name: name.value.trim() || undefined }),
+      command({ type: "invite", total: all, threshold: signers, suite: suite.box.value, name: name.value.trim() || undefined }),
     );
     if (!worked) return;
     name.value = "";

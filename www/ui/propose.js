@@ -3,7 +3,7 @@
 /** @import { SnapshotView } from "./types.js" */
 
 import { el, keyed, setText } from "./dom.js";
-import { PLAIN, attempt, field, problemLine, setProblem, unverifiedChoice } from "./form.js";
+import { PLAIN, attempt, field, problemLine, setProblem, suiteChoice, unverifiedChoice } from "./form.js";
 import { PEER_ID, names, quote } from "./format.js";
 import { t } from "./i18n.js";
 
@@ -12,6 +12,7 @@ export function proposeView({ command, remember }) {
   const list = el("textarea", { ...PLAIN, rows: 2, "data-testid": "new-participants" });
   const threshold = el("input", { type: "number", min: 2, "data-testid": "new-threshold" });
   const id = el("input", { ...PLAIN, maxlength: 64, "data-testid": "new-session-id" });
+  const suite = suiteChoice("new-suite");
   const choice = unverifiedChoice("new-allow-unverified");
   const online = el("div.chips", { role: "group", "aria-label": t("online_now") });
   const preview = el("p.meta");
@@ -20,7 +21,7 @@ export function proposeView({ command, remember }) {
   const form = el("form", { novalidate: "" },
     field(list, "participants", "participants_hint"), online,
     el("div.columns", {}, field(threshold, "threshold", "threshold_hint"), field(id, "session_id", "session_id_hint")),
-    choice.node, preview, problem, submit);
+    suite.node, choice.node, preview, problem, submit);
   const node = el("details.card", {}, el("summary", { "data-testid": "new-session" }, t("new_session")), form);
 
   remember("participants", list);
@@ -65,7 +66,7 @@ export function proposeView({ command, remember }) {
     const session_id = id.value.trim() || undefined;
     const allow_unverified = choice.box.checked;
     const worked = await attempt(submit, problem, () =>
-      command({ type: "propose", session_id, participants: all, threshold: count, allow_unverified }),
+      command({ type: "propose", session_id, participants: all, threshold: count, suite: suite.box.value, allow_unverified }),
     );
     if (!worked) return;
     for (const input of [list, threshold, id]) {

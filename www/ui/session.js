@@ -6,7 +6,7 @@ import { el, keyed, later, setText } from "./dom.js";
 import { attempt, problemLine, setProblem, unverifiedChoice } from "./form.js";
 import { names, quote, setTimer, timer } from "./format.js";
 import { t } from "./i18n.js";
-import { groupKey } from "./wallet.js";
+import { groupKey, suiteText } from "./wallet.js";
 
 /** @param {Session} session its name is what its proposer says */
 const titleOf = ({ name, session_id }) => quote(name || session_id);
@@ -16,7 +16,7 @@ export function proposalCard({ command }, session) {
   const { session_id } = session;
   const title = el("h3", { title: session_id }, titleOf(session));
   const lead = el("p", { role: "alert" });
-  const roster = el("p.meta");
+  const [roster, makes] = [el("p.meta"), el("p.meta")];
   const since = timer("time_ago");
   const left = timer("time_left_answer");
   const choice = unverifiedChoice("allow-unverified");
@@ -24,7 +24,7 @@ export function proposalCard({ command }, session) {
   const join = el("button.primary", { "data-testid": "join" }, t("join"));
   const decline = el("button", { "data-testid": "decline" }, t("decline"));
   const node = el("article.card.asking", { "data-testid": "proposal", "data-session-id": session_id },
-    title, lead, roster, el("p.meta.dots", {}, since, left),
+    title, lead, roster, makes, el("p.meta.dots", {}, since, left),
     choice.node, problem, el("div.actions", {}, join, decline));
   let unverified = !session.verified_only;
 
@@ -38,11 +38,12 @@ export function proposalCard({ command }, session) {
 
   return {
     node,
-    update({ proposer, participants, total, threshold, verified_only, since: at, deadline }) {
+    update({ proposer, participants, total, threshold, suite, verified_only, since: at, deadline }) {
       unverified = !verified_only;
       choice.node.hidden = !unverified;
       setText(lead, t("proposal_lead", quote(proposer), total, threshold));
       setText(roster, t("participants_are", names(participants)));
+      setText(makes, suiteText(suite));
       setTimer(since, at);
       setTimer(left, deadline);
     },
@@ -59,7 +60,7 @@ export function sessionCard(context, session) {
   const { command } = context;
   const { session_id } = session;
   const end = el("button.small");
-  const about = el("p.meta");
+  const [about, makes] = [el("p.meta"), el("p.meta")];
   const steps = STEPS.map((step) => el("li", {}, t(`step_${step}`)));
   const track = el("ol.track", { "aria-label": t("steps") }, ...steps);
   const state = el("p.phase", { role: "status" });
@@ -74,7 +75,7 @@ export function sessionCard(context, session) {
   const problem = problemLine();
   const node = el("article.card", { "data-testid": "session", "data-session-id": session_id },
     el("div.row", {}, el("h3", { title: session_id }, titleOf(session)), end),
-    about, track, state, compare.node, waiting, result, key.node, list, problem);
+    about, makes, track, state, compare.node, waiting, result, key.node, list, problem);
   const showPeers = keyed(list, (/** @type {Peer} */ peer) => peer.peer_id, () => peerRow(() => session));
 
   end.onclick = () =>
@@ -91,6 +92,7 @@ export function sessionCard(context, session) {
       node.dataset.phase = phase;
       setText(end, t(step < 0 ? "dismiss" : "cancel"));
       setText(about, t("session_about", threshold, total, session.identifier, quote(session.proposer)));
+      setText(makes, suiteText(session.suite));
       setText(state, t(words ? "words_title" : `phase_${phase}`));
       node.classList.toggle("asking", !!words);
       compare.update(words);

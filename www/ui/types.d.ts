@@ -9,6 +9,8 @@ export type EpochMs = number;
 
 export type Phase = "proposed" | "meshing" | "round1" | "round2" | "confirming" | "done" | "aborted";
 
+export type Suite = "secp256k1" | "secp256k1-tr";
+
 export type Step = "" | "accepted" | "mesh_ready" | "commitment" | "ready" | "share" | "wallet_created";
 
 export interface Connection {
@@ -41,6 +43,8 @@ export interface Session {
   participants: string[];
   total: number;
   threshold: number;
+  /** Which signatures the key is to make. */
+  suite: Suite;
   /** FROST identifier of this node: its 1-based place among the sorted participants. */
   identifier: number;
   proposer_allows_unverified: boolean;
@@ -92,6 +96,8 @@ export interface Wallet {
   /** What the group calls it. */
   name?: string;
   session_id: string;
+  /** FROST ciphersuite id. */
+  ciphersuite: string;
   threshold: number;
   total: number;
   participants: string[];
@@ -130,12 +136,13 @@ export type Command =
       session_id?: string;
       participants: string[];
       threshold: number;
+      suite: string;
       allow_unverified: boolean;
     }
   | { type: "accept"; session_id: string; allow_unverified: boolean }
   | { type: "confirm_words"; session_id: string; they_match: boolean }
   /** `lifetime` in seconds; an hour unless it says otherwise. */
-  | { type: "invite"; total: number; threshold: number; name?: string; lifetime?: number }
+  | { type: "invite"; total: number; threshold: number; suite: string; name?: string; lifetime?: number }
   | { type: "join_invite"; invite: string; peer_id?: string }
   /** `who`: name, peer id or fingerprint. */
   | { type: "rename_contact"; who: string; name: string }

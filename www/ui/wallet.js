@@ -10,7 +10,7 @@ import { t } from "./i18n.js";
  * @param {Wallet} wallet
  * @returns {View<Wallet>}
  */
-export function walletCard({ pubkey, name, session_id, created }) {
+export function walletCard({ pubkey, name, session_id, ciphersuite, created }) {
   const about = el("p.meta");
   const roster = el("p.meta");
   const trust = el("span.badge");
@@ -20,7 +20,7 @@ export function walletCard({ pubkey, name, session_id, created }) {
   made.title = new Date(created).toLocaleString(t("language"));
   const node = el("article.card", { "data-testid": "wallet", "data-pubkey": pubkey },
     el("div.row", {}, el("h3", { title: session_id }, quote(name ?? session_id)), el("span", {}, certificate, " ", trust)),
-    about, key.node, roster, el("p.meta", {}, made));
+    about, key.node, roster, el("p.meta.dots", {}, el("span", {}, suiteText(ciphersuite)), made));
   return {
     node,
     update({ threshold, total, identifier, participants, verified, certified }) {
@@ -34,6 +34,12 @@ export function walletCard({ pubkey, name, session_id, created }) {
     },
   };
 }
+
+/**
+ * Which signatures a key makes.
+ * @param {string} suite name or id
+ */
+export const suiteText = (suite) => t(/-tr/i.test(suite) ? "suite_secp256k1_tr" : "suite_secp256k1");
 
 /** A group key in full: in groups that the eye can compare. The first byte is the parity of the point. */
 export const groupKey = () =>

@@ -6,42 +6,12 @@
 
 use std::collections::BTreeMap;
 
+use frost_core::Identifier;
 use frost_core::keys::dkg::{self, round1, round2};
 use frost_core::keys::{KeyPackage, PublicKeyPackage};
-use frost_core::{Ciphersuite, Identifier};
-use rand_core::{CryptoRng, RngCore};
 use zeroize::Zeroizing;
 
-/// A participant's place, from 1, in the roster sorted by bytes. Its FROST identifier.
-pub type Place = u16;
-
-/// What is wrong with one sender's package.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PackageFault {
-    /// Not the reference serialization of a package of this ciphersuite.
-    #[error("the package cannot be decoded: {0}")]
-    Undecodable(String),
-    /// The polynomial does not have `threshold` coefficients.
-    #[error("the commitment is for a threshold of {found}, not {expected}")]
-    WrongDegree {
-        /// Coefficients in the package.
-        found: usize,
-        /// The session's threshold.
-        expected: u16,
-    },
-    /// The sender does not know the secret that it committed to (figure 1, round 1, step 5).
-    #[error("the proof of knowledge does not hold")]
-    BadProof,
-    /// The share does not lie on the sender's committed polynomial (figure 1, round 2, step 2).
-    #[error("the share does not match the sender's commitment")]
-    BadShare,
-    /// The library refused the packages for a reason that names nobody.
-    #[error("key generation failed: {0}")]
-    Library(String),
-}
-
-/// A fault and the place of its sender, where one is to blame.
-pub type Fault = (Option<Place>, PackageFault);
+use super::{Fault, Flavour, PackageFault, Place, Randomness, culprit, identifier, library};
 
 /// The key that came out: secret and public part in the reference serialization.
 pub struct KeyMaterial {
@@ -91,44 +61,21 @@ pub trait Round2: Send {
     fn finish(self: Box<Self>, packages: &BTreeMap<Place, Zeroizing<Vec<u8>>>) -> Result<KeyMaterial, Fault>;
 }
 
-/// The ciphersuite of a proposal that names none (section 2).
-pub const DEFAULT_SUITE: &str = <frost_secp256k1::Secp256K1Sha256 as Ciphersuite>::ID;
-
-/// Whether key generation with the ciphersuite of that id is known here.
-#[must_use]
-pub fn supports(suite: &str) -> bool {
-    suite == DEFAULT_SUITE
-}
-
-/// Starts key generation with the ciphersuite of that id.
-///
-/// # Errors
-/// The library's, for a threshold or total out of range.
-pub fn start<R: RngCore + CryptoRng>(
-    suite: &str,
+/// Round 1 of a participant.
+pub(super) fn start<C: Flavour>(
     me: Place,
     total: u16,
     threshold: u16,
-    rng: &mut R,
+    rng: &mut dyn Randomness,
 ) -> Result<Box<dyn Round1>, PackageFault> {
-    if suite == DEFAULT_SUITE {
-        return Ok(Box::new(First::<frost_secp256k1::Secp256K1Sha256>::new(me, total, threshold, rng)?));
-    }
-    Err(PackageFault::Library(format!("the ciphersuite {suite} is not known")))
+    let me = identifier::<C>(me)?;
+    let (secret, package) = dkg::part1::<C, _>(me, total, threshold, rng).map_err(library)?;
+    let package = package.serialize().map_err(library)?;
+    Ok(Box::new(First::<C> { secret, package, threshold }))
 }
 
 /// The group key (compressed, as hex) that the round-1 packages of all participants make, whoever held which share.
-///
-/// # Errors
-/// A package that cannot be part of it, and whose it is.
-pub fn group_key(suite: &str, threshold: u16, packages: &BTreeMap<Place, Vec<u8>>) -> Result<String, Fault> {
-    if suite == DEFAULT_SUITE {
-        return sum::<frost_secp256k1::Secp256K1Sha256>(threshold, packages);
-    }
-    Err((None, PackageFault::Library(format!("the ciphersuite {suite} is not known"))))
-}
-
-fn sum<C: Ciphersuite>(threshold: u16, packages: &BTreeMap<Place, Vec<u8>>) -> Result<String, Fault> {
+pub(super) fn group_key<C: Flavour>(threshold: u16, packages: &BTreeMap<Place, Vec<u8>>) -> Result<String, Fault> {
     let mut commitments = BTreeMap::new();
     for (place, bytes) in packages {
         let blame = |f| (Some(*place), f);
@@ -138,33 +85,24 @@ fn sum<C: Ciphersuite>(threshold: u16, packages: &BTreeMap<Place, Vec<u8>>) -> R
         commitments.insert(identifier::<C>(*place).map_err(blame)?, package.commitment().clone());
     }
     let public = PublicKeyPackage::from_dkg_commitments(&commitments.iter().map(|(id, c)| (*id, c)).collect());
-    let key = public.and_then(|public| public.verifying_key().serialize());
+    let key = public.map(C::settled).and_then(|public| public.verifying_key().serialize());
     key.map(hex::encode).map_err(|e| (None, library(e)))
 }
 
-struct First<C: Ciphersuite> {
+struct First<C: Flavour> {
     secret: round1::SecretPackage<C>,
     package: Vec<u8>,
     threshold: u16,
 }
 
-struct Second<C: Ciphersuite> {
+struct Second<C: Flavour> {
     secret: round2::SecretPackage<C>,
     packages: BTreeMap<Identifier<C>, round1::Package<C>>,
 }
 
-fn library<C: Ciphersuite>(error: frost_core::Error<C>) -> PackageFault {
-    PackageFault::Library(error.to_string())
-}
-
-fn identifier<C: Ciphersuite>(place: Place) -> Result<Identifier<C>, PackageFault> {
-    Identifier::try_from(place).map_err(library)
-}
-
 /// Who is to blame, by the library's own word.
-fn fault<C: Ciphersuite>(error: frost_core::Error<C>, mut places: impl Iterator<Item = Place>) -> Fault {
-    let culprits = error.culprits();
-    let place = places.find(|p| identifier::<C>(*p).is_ok_and(|id| culprits.contains(&id)));
+fn fault<C: Flavour>(error: frost_core::Error<C>, places: impl Iterator<Item = Place>) -> Fault {
+    let place = culprit(&error, places);
     let fault = match error {
         frost_core::Error::InvalidProofOfKnowledge { .. } => PackageFault::BadProof,
         frost_core::Error::InvalidSecretShare { .. } => PackageFault::BadShare,
@@ -174,16 +112,16 @@ fn fault<C: Ciphersuite>(error: frost_core::Error<C>, mut places: impl Iterator<
 }
 
 /// Decodes a round-1 package, which may have been written in another way than the canonical one.
-fn decode_round1<C: Ciphersuite>(bytes: &[u8]) -> Result<round1::Package<C>, PackageFault> {
+fn decode_round1<C: Flavour>(bytes: &[u8]) -> Result<round1::Package<C>, PackageFault> {
     round1::Package::<C>::deserialize(bytes).map_err(|e| PackageFault::Undecodable(e.to_string()))
 }
 
-fn has_degree<C: Ciphersuite>(package: &round1::Package<C>, expected: u16) -> Result<(), PackageFault> {
+fn has_degree<C: Flavour>(package: &round1::Package<C>, expected: u16) -> Result<(), PackageFault> {
     let found = package.commitment().coefficients().len();
     if found == usize::from(expected) { Ok(()) } else { Err(PackageFault::WrongDegree { found, expected }) }
 }
 
-fn decode_round2<C: Ciphersuite>(bytes: &[u8]) -> Result<round2::Package<C>, PackageFault> {
+fn decode_round2<C: Flavour>(bytes: &[u8]) -> Result<round2::Package<C>, PackageFault> {
     let package = round2::Package::<C>::deserialize(bytes).map_err(|e| PackageFault::Undecodable(e.to_string()))?;
     canonical(&Zeroizing::new(package.serialize().map_err(library)?), bytes)?;
     Ok(package)
@@ -197,16 +135,7 @@ fn not_canonical() -> PackageFault {
     PackageFault::Undecodable("it has bytes that do not belong to it".into())
 }
 
-impl<C: Ciphersuite> First<C> {
-    fn new<R: RngCore + CryptoRng>(me: Place, total: u16, threshold: u16, rng: &mut R) -> Result<Self, PackageFault> {
-        let me = identifier::<C>(me)?;
-        let (secret, package) = dkg::part1::<C, _>(me, total, threshold, rng).map_err(library)?;
-        let package = package.serialize().map_err(library)?;
-        Ok(Self { secret, package, threshold })
-    }
-}
-
-impl<C: Ciphersuite> Round1 for First<C> {
+impl<C: Flavour> Round1 for First<C> {
     fn package(&self) -> &[u8] {
         &self.package
     }
@@ -236,7 +165,7 @@ impl<C: Ciphersuite> Round1 for First<C> {
     }
 }
 
-impl<C: Ciphersuite> Round2 for Second<C> {
+impl<C: Flavour> Round2 for Second<C> {
     fn check(&self, bytes: &[u8]) -> Result<(), PackageFault> {
         decode_round2::<C>(bytes).map(|_| ())
     }
@@ -253,7 +182,7 @@ impl<C: Ciphersuite> Round2 for Second<C> {
     }
 }
 
-fn material<C: Ciphersuite>(key: &KeyPackage<C>, public: &PublicKeyPackage<C>) -> Result<KeyMaterial, PackageFault> {
+fn material<C: Flavour>(key: &KeyPackage<C>, public: &PublicKeyPackage<C>) -> Result<KeyMaterial, PackageFault> {
     Ok(KeyMaterial {
         key_package: Zeroizing::new(key.serialize().map_err(library)?),
         public_key_package: public.serialize().map_err(library)?,

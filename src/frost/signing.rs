@@ -1,0 +1,155 @@
+//! Signing behind an interface of bytes: the two rounds of FROST (RFC 9591, section 5) as ZF FROST implements them, for any
+//! ciphersuite. What frostmesh signs is always 32 bytes; that is for who calls this to see to.
+//!
+//! Nonces are a value that signing consumes. Who keeps them on disk deletes them there, durably, before the share that they
+//! made leaves (docs/PROTOCOL.md, section 3, point 6).
+
+use std::collections::BTreeMap;
+
+use frost_core::keys::{KeyPackage, PublicKeyPackage};
+use frost_core::round1::{self, SigningCommitments, SigningNonces};
+use frost_core::round2::{self, SignatureShare};
+use frost_core::{Signature, SigningPackage};
+use zeroize::Zeroizing;
+
+use super::{Fault, Flavour, PackageFault, Place, Randomness, culprit, identifier, library};
+
+/// The commitments of all signers of one signature, `SigningCommitments::serialize()` each.
+pub type Commitments = BTreeMap<Place, Vec<u8>>;
+/// The signature shares of all signers, 32 bytes each.
+pub type Shares = BTreeMap<Place, Vec<u8>>;
+
+/// The secret half of commitments, for one signature. Neither copied nor shown; wiped when dropped.
+pub struct Nonces(Zeroizing<Vec<u8>>);
+
+impl Nonces {
+    /// What to keep, sealed, where they have to outlive the process.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Those that were kept.
+    #[must_use]
+    pub fn from_bytes(bytes: Zeroizing<Vec<u8>>) -> Self {
+        Self(bytes)
+    }
+}
+
+/// Why a signature does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadSignature {
+    /// No point of the curve, or of another length.
+    #[error("the public key is none of this ciphersuite")]
+    Key,
+    /// Not the encoding of a signature.
+    #[error("the signature is none of this ciphersuite")]
+    Encoding,
+    /// It is of another key or of something else.
+    #[error("the signature does not verify: it was made with another key, or of something else")]
+    Invalid,
+}
+
+/// The key of one participant.
+pub trait Key: Send {
+    /// Round 1: draws nonces, and commits to them.
+    ///
+    /// # Errors
+    /// The library's.
+    fn commit(&self, rng: &mut dyn Randomness) -> Result<(Nonces, Vec<u8>), PackageFault>;
+
+    /// Checks one sender's commitments: decoding, for which the library would name nobody.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    fn check_commitments(&self, bytes: &[u8]) -> Result<(), PackageFault>;
+
+    /// Round 2: this participant's signature share of the message, with the commitments of all signers, its own among them.
+    ///
+    /// # Errors
+    /// Commitments that cannot be used and whose they are, or nonces that are not those of the own commitments.
+    fn sign(&self, nonces: Nonces, commitments: &Commitments, message: &[u8]) -> Result<Vec<u8>, Fault>;
+
+    /// Makes the signature of the shares of all signers.
+    ///
+    /// # Errors
+    /// The fault and whose it is: a share that does not verify always has a name.
+    fn aggregate(&self, commitments: &Commitments, shares: &Shares, message: &[u8]) -> Result<Vec<u8>, Fault>;
+}
+
+struct Held<C: Flavour> {
+    own: KeyPackage<C>,
+    public: PublicKeyPackage<C>,
+}
+
+pub(super) fn key<C: Flavour>(own: &[u8], public: &[u8]) -> Result<Box<dyn Key>, PackageFault> {
+    let undecodable = |e: frost_core::Error<C>| PackageFault::Undecodable(e.to_string());
+    let own = KeyPackage::<C>::deserialize(own).map_err(undecodable)?;
+    let public = PublicKeyPackage::<C>::deserialize(public).map_err(undecodable)?;
+    if own.verifying_key() != public.verifying_key() {
+        return Err(PackageFault::Undecodable("the two parts are of different keys".into()));
+    }
+    Ok(Box::new(Held { own, public }))
+}
+
+pub(super) fn verify<C: Flavour>(pubkey: &[u8], message: &[u8], signature: &[u8]) -> Result<(), BadSignature> {
+    let key = C::verifying_key(pubkey).map_err(|_| BadSignature::Key)?;
+    let signature = Signature::<C>::deserialize(signature).map_err(|_| BadSignature::Encoding)?;
+    key.verify(message, &signature).map_err(|_| BadSignature::Invalid)
+}
+
+fn decode_commitments<C: Flavour>(bytes: &[u8]) -> Result<SigningCommitments<C>, PackageFault> {
+    let undecodable = |e: frost_core::Error<C>| PackageFault::Undecodable(e.to_string());
+    let commitments = SigningCommitments::<C>::deserialize(bytes).map_err(undecodable)?;
+    if commitments.serialize().map_err(library)? != bytes {
+        return Err(PackageFault::Undecodable("it has bytes that do not belong to it".into()));
+    }
+    Ok(commitments)
+}
+
+fn package<C: Flavour>(commitments: &Commitments, message: &[u8]) -> Result<SigningPackage<C>, Fault> {
+    let mut decoded = BTreeMap::new();
+    for (place, bytes) in commitments {
+        let blame = |f| (Some(*place), f);
+        decoded.insert(identifier::<C>(*place).map_err(blame)?, decode_commitments::<C>(bytes).map_err(blame)?);
+    }
+    Ok(SigningPackage::new(decoded, message))
+}
+
+impl<C: Flavour> Key for Held<C> {
+    fn commit(&self, rng: &mut dyn Randomness) -> Result<(Nonces, Vec<u8>), PackageFault> {
+        let mut rng = rng;
+        let (nonces, commitments) = round1::commit::<C, _>(self.own.signing_share(), &mut rng);
+        let nonces = Nonces(Zeroizing::new(nonces.serialize().map_err(library)?));
+        Ok((nonces, commitments.serialize().map_err(library)?))
+    }
+
+    fn check_commitments(&self, bytes: &[u8]) -> Result<(), PackageFault> {
+        decode_commitments::<C>(bytes).map(drop)
+    }
+
+    fn sign(&self, nonces: Nonces, commitments: &Commitments, message: &[u8]) -> Result<Vec<u8>, Fault> {
+        let plain = |f| (None, f);
+        let package = package::<C>(commitments, message)?;
+        let nonces = SigningNonces::<C>::deserialize(&nonces.0).map_err(|e| plain(library(e)))?;
+        let share = round2::sign(&package, &nonces, &self.own);
+        Ok(share.map_err(|e| (culprit(&e, commitments.keys().copied()), library(e)))?.serialize())
+    }
+
+    fn aggregate(&self, commitments: &Commitments, shares: &Shares, message: &[u8]) -> Result<Vec<u8>, Fault> {
+        let package = package::<C>(commitments, message)?;
+        let mut decoded = BTreeMap::new();
+        for (place, bytes) in shares {
+            let blame = |f| (Some(*place), f);
+            let share = SignatureShare::<C>::deserialize(bytes);
+            let share = share.map_err(|e| blame(PackageFault::Undecodable(e.to_string())))?;
+            decoded.insert(identifier::<C>(*place).map_err(blame)?, share);
+        }
+        let signature = frost_core::aggregate(&package, &decoded, &self.public).map_err(|error| {
+            let place = culprit(&error, shares.keys().copied());
+            let bad = matches!(error, frost_core::Error::InvalidSignatureShare { .. });
+            (place, if bad { PackageFault::BadSignatureShare } else { library(error) })
+        })?;
+        signature.serialize().map_err(|e| (None, library(e)))
+    }
+}
