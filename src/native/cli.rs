@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::content::Hash;
 use crate::frost::Suite;
 use crate::node::CarrierChoice;
 use crate::wire::{PeerId, SessionId};
@@ -42,6 +43,19 @@ pub(super) enum Command {
     /// Show the keys that are kept here
     #[command(subcommand, after_help = "Example:\n  frostmesh wallets list")]
     Wallets(Wallets),
+    /// Check a signature, whoever made it
+    #[command(
+        after_help = "Example:\n  frostmesh verify --suite secp256k1-tr --pubkey 02a1b2... --signature 3c4d... --text 'I agree'"
+    )]
+    Verify(Verify),
+    /// Show where a wallet's key is known: Taproot addresses and npub, or what a contract needs
+    #[command(after_help = "Example:\n  frostmesh address 02a1b2...")]
+    Address {
+        /// The group key, or the beginning of it
+        pubkey: String,
+        #[command(flatten)]
+        local: Local,
+    },
     /// Show who this node is: the fingerprint that others see
     #[command(after_help = "Example:\n  frostmesh identity")]
     Identity(Local),
@@ -234,6 +248,42 @@ pub(super) enum Wallets {
         #[command(flatten)]
         local: Local,
     },
+}
+
+#[derive(Args)]
+pub(super) struct Verify {
+    /// Which signatures the key makes: secp256k1 (RFC 9591) or secp256k1-tr (BIP-340)
+    #[arg(long)]
+    pub suite: Suite,
+    /// The key, as hexadecimal digits: compressed, or x-only with secp256k1-tr
+    #[arg(long, value_name = "HEX")]
+    pub pubkey: String,
+    /// The signature, as hexadecimal digits
+    #[arg(long, value_name = "HEX")]
+    pub signature: String,
+    #[command(flatten)]
+    pub subject: Subject,
+    /// Print one JSON object on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What is signed.
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct Subject {
+    /// A text
+    #[arg(long)]
+    pub text: Option<String>,
+    /// 32 bytes as hexadecimal digits; nobody can see what they mean
+    #[arg(long, value_name = "HEX")]
+    pub hash: Option<Hash>,
+    /// A file
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// A file that holds a Nostr event (NIP-01) as JSON
+    #[arg(long, value_name = "FILE")]
+    pub nostr_event: Option<PathBuf>,
 }
 
 /// How to reach the others.

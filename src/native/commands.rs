@@ -11,7 +11,7 @@ use super::exit::{Exit, Failure, OrExit};
 use super::participation::Place;
 use super::report::line;
 use super::websocket::Socket;
-use super::{Store, participation, password, people, wallets};
+use super::{Store, participation, password, people, signatures, wallets};
 use crate::identity::Invite;
 use crate::node::{Command, Input};
 use crate::random::SystemRng;
@@ -27,6 +27,8 @@ pub(super) async fn run(command: Cli) -> Result<(), Failure> {
         Cli::Wallets(cli::Wallets::List(local)) => wallets::list(&local),
         Cli::Wallets(cli::Wallets::Show { pubkey, local }) => wallets::show(&pubkey, &local),
         Cli::Wallets(cli::Wallets::Verify { pubkey, local }) => wallets::verify(&pubkey, &local),
+        Cli::Verify(args) => signatures::verify(&args),
+        Cli::Address { pubkey, local } => signatures::address(&pubkey, &local),
         Cli::Identity(local) => people::identity(&local),
         Cli::Contacts(command) => people::contacts(command),
         Cli::Evidence(command) => people::evidence(command),

@@ -2,6 +2,7 @@
 
 pub mod cli;
 mod commands;
+mod content;
 mod driver;
 mod exit;
 mod participation;
@@ -9,6 +10,7 @@ mod password;
 mod peer_connection;
 mod people;
 mod report;
+mod signatures;
 mod store;
 mod stun;
 mod wallets;

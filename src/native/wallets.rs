@@ -11,9 +11,9 @@ use crate::agreement::Member;
 use crate::keystore::{Kind, WalletInfo};
 
 /// A wallet and whether all participants confirmed it.
-struct Entry {
-    info: WalletInfo,
-    confirmed: bool,
+pub(super) struct Entry {
+    pub info: WalletInfo,
+    pub confirmed: bool,
 }
 
 impl Entry {
@@ -123,7 +123,7 @@ pub(super) fn show(pubkey: &str, local: &Local) -> Result<(), Failure> {
 }
 
 /// The one wallet whose group key begins so.
-fn one(store: &Store, pubkey: &str) -> Result<Entry, Failure> {
+pub(super) fn one(store: &Store, pubkey: &str) -> Result<Entry, Failure> {
     let wanted = pubkey.to_ascii_lowercase();
     let mut found: Vec<Entry> = entries(store)?;
     found.retain(|e| e.info.pubkey.starts_with(&wanted));

@@ -1,0 +1,94 @@
+//! What people sign, by kind: each is one module that reads it, shows it, and makes it into the 32 bytes that are signed.
+//!
+//! Every signer makes those bytes itself, from what it shows. Text and files are hashed under tags of their own (as in
+//! BIP-340), so that nothing that is shown as one of these can be an event, a transaction, or the other.
+
+mod file;
+mod hash;
+mod nostr;
+mod text;
+
+use sha2::{Digest as _, Sha256};
+
+pub use file::File;
+pub use hash::Hash;
+pub use nostr::NostrEvent;
+pub use text::Text;
+
+/// Largest content that is shown before it is signed, in bytes: text, or an event as JSON.
+pub const MAX_CONTENT: usize = 64 * 1024;
+
+/// Something to sign.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// A text.
+    Text(Text),
+    /// A file, by its SHA-256.
+    File(File),
+    /// A Nostr event (NIP-01).
+    NostrEvent(NostrEvent),
+    /// 32 bytes of which nobody can see what they mean.
+    Hash(Hash),
+}
+
+/// Why something cannot be signed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ContentError {
+    /// More than [`MAX_CONTENT`].
+    #[error("{size} bytes are too many: up to {MAX_CONTENT} are shown and signed")]
+    TooLarge {
+        /// Bytes.
+        size: usize,
+    },
+    /// Nothing at all.
+    #[error("there is nothing to sign")]
+    Empty,
+    /// Not 32 bytes as hex text.
+    #[error("a hash is 64 hexadecimal digits")]
+    Hash,
+    /// Not an event as NIP-01 has it.
+    #[error("this is no Nostr event: {0}")]
+    Nostr(String),
+}
+
+impl Content {
+    /// The name of its kind: `text`, `file`, `nostr-event`, `hash`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Text(_) => "text",
+            Self::File(_) => "file",
+            Self::NostrEvent(_) => "nostr-event",
+            Self::Hash(_) => "hash",
+        }
+    }
+
+    /// The 32 bytes that are signed.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        match self {
+            Self::Text(text) => text.digest(),
+            Self::File(file) => file.digest(),
+            Self::NostrEvent(event) => event.id(),
+            Self::Hash(hash) => hash.digest(),
+        }
+    }
+
+    /// What a person has to see before signing: names of fields and what stands in them. Values are as they came; whoever
+    /// shows them sees to it that they cannot pass for anything else.
+    #[must_use]
+    pub fn shown(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Text(text) => text.shown(),
+            Self::File(file) => file.shown(),
+            Self::NostrEvent(event) => event.shown(),
+            Self::Hash(hash) => hash.shown(),
+        }
+    }
+}
+
+/// `SHA-256(SHA-256(tag) || SHA-256(tag) || bytes)`, as in BIP-340.
+fn tagged(tag: &str, bytes: &[u8]) -> [u8; 32] {
+    let tag = Sha256::digest(tag.as_bytes());
+    Sha256::new().chain_update(tag).chain_update(tag).chain_update(bytes).finalize().into()
+}

@@ -1,0 +1,99 @@
+//! A Nostr event (NIP-01): signed is its id, which is made here from what is shown and never taken from whoever asks.
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use super::{ContentError, MAX_CONTENT};
+
+/// Most tags of an event, and most texts in one.
+const MAX_TAGS: usize = 2_000;
+
+/// An event, without or with a signature; that of an event is not looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NostrEvent {
+    /// The author's x-only key.
+    pub pubkey: [u8; 32],
+    /// Seconds since 1970.
+    pub created_at: u64,
+    /// What kind of event: 1 is a short text note.
+    pub kind: u16,
+    /// Its tags.
+    pub tags: Vec<Vec<String>>,
+    /// Its content.
+    pub content: String,
+}
+
+/// As it is written; `id` and `pubkey` may be left out by who wants it signed.
+#[derive(Deserialize)]
+struct Written {
+    id: Option<String>,
+    pubkey: Option<String>,
+    created_at: u64,
+    kind: u16,
+    tags: Vec<Vec<String>>,
+    content: String,
+}
+
+impl NostrEvent {
+    /// Reads an event as JSON. With `author`, the x-only key that is to sign, the event may leave its `pubkey` out, and must not
+    /// name another.
+    ///
+    /// # Errors
+    /// What is missing or does not fit, an `id` that is not this event's among it.
+    pub fn parse(json: &str, author: Option<&[u8; 32]>) -> Result<Self, ContentError> {
+        if json.len() > MAX_CONTENT {
+            return Err(ContentError::TooLarge { size: json.len() });
+        }
+        let bad = |what: &str| ContentError::Nostr(what.to_owned());
+        let event: Written = serde_json::from_str(json).map_err(|error| ContentError::Nostr(error.to_string()))?;
+        if event.tags.len() > MAX_TAGS || event.tags.iter().any(|tag| tag.len() > MAX_TAGS) {
+            return Err(bad("it has too many tags"));
+        }
+        let bytes = |text: &str| {
+            let mut bytes = [0; 32];
+            // NIP-01 writes lower case only, and an id in another case would be another text to everyone else.
+            let fine = text.bytes().all(|b| !b.is_ascii_uppercase()) && hex::decode_to_slice(text, &mut bytes).is_ok();
+            fine.then_some(bytes)
+        };
+        let named = match &event.pubkey {
+            Some(text) => {
+                Some(bytes(text).ok_or_else(|| bad("its pubkey is not 64 hexadecimal digits in lower case"))?)
+            }
+            None => None,
+        };
+        let pubkey = match (named, author) {
+            (Some(named), Some(author)) if named != *author => return Err(bad("its pubkey is not the wallet's")),
+            (Some(key), _) => key,
+            (None, Some(author)) => *author,
+            (None, None) => return Err(bad("it has no pubkey")),
+        };
+        let (created_at, kind) = (event.created_at, event.kind);
+        let made = Self { pubkey, created_at, kind, tags: event.tags, content: event.content };
+        if event.id.is_some_and(|id| bytes(&id) != Some(made.id())) {
+            return Err(bad("its id is that of another event"));
+        }
+        Ok(made)
+    }
+
+    /// SHA-256 of `[0, pubkey, created_at, kind, tags, content]` as JSON without spaces. Control characters that NIP-01 gives no
+    /// escape are written as every JSON library writes them, which is what Nostr's clients do.
+    #[must_use]
+    pub fn id(&self) -> [u8; 32] {
+        let parts = (0, hex::encode(self.pubkey), self.created_at, self.kind, &self.tags, &self.content);
+        // Numbers and texts in lists: serde_json has no way to fail on these.
+        Sha256::digest(serde_json::to_vec(&parts).unwrap_or_default()).into()
+    }
+
+    pub(super) fn shown(&self) -> Vec<(&'static str, String)> {
+        let mut fields = vec![
+            ("kind", self.kind.to_string()),
+            ("created_at", self.created_at.to_string()),
+            ("content", self.content.clone()),
+        ];
+        let tag = |tag: &Vec<String>| serde_json::to_string(tag).unwrap_or_default();
+        fields.extend(self.tags.iter().map(|t| ("tag", tag(t))));
+        fields.push(("pubkey", hex::encode(self.pubkey)));
+        fields.push(("id", hex::encode(self.id())));
+        fields
+    }
+}
