@@ -59,7 +59,7 @@ scenario("the extension makes an invite, and two command-line nodes join by it",
   const row = await popup.shows(popup.at("guest", '[data-peer-id="cli1"]'), "that cli1 has come");
   assert.match(await row.locator("p").innerText(), FINGERPRINT);
   await popup.says("Still to come: 1");
-  await popup.page.getByText("QR code").click();
+  await popup.page.getByText("QR code", { exact: true }).click();
   await popup.shows(popup.page.locator("svg.qr"), "the QR code");
   await popup.picture("invite-open");
   await popup.page.emulateMedia({ colorScheme: "dark" });
@@ -158,6 +158,63 @@ scenario("an invite opened as a link of the page: joined, and gone from the addr
   await page.at("invite-join").click();
   await allMade([other], { participants: ["other", "page"], threshold: 2 });
   page.isClean();
+});
+
+/** A video (YUV4MPEG2) of one picture: what a camera sees that is held before a QR code. */
+async function film(screen) {
+  const { width, height, grey } = await screen.page.locator("svg.qr").evaluate((svg) => {
+    const [width, height, side] = [640, 480, 400];
+    const canvas = Object.assign(document.createElement("canvas"), { width, height });
+    const context = canvas.getContext("2d");
+    const { x, y, width: modules } = svg.viewBox.baseVal;
+    context.fillStyle = "#fff";
+    context.fillRect(0, 0, width, height);
+    context.setTransform(side / modules, 0.05, -0.05, side / modules, 120 - (x * side) / modules, 40 - (y * side) / modules);
+    context.fillStyle = "#000";
+    context.fill(new Path2D(svg.querySelector("path").getAttribute("d")));
+    const { data } = context.getImageData(0, 0, width, height);
+    return { width, height, grey: Array.from({ length: width * height }, (_, i) => data[4 * i]) };
+  });
+  const head = Buffer.from(`YUV4MPEG2 W${width} H${height} F10:1 Ip A1:1 C420jpeg\nFRAME\n`);
+  return Buffer.concat([head, Buffer.from(grey), Buffer.alloc((width * height) / 2, 128)]);
+}
+
+scenario("an invite is read from its QR code with the camera, and joined", async (stage) => {
+  const server = await stage.server();
+  const popup = await online(await installed.fresh(stage), server, "browser");
+  const uri = await popup.invite({ total: 2, threshold: 2, name: "Treasury" });
+  await popup.page.getByText("QR code", { exact: true }).click();
+  await popup.shows(popup.page.locator("svg.qr"), "the QR code");
+  const browser = await startBrowser({ camera: await stage.file("camera.y4m", await film(popup)) });
+  stage.add({ name: "browser with a camera", report: () => "", close: () => browser.close() });
+  const context = await browser.person();
+  const page = new Screen(await context.newPage(), "page");
+  stage.add({ name: "page", report: (s) => page.report(s), close: () => context.close() });
+  await page.page.goto(server.page);
+  await page.setPassword();
+  await page.at("invite-scan").click();
+  await page.shows(page.at("invite-join", ":focus"), "that it has read the invite");
+  assert.equal(await page.at("invite-paste").inputValue(), uri);
+  assert.equal(await page.at("invite-camera").count(), 0, "the camera is off");
+  await page.at("invite-peer-id").fill("page");
+  await page.at("invite-join").click();
+  const session = page.page.locator('[data-testid="session"][data-phase="done"]');
+  await page.shows(session, "that the key is made");
+  await isCertified(page, (await page.wallets())[0]);
+  page.isClean();
+});
+
+scenario("without a camera the page says so, and a pasted invite does", async (stage) => {
+  const server = await stage.server();
+  starting ??= startBrowser();
+  const context = await (await starting).person();
+  const page = new Screen(await context.newPage(), "page");
+  stage.add({ name: "page", report: (s) => page.report(s), close: () => context.close() });
+  await page.page.goto(server.page);
+  await page.setPassword();
+  await page.at("invite-scan").click();
+  await page.says(/There is no camera that this page may use/);
+  await page.picture("invite-no-camera");
 });
 
 /** The extension and a command-line node that have never met, at the safety words. */

@@ -4,7 +4,7 @@
 
 import { el, icon } from "./dom.js";
 import { t } from "./i18n.js";
-import { generate } from "./qr.js";
+import encodeQR from "./qr/index.js";
 
 /** Light modules around a code, as ISO/IEC 18004 wants them. */
 const QUIET = 4;
@@ -14,14 +14,9 @@ const QUIET = 4;
  * @returns {View<unknown>}
  */
 export function codeView(text) {
-  const code = generate(text);
-  let path = "";
-  for (let y = 0; y < code.size; y += 1) {
-    for (let x = 0; x < code.size; x += 1) if (code.get(x, y)) path += `M${x} ${y}h1v1h-1z`;
-  }
-  const svg = icon(path);
-  const size = code.size + 2 * QUIET;
-  svg.setAttribute("viewBox", `${-QUIET} ${-QUIET} ${size} ${size}`);
+  const rows = encodeQR(text, "raw", { border: QUIET, ecc: "low" });
+  const svg = icon(rows.flatMap((row, y) => row.map((dark, x) => (dark ? `M${x} ${y}h1v1h-1z` : ""))).join(""));
+  svg.setAttribute("viewBox", `0 0 ${rows.length} ${rows.length}`);
   svg.setAttribute("role", "img");
   svg.setAttribute("aria-label", t("invite_code"));
   svg.classList.add("qr");

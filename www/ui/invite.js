@@ -74,9 +74,34 @@ function joinForm({ command, takeInvite }) {
   const peerField = field(peer, "peer_id", "invite_peer_id_hint");
   const problem = problemLine();
   const submit = el("button.primary", { "data-testid": "invite-join" }, t("join"));
-  const node = el("form", { novalidate: "" }, field(text, "invite_paste", "invite_paste_hint"), peerField, problem,
-    submit);
+  const scan = el("button", { type: "button", "data-testid": "invite-scan" }, t("invite_scan"));
+  const camera = el("div");
+  const node = el("form", { novalidate: "" }, field(text, "invite_paste", "invite_paste_hint"), camera, peerField, problem,
+    el("div.actions", {}, submit, scan));
   let filled = false;
+  /** @type {null | (() => void)} ends the scan that goes on */
+  let stop = null;
+
+  const found = (/** @type {string} */ invite) => {
+    text.value = invite;
+    // Joining may mean to leave a server: that is for the person to decide.
+    setTimeout(() => submit.focus());
+    end();
+  };
+  const end = () => {
+    stop?.();
+    stop = null;
+    setText(scan, t("invite_scan"));
+  };
+  scan.hidden = !navigator.mediaDevices;
+  scan.onclick = async () => {
+    if (stop) return end();
+    await attempt(scan, problem, async () => {
+      const { scan: look } = await import("./scan.js");
+      stop = await look(camera, found).catch(() => Promise.reject({ code: "no_camera" }));
+      setText(scan, t("invite_scan_stop"));
+    });
+  };
 
   node.onsubmit = async (event) => {
     event.preventDefault();
@@ -96,6 +121,7 @@ function joinForm({ command, takeInvite }) {
       if (!snapshot) {
         // An invite is a secret: of a locked node nothing stays.
         text.value = "";
+        end();
         return false;
       }
       const { state, peer_id } = snapshot.connection;
@@ -104,9 +130,7 @@ function joinForm({ command, takeInvite }) {
       filled = true;
       const invite = takeInvite();
       if (!invite) return false;
-      text.value = invite;
-      // Joining may mean to leave a server: that is for the person to decide.
-      setTimeout(() => submit.focus());
+      found(invite);
       return true;
     },
   };

@@ -159,6 +159,7 @@ export type ErrorCode =
   | "bad_peer_id"
   | "bad_proposal"
   | "bad_invite"
+  | "no_camera"
   | "bad_contact"
   | "unverified_not_allowed"
   | "no_such_session"

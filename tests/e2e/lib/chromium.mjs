@@ -30,10 +30,11 @@ const OPTIONS = {
   timeout: 60_000,
 };
 
-/** A browser without extensions. Its contexts share nothing. */
-export async function startBrowser() {
+/** A browser without extensions. Its contexts share nothing. `camera` is a file that it sees in place of a camera's picture. */
+export async function startBrowser({ camera } = {}) {
   const { viewport: _, ...options } = OPTIONS;
-  const browser = await chromium.launch({ ...options, args: ARGUMENTS });
+  const fake = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", `--use-file-for-fake-video-capture=${camera}`];
+  const browser = await chromium.launch({ ...options, args: [...ARGUMENTS, ...(camera ? fake : [])] });
   return {
     /** A context of its own, as another person's browser would be. */
     async person() {

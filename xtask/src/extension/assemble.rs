@@ -91,7 +91,7 @@ fn add(files: &mut Files, from: &Path, to: &str) -> Result<()> {
 /// What is no source of ours: the wasm module, the safety words, the QR codes.
 fn add_made(files: &mut Files, project: &Project) -> Result<()> {
     files.insert("ui/words.js".into(), words()?);
-    files.insert("ui/qr.js".into(), qr::module(project)?);
+    files.extend(qr::modules(project)?.into_iter().map(|(path, content)| (path.into(), content)));
     for name in [SCRIPT, WASM] {
         let from = project.pkg().join(name);
         let content = fs::read(&from).with_context(|| format!("reading {}", from.display()))?;

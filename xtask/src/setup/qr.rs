@@ -1,4 +1,4 @@
-//! The QR codes of invites: a small JavaScript module of npm, which ships as it is.
+//! The QR codes of invites, drawn and read: JavaScript modules of npm that ship as they are.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,37 +9,42 @@ use super::node::{self, Node};
 use crate::project::Project;
 use crate::run::Log;
 
-/// <https://github.com/davidje13/lean-qr>, MIT.
-const LEAN_QR: &str = "2.7.4";
+/// <https://github.com/paulmillr/qr>, MIT or Apache-2.0.
+const QR: &str = "0.7.0";
+
+/// What ships of it, and below which path: the writer, and the reader, which needs the writer's tables.
+const MODULES: [(&str, &str); 2] = [("index.js", "ui/qr/index.js"), ("decode.js", "ui/qr/decode.js")];
 
 /// Installs it.
 pub fn prepare(project: &Project, node: &Node, log: &mut Log) -> Result<()> {
-    let module = package(project).join("nano.mjs");
-    if module.is_file() {
-        log.note(format!("there: lean-qr {LEAN_QR}"));
+    let there = || MODULES.iter().all(|(name, _)| package(project).join(name).is_file());
+    if there() {
+        log.note(format!("there: qr {QR}"));
         return Ok(());
     }
-    node::install(node, log, &folder(project), &format!("lean-qr@{LEAN_QR}"))?;
-    if !module.is_file() {
-        bail!("The npm package lean-qr {LEAN_QR} brought no {}.", module.display());
+    node::install(node, log, &folder(project), &format!("qr@{QR}"))?;
+    if !there() {
+        bail!("The npm package qr {QR} brought no modules: see {}.", package(project).display());
     }
-    log.note(format!("installed lean-qr {LEAN_QR}"));
+    log.note(format!("installed qr {QR}"));
     Ok(())
 }
 
-/// The module with its licence in front.
-pub fn module(project: &Project) -> Result<Vec<u8>> {
+/// The modules with their licence in front, and where they go.
+pub fn modules(project: &Project) -> Result<Vec<(&'static str, Vec<u8>)>> {
     let read = |name| {
         let path = package(project).join(name);
         fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
     };
-    Ok(format!("/* lean-qr {LEAN_QR}\n\n{}*/\n{}", read("LICENSE")?, read("nano.mjs")?).into_bytes())
+    let licence = read("LICENSE-MIT")?;
+    let module = |(name, to)| Ok((to, format!("/* qr {QR}\n\n{licence}*/\n{}", read(name)?).into_bytes()));
+    MODULES.into_iter().map(module).collect()
 }
 
 fn folder(project: &Project) -> PathBuf {
-    project.tools.join(format!("lean-qr-{LEAN_QR}"))
+    project.tools.join(format!("qr-{QR}"))
 }
 
 fn package(project: &Project) -> PathBuf {
-    folder(project).join("node_modules/lean-qr")
+    folder(project).join("node_modules/qr")
 }
