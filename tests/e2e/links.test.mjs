@@ -272,6 +272,13 @@ describe("whoever runs the signaling server", { concurrency: 2 }, () => {
     await allMade(nodes, TWO_OF_THREE);
   });
 
+  scenario("delays everything: the key is made all the same", async (stage) => {
+    const evil = stage.add(await EvilServer.start(await stage.server(), pass, 150));
+    for (const carrier of ["auto", "relay"]) {
+      await allMade(await three(stage, evil, "--carrier", carrier, "--session-id", carrier), TWO_OF_THREE);
+    }
+  });
+
   scenario("swallows what is sealed: everyone ends with a reason", async (stage) => {
     const [nodes] = await behind(stage, ({ to, data }) => (data.type === "frame" ? [] : [{ to, data }]), "--carrier", "relay", "--timeout", "10");
     await nobodyHasAKey(stage, nodes, ["timed_out", "peer_lost", "cancelled"]);
