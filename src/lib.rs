@@ -8,7 +8,7 @@
 //! | [`wire`] | the JSON messages and their limits | nothing of ours |
 //! | [`identity`] | identity key, signatures, contacts, invites | `wire` |
 //! | [`frost`] | FROST key generation and signing behind bytes, by ciphersuite | `wire` |
-//! | [`content`] | what people sign, by kind: read, shown, hashed | nothing of ours |
+//! | [`content`] | what people sign, by kind: read, shown, hashed | `identity` |
 //! | [`link`] | one sealed conversation of two identities: bytes in, bytes out | `wire`, `identity` |
 //! | [`agreement`] | what is signed in a verified session; certificates, evidence | `wire`, `identity`, `frost` |
 //! | [`keystore`] | password, envelope, records: bytes in, bytes out | `wire`, `identity`, `agreement` |

@@ -1,13 +1,17 @@
-//! Any text where an invite, contacts, a certificate or evidence is expected. What is no proof proves nothing.
+//! Any text where an invite, contacts, a certificate, evidence or an event to sign is expected. What is no proof proves nothing.
 #![no_main]
 
 use frostmesh::agreement::{Certificate, Evidence};
+use frostmesh::content::{Content, NostrEvent};
 use frostmesh::identity::{Contacts, Invite};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
     if let Ok(invite) = text.parse::<Invite>() {
         assert!(invite.uri().as_str().parse::<Invite>().is_ok_and(|again| again == invite));
+    }
+    if let Ok(event) = NostrEvent::parse(text, None) {
+        assert_eq!(Content::NostrEvent(event.clone()).digest(), event.id());
     }
     if let Ok(certificate) = serde_json::from_str::<Certificate>(text) {
         let _ = certificate.verify();

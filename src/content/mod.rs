@@ -8,7 +8,7 @@ mod hash;
 mod nostr;
 mod text;
 
-use sha2::{Digest as _, Sha256};
+use sha2::Digest as _;
 
 pub use file::File;
 pub use hash::Hash;
@@ -89,6 +89,5 @@ impl Content {
 
 /// `SHA-256(SHA-256(tag) || SHA-256(tag) || bytes)`, as in BIP-340.
 fn tagged(tag: &str, bytes: &[u8]) -> [u8; 32] {
-    let tag = Sha256::digest(tag.as_bytes());
-    Sha256::new().chain_update(tag).chain_update(tag).chain_update(bytes).finalize().into()
+    crate::identity::tagged(tag).chain_update(bytes).finalize().into()
 }

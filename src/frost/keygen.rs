@@ -11,7 +11,10 @@ use frost_core::keys::dkg::{self, round1, round2};
 use frost_core::keys::{KeyPackage, PublicKeyPackage};
 use zeroize::Zeroizing;
 
-use super::{Fault, Flavour, PackageFault, Place, Randomness, culprit, identifier, library};
+use super::{
+    Fault, Flavour, PackageFault, Place, Randomness, canonical, culprit, identifier, library, not_canonical,
+    undecodable,
+};
 
 /// The key that came out: secret and public part in the reference serialization.
 pub struct KeyMaterial {
@@ -113,7 +116,7 @@ fn fault<C: Flavour>(error: frost_core::Error<C>, places: impl Iterator<Item = P
 
 /// Decodes a round-1 package, which may have been written in another way than the canonical one.
 fn decode_round1<C: Flavour>(bytes: &[u8]) -> Result<round1::Package<C>, PackageFault> {
-    round1::Package::<C>::deserialize(bytes).map_err(|e| PackageFault::Undecodable(e.to_string()))
+    round1::Package::<C>::deserialize(bytes).map_err(undecodable)
 }
 
 fn has_degree<C: Flavour>(package: &round1::Package<C>, expected: u16) -> Result<(), PackageFault> {
@@ -122,17 +125,9 @@ fn has_degree<C: Flavour>(package: &round1::Package<C>, expected: u16) -> Result
 }
 
 fn decode_round2<C: Flavour>(bytes: &[u8]) -> Result<round2::Package<C>, PackageFault> {
-    let package = round2::Package::<C>::deserialize(bytes).map_err(|e| PackageFault::Undecodable(e.to_string()))?;
+    let package = round2::Package::<C>::deserialize(bytes).map_err(undecodable)?;
     canonical(&Zeroizing::new(package.serialize().map_err(library)?), bytes)?;
     Ok(package)
-}
-
-fn canonical(ours: &[u8], theirs: &[u8]) -> Result<(), PackageFault> {
-    if ours == theirs { Ok(()) } else { Err(not_canonical()) }
-}
-
-fn not_canonical() -> PackageFault {
-    PackageFault::Undecodable("it has bytes that do not belong to it".into())
 }
 
 impl<C: Flavour> Round1 for First<C> {

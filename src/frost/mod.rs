@@ -266,6 +266,19 @@ fn library<C: Flavour>(error: frost_core::Error<C>) -> PackageFault {
     PackageFault::Library(error.to_string())
 }
 
+fn undecodable<C: Flavour>(error: frost_core::Error<C>) -> PackageFault {
+    PackageFault::Undecodable(error.to_string())
+}
+
+/// Refuses any encoding of a package but the one that we would write.
+fn canonical(ours: &[u8], theirs: &[u8]) -> Result<(), PackageFault> {
+    if ours == theirs { Ok(()) } else { Err(not_canonical()) }
+}
+
+fn not_canonical() -> PackageFault {
+    PackageFault::Undecodable("it has bytes that do not belong to it".into())
+}
+
 fn identifier<C: Flavour>(place: Place) -> Result<Identifier<C>, PackageFault> {
     Identifier::try_from(place).map_err(library)
 }

@@ -12,7 +12,7 @@ use frost_core::round2::{self, SignatureShare};
 use frost_core::{Signature, SigningPackage};
 use zeroize::Zeroizing;
 
-use super::{Fault, Flavour, PackageFault, Place, Randomness, culprit, identifier, library};
+use super::{Fault, Flavour, PackageFault, Place, Randomness, canonical, culprit, identifier, library, undecodable};
 
 /// The commitments of all signers of one signature, `SigningCommitments::serialize()` each.
 pub type Commitments = BTreeMap<Place, Vec<u8>>;
@@ -83,7 +83,6 @@ struct Held<C: Flavour> {
 }
 
 pub(super) fn key<C: Flavour>(own: &[u8], public: &[u8]) -> Result<Box<dyn Key>, PackageFault> {
-    let undecodable = |e: frost_core::Error<C>| PackageFault::Undecodable(e.to_string());
     let own = KeyPackage::<C>::deserialize(own).map_err(undecodable)?;
     let public = PublicKeyPackage::<C>::deserialize(public).map_err(undecodable)?;
     if own.verifying_key() != public.verifying_key() {
@@ -99,11 +98,8 @@ pub(super) fn verify<C: Flavour>(pubkey: &[u8], message: &[u8], signature: &[u8]
 }
 
 fn decode_commitments<C: Flavour>(bytes: &[u8]) -> Result<SigningCommitments<C>, PackageFault> {
-    let undecodable = |e: frost_core::Error<C>| PackageFault::Undecodable(e.to_string());
     let commitments = SigningCommitments::<C>::deserialize(bytes).map_err(undecodable)?;
-    if commitments.serialize().map_err(library)? != bytes {
-        return Err(PackageFault::Undecodable("it has bytes that do not belong to it".into()));
-    }
+    canonical(&commitments.serialize().map_err(library)?, bytes)?;
     Ok(commitments)
 }
 
@@ -142,7 +138,7 @@ impl<C: Flavour> Key for Held<C> {
         for (place, bytes) in shares {
             let blame = |f| (Some(*place), f);
             let share = SignatureShare::<C>::deserialize(bytes);
-            let share = share.map_err(|e| blame(PackageFault::Undecodable(e.to_string())))?;
+            let share = share.map_err(|e| blame(undecodable(e)))?;
             decoded.insert(identifier::<C>(*place).map_err(blame)?, share);
         }
         let signature = frost_core::aggregate(&package, &decoded, &self.public).map_err(|error| {

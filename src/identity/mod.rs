@@ -26,15 +26,18 @@ pub type Digest = [u8; 32];
 /// lists of parts have one encoding, and no two tags one digest.
 #[must_use]
 pub fn tagged_hash(tag: &str, parts: &[&[u8]]) -> Digest {
-    let tag = Sha256::digest(tag.as_bytes());
-    let mut hash = Sha256::new();
-    hash.update(tag);
-    hash.update(tag);
+    let mut hash = tagged(tag);
     for part in parts {
         hash.update(u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
         hash.update(part);
     }
     hash.finalize().into()
+}
+
+/// The beginning of every tagged hash of BIP-340: `SHA-256(SHA-256(tag) || SHA-256(tag) || ...)`.
+pub(crate) fn tagged(tag: &str) -> Sha256 {
+    let tag = Sha256::digest(tag.as_bytes());
+    Sha256::new().chain_update(tag).chain_update(tag)
 }
 
 /// The secret of an identity. Wiped when it is dropped.
