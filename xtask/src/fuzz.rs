@@ -61,6 +61,7 @@ pub fn build(project: &Project, log: &mut Log) -> Result<()> {
     // With the target named, the flags are not for build scripts and macros, which have no libFuzzer.
     build.args(["--target", &host()?]);
     log.run(build.env("CARGO_TARGET_DIR", target_folder(project)).env("RUSTFLAGS", COVERAGE))
+        .advise("if its lock file is behind, `cargo metadata --manifest-path fuzz/Cargo.toml >/dev/null` brings it up.")
 }
 
 /// What this machine is called by its Rust.
