@@ -169,13 +169,15 @@ describe("whoever runs the signaling server", { concurrency: 2 }, () => {
 
   scenario("terminates WebRTC on both sides and forwards: it sees sealed frames", async (stage) => {
     const middle = stage.add(await Middle.start(await stage.server()));
-    const made = await allMade(await three(stage, middle, "--carrier", "direct"), TWO_OF_THREE);
-    assert.equal((await verify(stage, "carol", made)).code, 0);
-    assert.ok(middle.heard.length > 20, `${middle.heard.length} messages went through its channels`);
+    // Whether its connections hold is up to it. Whether or not: everyone ends, and it has read nothing.
+    const nodes = await three(stage, middle, "--carrier", "direct", "--timeout", "8");
+    for (const node of nodes) assert.ok([0, 4, 5].includes(await node.exit()), `${node.name} ended with ${node.ended}`);
+    const keys = nodes.flatMap((node) => node.all({ event: "wallet_created" })).map(({ pubkey }) => pubkey);
+    assert.ok(middle.heard.length > 10, `${middle.heard.length} messages went through its channels`);
     for (const text of [...middle.heard, ...middle.relayed]) {
       const { type } = JSON.parse(text);
       assert.ok(["session_proposal", "session_response", "channel_open", "link", "frame"].includes(type), text);
-      assert.ok(!text.includes(made.pubkey), text);
+      assert.ok(!keys.some((key) => text.includes(key)), text);
     }
   });
 
