@@ -16,7 +16,7 @@ mod native {
     use std::time::Instant;
 
     use frostmesh::identity::IdentityKey;
-    use frostmesh::link::{Context, Frames, Handshake};
+    use frostmesh::link::{Context, Frames, Handshake, Window};
     use frostmesh::native::{PeerConnection, Socket};
     use frostmesh::node::{Input, Role};
     use frostmesh::random::SystemRng;
@@ -26,8 +26,6 @@ mod native {
 
     /// Bytes of a message, how many are sent, and the target in messages a second.
     const SIZES: [(usize, usize, f64); 3] = [(500, 20_000, 10_000.0), (10_000, 4_000, 1_000.0), (100_000, 500, 100.0)];
-    /// Bytes that a bare carrier may have on its way, as a link has.
-    const IN_FLIGHT: usize = 112 * 1024;
     /// Bytes of JSON that go as one text.
     const PART: usize = 15_000;
 
@@ -42,14 +40,17 @@ mod native {
     pub async fn all() {
         println!("carrier   what       bytes   messages/s       MB/s   to the target   to bare");
         for (size, count, target) in SIZES {
-            for (carrier, (mut left, mut right)) in [("direct", direct().await), ("relay", relay().await)] {
+            for (carrier, (mut left, mut right), window, in_flight) in [
+                ("direct", direct().await, Window::CHANNEL, (256, 1024 * 1024)),
+                ("relay", relay().await, Window::RELAY, (56, 224 * 1024)),
+            ] {
                 let mut bare = 0.0;
                 for what in ["bare", "link"] {
                     let started = Instant::now();
                     if what == "bare" {
-                        over_bare(&mut left, &mut right, size, count).await;
+                        over_bare(&mut left, &mut right, size, count, in_flight).await;
                     } else {
-                        over_link(&mut left, &mut right, size, count).await;
+                        over_link(&mut left, &mut right, size, count, window).await;
                     }
                     let rate = count as f64 / started.elapsed().as_secs_f64();
                     if what == "bare" {
@@ -75,11 +76,11 @@ mod native {
     }
 
     /// Plain messages of so many bytes of JSON, in parts that every WebRTC stack takes; the receiver grants more as it reads.
-    async fn over_bare(left: &mut End, right: &mut End, size: usize, count: usize) {
+    async fn over_bare(left: &mut End, right: &mut End, size: usize, count: usize, in_flight: (usize, usize)) {
         let parts = size.div_ceil(PART);
         let (size, count) = (size / parts, count * parts);
         let message = PeerMessage::Link { session_id: Some(session()), data: vec![7; size / 2] };
-        let window = (IN_FLIGHT / size).clamp(1, 56);
+        let window = (in_flight.1 / size).clamp(1, in_flight.0); // as a link has, whose bytes are twice as many as hex
         let grant = PeerMessage::Comparing { session_id: None };
         let (mut sent, mut room) = (0, window);
         let mut received = 0;
@@ -108,7 +109,7 @@ mod native {
     }
 
     /// The same through a link: sealed, acknowledged, in order.
-    async fn over_link(left: &mut End, right: &mut End, size: usize, count: usize) {
+    async fn over_link(left: &mut End, right: &mut End, size: usize, count: usize, window: Window) {
         let (mut from, mut to) = linked();
         let message = vec![b'7'; size];
         let session_id = Some(session());
@@ -120,7 +121,7 @@ mod native {
                     break; // a conversation, not a heap
                 }
             }
-            for frame in from.to_send() {
+            for frame in from.to_send(window) {
                 (left.send)(&PeerMessage::Frame { session_id: session_id.clone(), frame });
             }
             tokio::select! {

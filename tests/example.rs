@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use frostmesh::agreement::{Agreement, Member, committing, holding, joining, making, nonce_hash, package_hash, words};
 use frostmesh::identity::{IdentityKey, Invite, tagged_hash};
-use frostmesh::link::{Context, Handshake};
+use frostmesh::link::{Context, Handshake, Window};
 use frostmesh::wire::{PeerId, Statement};
 use rand_core::{CryptoRng, Error, RngCore};
 
@@ -63,7 +63,7 @@ fn values() -> Vec<(&'static str, String)> {
     let mut b = theirs.finish(&proof).unwrap();
     assert_eq!((a.identity, b.identity), (bob.identity(), alice.identity()));
     a.frames.say(br#"{"type":"mesh_ready","payload":{}}"#).unwrap();
-    let frame = a.frames.to_send().remove(0);
+    let frame = a.frames.to_send(Window::RELAY).remove(0);
     assert_eq!(b.frames.receive(&frame).unwrap().len(), 1);
     let acknowledgement = b.frames.acknowledgement().unwrap();
     all.extend([

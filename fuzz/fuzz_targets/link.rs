@@ -3,7 +3,7 @@
 #![no_main]
 
 use frostmesh::identity::IdentityKey;
-use frostmesh::link::{Context, Frames, Handshake};
+use frostmesh::link::{Context, Frames, Handshake, Window};
 use frostmesh::wire::Sealed;
 use libfuzzer_sys::fuzz_target;
 use rand_chacha::ChaCha20Rng;
@@ -48,7 +48,7 @@ fuzz_target!(|data: &[u8]| {
             0 if said < 100 => {
                 alice.say(&vec![said; usize::from(*place) * 100 + 1]).expect("room");
                 said += 1;
-                way.extend(alice.to_send());
+                way.extend(alice.to_send(Window::CHANNEL));
             }
             1 if !way.is_empty() => {
                 let mut frame = way[usize::from(*place) % way.len()].clone();
@@ -68,7 +68,7 @@ fuzz_target!(|data: &[u8]| {
             2 => {
                 if let Some(acknowledgement) = bob.acknowledgement() {
                     assert!(alice.receive(&acknowledgement).expect("an honest one").is_empty());
-                    way.extend(alice.to_send());
+                    way.extend(alice.to_send(Window::CHANNEL));
                 }
             }
             _ => {

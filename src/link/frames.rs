@@ -18,10 +18,8 @@ pub const MAX_CHUNK: usize = 7 * 1024;
 pub const MAX_LINK_MESSAGE: usize = 1024 * 1024;
 /// Most frames that are kept when they come early.
 const WINDOW: u64 = 256;
-/// Most frames that may be on their way unacknowledged, and most bytes in them. A signaling server keeps no more than 64
-/// messages and 256 KiB of one sender for a slow reader; as hex and JSON these bytes are just below that.
-const IN_FLIGHT: usize = 56;
-const IN_FLIGHT_BYTES: usize = 112 * 1024;
+/// A message of many frames is acknowledged each time so many of them have come, and at its end.
+const ACKNOWLEDGE_EACH: u32 = 8;
 /// Most bytes that wait to be sent or acknowledged.
 const MAX_WAITING: usize = 4 * 1024 * 1024;
 /// The tag of ChaCha20-Poly1305.
@@ -49,6 +47,21 @@ pub enum FrameError {
     Full,
 }
 
+/// How much may be on its way unacknowledged.
+#[derive(Debug, Clone, Copy)]
+pub struct Window {
+    frames: usize,
+    bytes: usize,
+}
+
+impl Window {
+    /// By a signaling server, which keeps no more than 64 messages and 256 KiB of one sender for a slow reader: as hex and JSON
+    /// these bytes are just below that.
+    pub const RELAY: Self = Self { frames: 56, bytes: 112 * 1024 };
+    /// By a data channel, which keeps what it has taken and paces itself; most frames are as many as the other end takes early.
+    pub const CHANNEL: Self = Self { frames: WINDOW as usize, bytes: 512 * 1024 };
+}
+
 /// Both directions of a link that stands.
 pub struct Frames {
     noise: StatelessTransportState,
@@ -64,6 +77,8 @@ pub struct Frames {
     expected: u64,
     early: Map<u64, Zeroizing<Vec<u8>>>,
     partial: Zeroizing<Vec<u8>>,
+    /// Frames that came since the last acknowledgement, and whether that is due.
+    unacknowledged: u32,
     owes: bool,
 }
 
@@ -79,6 +94,7 @@ impl Frames {
             expected: 0,
             early: Map::default(),
             partial: Zeroizing::default(),
+            unacknowledged: 0,
             owes: false,
         }
     }
@@ -112,13 +128,13 @@ impl Frames {
     }
 
     /// Frames that are to be sent now, in order, as far as what is on its way leaves room.
-    pub fn to_send(&mut self) -> Vec<Sealed> {
+    pub fn to_send(&mut self, window: Window) -> Vec<Sealed> {
         let mut bytes = 0;
         let fits = |frame: &&Sealed| {
             bytes += frame.data.len();
-            bytes <= IN_FLIGHT_BYTES
+            bytes <= window.bytes
         };
-        let ready = self.waiting.iter().take(IN_FLIGHT).take_while(fits).count();
+        let ready = self.waiting.iter().take(window.frames).take_while(fits).count();
         let frames = self.waiting.range(self.sent.min(ready)..ready).cloned().collect();
         self.sent = self.sent.max(ready);
         frames
@@ -140,6 +156,7 @@ impl Frames {
         if !std::mem::take(&mut self.owes) {
             return None;
         }
+        self.unacknowledged = 0;
         self.acknowledgements += 1;
         self.seal(self.acknowledgements, true, &self.expected.to_be_bytes())
     }
@@ -165,7 +182,9 @@ impl Frames {
             self.acknowledged(u64::from_be_bytes(missing));
             return Ok(Vec::new());
         }
-        self.owes = true; // for a repeat too: our acknowledgement may have been lost
+        self.unacknowledged += 1;
+        // A repeat: our acknowledgement may have been lost. An early one: something else was.
+        self.owes |= known || frame.number != self.expected || self.unacknowledged >= ACKNOWLEDGE_EACH;
         if known {
             return Ok(Vec::new());
         }
@@ -179,6 +198,7 @@ impl Frames {
             }
             grow(&mut self.partial, chunk);
             if *flag == LAST {
+                self.owes = true;
                 messages.push(std::mem::take(&mut self.partial));
             }
         }

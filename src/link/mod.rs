@@ -7,5 +7,5 @@
 mod frames;
 mod handshake;
 
-pub use frames::{FrameError, Frames, MAX_CHUNK, MAX_LINK_MESSAGE};
+pub use frames::{FrameError, Frames, MAX_CHUNK, MAX_LINK_MESSAGE, Window};
 pub use handshake::{Context, Handshake, HandshakeError, Opened, Step};

@@ -37,6 +37,11 @@ const MAX_CHECKS: usize = 16;
 const SILENCE: Duration = Duration::from_secs(5);
 /// Largest UDP datagram that is read.
 const DATAGRAM: usize = 2048;
+/// Room that the system is asked to keep for datagrams that were not read yet, in bytes. It may grant less. What comes faster
+/// than it is read is lost, and sent again only after a second.
+const RECEIVE_BUFFER: usize = 1024 * 1024;
+/// Most datagrams that are read before anything else is looked at.
+const DATAGRAMS_AT_ONCE: usize = 64;
 
 /// What the driver tells a connection.
 enum Order {
@@ -181,6 +186,7 @@ async fn run(
         this.pending_offer = Some(pending);
         report.described(offer.to_sdp_string());
     }
+    let mut buffer = vec![0; DATAGRAM];
     loop {
         let wake = this.drain(&report).await?;
         if this.over {
@@ -194,9 +200,10 @@ async fn run(
                 Some(order) => this.carry_out(order, &report)?,
                 None => this.closing = Some(Instant::now() + FLUSH),
             },
-            received = receive(&this.sockets) => {
-                if let Ok((index, source, bytes)) = received {
-                    this.datagram(index, source, &bytes)?;
+            received = receive(&this.sockets, &mut buffer) => {
+                if let Ok((index, source, length)) = received {
+                    this.datagram(index, source, &buffer[..length])?;
+                    this.more_datagrams(&mut buffer, &report).await?;
                 }
             },
             () = tokio::time::sleep_until(wake.into()) => {
@@ -337,6 +344,19 @@ impl Connection {
         }
     }
 
+    /// Reads what else has come: a queue that is full loses datagrams.
+    async fn more_datagrams(&mut self, buffer: &mut [u8], report: &Report) -> Result<(), String> {
+        for index in 0..self.sockets.len() {
+            for _ in 0..DATAGRAMS_AT_ONCE {
+                let Some((_, socket)) = self.sockets.get(index) else { break };
+                let Ok((length, source)) = socket.try_recv_from(buffer) else { break };
+                self.drain(report).await?;
+                self.datagram(index, source, &buffer[..length])?;
+            }
+        }
+        Ok(())
+    }
+
     fn datagram(&mut self, index: usize, source: SocketAddr, bytes: &[u8]) -> Result<(), String> {
         let Some((destination, _)) = self.sockets.get(index) else { return Ok(()) };
         let Ok(receive) = Receive::new(Protocol::Udp, source, *destination, bytes) else { return Ok(()) };
@@ -379,7 +399,10 @@ async fn bind() -> io::Result<Vec<(SocketAddr, UdpSocket)>> {
     let mut failed = None;
     for ip in addresses.into_iter().take(MAX_ADDRESSES) {
         match UdpSocket::bind((ip, 0)).await.and_then(|s| Ok((s.local_addr()?, s))) {
-            Ok(bound) => sockets.push(bound),
+            Ok((address, socket)) => {
+                let _ = socket2::SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER); // it works with less
+                sockets.push((address, socket));
+            }
             Err(error) => failed = Some(error),
         }
     }
@@ -401,18 +424,15 @@ fn usable(ip: IpAddr) -> bool {
 }
 
 /// Waits for the next datagram on any socket.
-async fn receive(sockets: &[(SocketAddr, UdpSocket)]) -> io::Result<(usize, SocketAddr, Vec<u8>)> {
-    let mut buffer = vec![0; DATAGRAM];
-    let (index, source, length) = poll_fn(|cx| {
+async fn receive(sockets: &[(SocketAddr, UdpSocket)], buffer: &mut [u8]) -> io::Result<(usize, SocketAddr, usize)> {
+    poll_fn(|cx| {
         for (index, (_, socket)) in sockets.iter().enumerate() {
-            let mut read = ReadBuf::new(&mut buffer);
+            let mut read = ReadBuf::new(buffer);
             if let Poll::Ready(result) = socket.poll_recv_from(cx, &mut read) {
                 return Poll::Ready(result.map(|source| (index, source, read.filled().len())));
             }
         }
         Poll::Pending
     })
-    .await?;
-    buffer.truncate(length);
-    Ok((index, source, buffer))
+    .await
 }

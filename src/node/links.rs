@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::Timestamp;
 use crate::few::Map;
 use crate::identity::{Identity, IdentityKey};
-use crate::link::{Context, FrameError, Frames, Handshake, HandshakeError, Opened, Step};
+use crate::link::{Context, FrameError, Frames, Handshake, HandshakeError, Opened, Step, Window};
 use crate::wire::{PeerId, PeerMessage, Sealed, SessionId};
 
 /// What carries a link's messages.
@@ -232,7 +232,11 @@ impl Link {
             messages.push(PeerMessage::Link { session_id: session_id.clone(), data: data.clone() });
         }
         if let State::Open { frames, .. } = &mut self.state {
-            let sealed = frames.to_send().into_iter().chain(frames.acknowledgement());
+            let window = match carrier {
+                Carrier::Direct => Window::CHANNEL,
+                Carrier::Relay => Window::RELAY,
+            };
+            let sealed = frames.to_send(window).into_iter().chain(frames.acknowledgement());
             messages.extend(sealed.map(|frame| PeerMessage::Frame { session_id: session_id.clone(), frame }));
         }
         if !messages.is_empty() {

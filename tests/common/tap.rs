@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use frostmesh::identity::IdentityKey;
-use frostmesh::link::{Context, Frames, Handshake, Step};
+use frostmesh::link::{Context, Frames, Handshake, Step, Window};
 use frostmesh::wire::{PeerId, PeerMessage, Sealed, SessionId};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -167,7 +167,7 @@ impl Tap {
             for text in texts.drain(..) {
                 frames.say(text.to_string().as_bytes()).unwrap();
             }
-            let sealed = frames.to_send().into_iter().chain(frames.acknowledgement());
+            let sealed = frames.to_send(Window::RELAY).into_iter().chain(frames.acknowledgement());
             for frame in sealed.collect::<Vec<_>>() {
                 let message = PeerMessage::Frame { session_id: Some(self.session.clone()), frame };
                 out.push(self.sent(inner, other, &message));

@@ -1,7 +1,7 @@
 //! Any bytes at all, where messages of links, invites and records are expected.
 
 use frostmesh::identity::{Contacts, IdentityKey, Invite};
-use frostmesh::link::{Context, Frames, Handshake};
+use frostmesh::link::{Context, Frames, Handshake, Window};
 use frostmesh::node::{Config, Input, Node, Output, Timestamp};
 use frostmesh::wire::{PeerId, PeerMessage, Sealed, ServerMessage};
 use proptest::prelude::*;
@@ -80,7 +80,7 @@ proptest! {
             alice.say(message).unwrap();
         }
         let mut heard: Vec<Zeroizing<Vec<u8>>> = Vec::new();
-        let mut way: Vec<Sealed> = alice.to_send();
+        let mut way: Vec<Sealed> = alice.to_send(Window::CHANNEL);
         // Any order, with losses and repeats; then all that is missing.
         for (index, lose) in order {
             if !way.is_empty() {
@@ -97,7 +97,7 @@ proptest! {
                 alice.receive(&acknowledgement).unwrap();
             }
             alice.send_again();
-            for frame in alice.to_send() {
+            for frame in alice.to_send(Window::CHANNEL) {
                 heard.extend(bob.receive(&frame).unwrap());
             }
         }

@@ -1,5 +1,6 @@
 // A signaling server that is in the middle of every WebRTC connection, too: each node connects to it in place of the other.
-// The connections are those of the independent peer in tests/interop, another WebRTC stack than any node's.
+// The connections are those of the independent peer in tests/interop, another WebRTC stack than any node's. That stack's SCTP
+// stalls now and then with messages in its queue and none under way; `report` shows it.
 
 import { EvilServer } from "./evil.mjs";
 import { inProject } from "./settings.mjs";
@@ -60,7 +61,9 @@ export class Middle {
   }
 
   async report() {
-    return `the middle heard ${this.heard.length} messages over its channels`;
+    const waiting = ({ pc }) => pc.sctpTransport?.sctp?.outboundQueue.length ?? 0;
+    const links = [...this.#links].map(([key, link]) => `to ${key.replace(" ", " as ")}: ${link.isOpen ? "open" : "closed"}, ${waiting(link)} chunks wait`);
+    return [`the middle heard ${this.heard.length} messages over its channels`, ...links].join("\n");
   }
 
   async close() {
