@@ -11,6 +11,8 @@
 //! | [`content`] | what people sign, by kind: read, shown, hashed | `identity` |
 //! | [`link`] | one sealed conversation of two identities: bytes in, bytes out | `wire`, `identity` |
 //! | [`agreement`] | what is signed in a verified session; certificates, evidence | `wire`, `identity`, `frost` |
+//! | [`consensus`] | requests, votes, and what members of a wallet say to each other | `wire`, `identity`, `agreement`, `frost` |
+//! | [`trail`] | the audit trail of a wallet: a signed chain of entries | `identity`, `consensus` |
 //! | [`keystore`] | password, envelope, records: bytes in, bytes out | `wire`, `identity`, `agreement` |
 //! | [`node`] | the sans-IO node: sessions, mesh, links, ceremonies, blame | all above |
 //! | [`random`] | the system's randomness | nothing of ours |
@@ -23,6 +25,7 @@
 #![forbid(unsafe_code)]
 
 pub mod agreement;
+pub mod consensus;
 pub mod content;
 mod few;
 pub mod frost;
@@ -31,6 +34,7 @@ pub mod keystore;
 pub mod link;
 pub mod node;
 pub mod random;
+pub mod trail;
 pub mod wire;
 
 #[cfg(target_family = "wasm")]

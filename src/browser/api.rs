@@ -11,6 +11,7 @@ use super::driver::{Driver, now};
 use super::fatal;
 use super::snapshot::to_js;
 use super::store::Store;
+use crate::content::Content;
 use crate::keystore::{KdfParams, Keystore, Kind};
 use crate::node::{Command, ConnectionState, Error};
 use crate::random::SystemRng;
@@ -125,6 +126,11 @@ async fn run(driver: &Rc<Driver>, command: UiCommand) -> Result<JsValue, Refusal
                 remember(driver, server_url, peer_id, true).await?;
             }
             driver.command(Command::JoinInvite(invite))?;
+        }
+        UiCommand::Request { pubkey, kind, content, lifetime } => {
+            let author = driver.author(&pubkey);
+            let content = Content::read(&kind, &content, author.as_ref()).map_err(|e| Refusal::new("bad_request", e))?;
+            driver.command(Command::Request { pubkey, content, lifetime })?;
         }
         UiCommand::Node(command) => driver.command(command)?,
     }

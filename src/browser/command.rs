@@ -32,6 +32,13 @@ pub(super) enum UiCommand {
         suite: Suite,
         allow_unverified: bool,
     },
+    /// Ask for a signature; what content it is, depends on the wallet.
+    Request {
+        pubkey: String,
+        kind: String,
+        content: String,
+        lifetime: u64,
+    },
     JoinInvite {
         invite: Box<Invite>,
         peer_id: Option<String>,
@@ -42,6 +49,8 @@ pub(super) enum UiCommand {
 
 /// For how long an invite can be used unless something else is said, in seconds.
 const LIFETIME: u32 = 3600;
+/// For how long a request stands unless something else is said, in seconds.
+const REQUEST_LIFETIME: u32 = 24 * 3600;
 
 /// Every field that any command has. One flat shape: a tagged enum costs 20 KB of wasm.
 #[derive(Deserialize)]
@@ -61,6 +70,10 @@ struct Fields {
     who: Option<String>,
     invite: Option<Zeroizing<String>>,
     they_match: Option<bool>,
+    pubkey: Option<String>,
+    request: Option<String>,
+    content_kind: Option<String>,
+    content: Option<String>,
     #[serde(default)]
     blocked: bool,
     #[serde(default)]
@@ -118,6 +131,19 @@ impl UiCommand {
                 let they_match = f.they_match.ok_or_else(|| missing("they_match"))?;
                 Self::Node(Command::ConfirmWords { session_id: f.session()?, they_match })
             }
+            "request" => Self::Request {
+                pubkey: f.pubkey.ok_or_else(|| missing("pubkey"))?,
+                kind: f.content_kind.ok_or_else(|| missing("content_kind"))?,
+                content: f.content.ok_or_else(|| missing("content"))?,
+                lifetime: f.lifetime.unwrap_or(REQUEST_LIFETIME).into(),
+            },
+            "approve_request" | "decline_request" => {
+                let mut request = [0; 32];
+                hex::decode_to_slice(f.request.unwrap_or_default(), &mut request)
+                    .map_err(|_| Refusal::new("no_such_request", "there is no such request"))?;
+                Self::Node(Command::Vote { request, approves: kind == "approve_request", rule: None })
+            }
+            "check" => Self::Node(Command::Check { pubkey: f.pubkey.ok_or_else(|| missing("pubkey"))? }),
             "rename_contact" => {
                 let name = f.name.take().unwrap_or_default();
                 f.contact(ContactChange::Rename(name))
@@ -165,6 +191,10 @@ impl From<node::Error> for Refusal {
             node::Error::UnverifiedNotAllowed => "unverified_not_allowed",
             node::Error::Invite(_) => "bad_invite",
             node::Error::Contact(_) => "bad_contact",
+            node::Error::NoSuchWallet(_) | node::Error::WalletUnusable(_) => "no_such_wallet",
+            node::Error::NoSuchRequest(_) => "no_such_request",
+            node::Error::RequestOver(_) | node::Error::Request(_) => "bad_request",
+            node::Error::Trail(_) => "storage",
             _ => "bad_proposal",
         };
         Self::new(code, error)

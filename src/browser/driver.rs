@@ -168,6 +168,7 @@ impl Driver {
                 }
                 Output::CloseConnection { peer, attempt } => state.close(&peer, attempt),
                 Output::Store { session_id, request } => self.keep(state, session_id, request),
+                Output::KeepEntry { pubkey, entry, head } => self.keep_entry(state, pubkey, entry, head),
                 Output::KeepContacts(contacts) => self.keep_contacts(state, contacts),
                 Output::KeepEvidence(evidence) => self.keep_evidence(state, evidence),
             }
@@ -264,8 +265,15 @@ impl Driver {
 fn nothing(since: Timestamp) -> View {
     let (state, server_url, peer_id, error) = (ConnectionState::Offline, None, None, None);
     let connection = ConnectionView { state, server_url, peer_id, error, since };
-    let (peers_online, sessions, invites, contacts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    View { connection, peers_online, sessions, invites, identity: String::new(), contacts }
+    View {
+        connection,
+        peers_online: Vec::new(),
+        sessions: Vec::new(),
+        invites: Vec::new(),
+        identity: String::new(),
+        contacts: Vec::new(),
+        circles: Vec::new(),
+    }
 }
 
 /// Longest timer, in milliseconds: the node looks at the clock at least this often.

@@ -8,26 +8,83 @@ use super::command::Refusal;
 use super::driver::{Driver, Report, State};
 use super::snapshot::{Status, Wallet};
 use crate::agreement::{Evidence, package_hash};
+use crate::frost::Suite;
 use crate::identity::{Contacts, IdentityKey};
 use crate::keystore::{Keystore, KeystoreError, Kind, WalletInfo, WalletRecord};
-use crate::node::{Config, Input, Node, StoreRequest};
+use crate::node::{Config, Input, KeptWallet, Node, StoreRequest};
 use crate::random::SystemRng;
+use crate::trail::{Entry, Head};
 use crate::wire::SessionId;
 
 impl Driver {
     /// The keystore is unlocked, for the first time or again: there can be a node now.
     pub(super) async fn unlocked(self: &Rc<Self>, keystore: Keystore) -> Result<(), Refusal> {
         let (identity, contacts) = self.people(&keystore).await?;
-        {
+        let new = {
             let mut state = self.state.borrow_mut();
             state.exists = true;
             // Unlocked twice, it goes on with the node that may be busy already.
-            if state.node.is_none() {
+            let new = state.node.is_none();
+            if new {
                 state.node = Some(Node::new(Config::default(), identity, contacts, SystemRng));
                 state.keystore = Some(Rc::new(keystore));
             }
+            new
+        };
+        self.load_wallets().await.map_err(Refusal::storage)?;
+        if new {
+            self.use_wallets().await;
         }
-        self.load_wallets().await.map_err(Refusal::storage)
+        Ok(())
+    }
+
+    /// Hands the node its wallets, and what their audit trails tell.
+    async fn use_wallets(self: &Rc<Self>) {
+        let Some(keystore) = self.state.borrow().keystore.clone() else { return };
+        let active = |wallet: &Wallet| wallet.status == Status::Active;
+        let wallets: Vec<String> =
+            self.state.borrow().wallets.iter().filter(|w| active(w)).map(|w| w.info.pubkey.clone()).collect();
+        for pubkey in wallets {
+            match self.kept(&keystore, &pubkey).await {
+                Ok(wallet) => self.inbox.put(Report::Other(Input::Wallet(Box::new(wallet)))),
+                Err(error) => self.complain(Err(error), "the audit trail of a wallet"),
+            }
+        }
+    }
+
+    /// A wallet with its audit trail.
+    async fn kept(&self, keystore: &Keystore, pubkey: &str) -> Result<KeptWallet, String> {
+        let failed = |e: KeystoreError| e.to_string();
+        let envelope = self.store.envelope(Kind::Wallet, pubkey).await?.ok_or("the wallet is gone")?;
+        let record = keystore.open_record(Kind::Wallet, &envelope).map_err(failed)?;
+        let mut trail = Vec::new();
+        for envelope in self.store.trail(pubkey).await? {
+            trail.push(keystore.open_record(Kind::Entry, &envelope).map_err(failed)?);
+        }
+        let head = match self.store.envelope(Kind::Head, pubkey).await? {
+            Some(envelope) => Some(keystore.open_record(Kind::Head, &envelope).map_err(failed)?),
+            None => None,
+        };
+        Ok(KeptWallet { record, trail, head })
+    }
+
+    /// Keeps an entry of a wallet's audit trail. Tasks begin in this order, and so do their transactions.
+    pub(super) fn keep_entry(self: &Rc<Self>, state: &State, pubkey: String, entry: Box<Entry>, head: Head) {
+        let sealed = state.keystore.as_ref().ok_or("the keystore is locked".to_owned()).and_then(|keystore| {
+            let seal = || {
+                let entry = keystore.seal_record(Kind::Entry, &entry, &mut SystemRng)?;
+                Ok((entry, keystore.seal_record(Kind::Head, &head, &mut SystemRng)?))
+            };
+            seal().map_err(|e: KeystoreError| e.to_string())
+        });
+        let (driver, number) = (self.clone(), entry.number);
+        spawn_local(async move {
+            let result = match sealed {
+                Ok((entry, head)) => driver.store.keep_entry(&pubkey, number, &entry, &head).await,
+                Err(error) => Err(error),
+            };
+            driver.inbox.put(Report::Other(Input::EntryKept { pubkey, number, result }));
+        });
     }
 
     /// Who this node is, made at first, and whom it knows.
@@ -84,15 +141,22 @@ impl Driver {
 
     pub(super) fn keep(self: &Rc<Self>, state: &State, session_id: SessionId, request: StoreRequest) {
         let (driver, keystore) = (self.clone(), state.keystore.clone());
+        let made = if let StoreRequest::Confirm { pubkey, .. } = &request { Some(pubkey.clone()) } else { None };
         spawn_local(async move {
-            let result = match keystore {
-                Some(keystore) => driver.write(&keystore, request).await,
+            let result = match &keystore {
+                Some(keystore) => driver.write(keystore, request).await,
                 None => Err("the keystore is locked".to_owned()),
             };
             if result.is_ok() {
                 let _ = driver.load_wallets().await; // shown again later; the key itself is kept
             }
+            let made = made.filter(|_| result.is_ok());
             driver.inbox.put(Report::Other(Input::Stored { session_id, result }));
+            if let (Some(pubkey), Some(keystore)) = (made, keystore)
+                && let Ok(wallet) = driver.kept(&keystore, &pubkey).await
+            {
+                driver.inbox.put(Report::Other(Input::Wallet(Box::new(wallet))));
+            }
         });
     }
 
@@ -141,6 +205,13 @@ impl Driver {
             };
             driver.complain(kept, "evidence");
         });
+    }
+
+    /// The x-only key of a wallet, if its signatures are those of BIP-340.
+    pub(super) fn author(&self, pubkey: &str) -> Option<[u8; 32]> {
+        let state = self.state.borrow();
+        let wallet = state.wallets.iter().find(|wallet| wallet.info.pubkey == pubkey)?;
+        Suite::of_id(&wallet.info.ciphersuite)?.author(&hex::decode(pubkey).ok()?)
     }
 
     /// Shows what could not be kept, where no session hears of it.

@@ -1,7 +1,7 @@
 //! Keys and settings in IndexedDB: the same sealed envelopes that the command line keeps in files.
 //!
 //! Object stores: `keystore`, `identity` and `contacts` (one envelope each), `wallets` and `unconfirmed` (an envelope for
-//! each group key), `evidence` (by hash), `settings`. Writes ask for strict durability: they are on disk when they are
+//! each group key), `evidence` (by hash), `trail` (by group key and number) and `heads` (by group key), `settings`. Writes ask for strict durability: they are on disk when they are
 //! answered.
 
 use std::cell::RefCell;
@@ -11,16 +11,17 @@ use js_sys::{Array, Function, Object, Promise, Reflect, Uint8Array};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Event, IdbDatabase, IdbFactory, IdbObjectStore, IdbOpenDbRequest, IdbRequest, IdbTransaction};
+use web_sys::{Event, IdbDatabase, IdbFactory, IdbKeyRange, IdbObjectStore, IdbOpenDbRequest, IdbRequest, IdbTransaction};
 
 use super::text_of;
 use crate::keystore::Kind;
 
 const DATABASE: &str = "frostmesh";
-/// 1 had no identity, contacts and evidence.
-const VERSION: u32 = 2;
+/// 1 had no identity, contacts and evidence; 2 no audit trails.
+const VERSION: u32 = 3;
 const SETTINGS: &str = "settings";
-const STORES: [&str; 7] = ["keystore", "wallets", "unconfirmed", "identity", "contacts", "evidence", SETTINGS];
+const STORES: [&str; 9] =
+    ["keystore", "wallets", "unconfirmed", "identity", "contacts", "evidence", "trail", "heads", SETTINGS];
 
 fn store_of(kind: Kind) -> &'static str {
     match kind {
@@ -30,6 +31,8 @@ fn store_of(kind: Kind) -> &'static str {
         Kind::Identity => "identity",
         Kind::Contacts => "contacts",
         Kind::Evidence => "evidence",
+        Kind::Entry => "trail",
+        Kind::Head => "heads",
     }
 }
 
@@ -108,6 +111,32 @@ impl Store {
             stores[1].delete(&pubkey.into()).map(drop)
         })
         .await
+    }
+
+    /// Keeps an entry of a wallet's audit trail and its new head, both or neither.
+    ///
+    /// # Errors
+    /// There is an entry of that number already: another window writes the same trail. Or the browser's.
+    pub async fn keep_entry(&self, pubkey: &str, number: u64, entry: &[u8], head: &[u8]) -> Result<(), String> {
+        let (entry, head) = (Uint8Array::from(entry), Uint8Array::from(head));
+        self.write(&[store_of(Kind::Entry), store_of(Kind::Head)], |stores| {
+            stores[0].add_with_key(&entry, &format!("{pubkey}/{number:016}").into())?;
+            stores[1].put_with_key(&head, &pubkey.into()).map(drop)
+        })
+        .await
+    }
+
+    /// The entries of a wallet's audit trail, in order.
+    ///
+    /// # Errors
+    /// The browser's.
+    pub async fn trail(&self, pubkey: &str) -> Result<Vec<Vec<u8>>, String> {
+        // '0' is what follows '/'.
+        let range = IdbKeyRange::bound(&format!("{pubkey}/").into(), &format!("{pubkey}0").into());
+        let store = self.read(store_of(Kind::Entry))?;
+        let request = range.and_then(|range| store.get_all_with_key(&range));
+        let list = finished(&request.map_err(|e| text_of(&e))?).await?;
+        Ok(Array::from(&list).iter().filter_map(bytes).collect())
     }
 
     /// An envelope.

@@ -46,6 +46,15 @@ pub enum ContentError {
     /// Not 32 bytes as hex text.
     #[error("a hash is 64 hexadecimal digits")]
     Hash,
+    /// Not the name, size and SHA-256 of a file.
+    #[error("this describes no file: it takes a name of up to 255 bytes, a size and a SHA-256")]
+    File,
+    /// A kind that is not known here.
+    #[error("content of the kind '{0}' is not known here")]
+    Kind(String),
+    /// An event, and a key that cannot sign one.
+    #[error("Nostr takes signatures of wallets with the ciphersuite secp256k1-tr only")]
+    NotNostr,
     /// Not an event as NIP-01 has it.
     #[error("this is no Nostr event: {0}")]
     Nostr(String),
@@ -60,6 +69,33 @@ impl Content {
             Self::File(_) => "file",
             Self::NostrEvent(_) => "nostr-event",
             Self::Hash(_) => "hash",
+        }
+    }
+
+    /// Reads content as a request writes it. `author` is the x-only key that is to sign, if its signatures are those of BIP-340.
+    ///
+    /// # Errors
+    /// A kind that is not known here, or what is wrong with the content.
+    pub fn read(kind: &str, written: &str, author: Option<&[u8; 32]>) -> Result<Self, ContentError> {
+        Ok(match kind {
+            "text" => Self::Text(Text::new(written.to_owned())?),
+            "file" => Self::File(File::read(written)?),
+            "nostr-event" => {
+                Self::NostrEvent(NostrEvent::parse(written, Some(author.ok_or(ContentError::NotNostr)?))?)
+            }
+            "hash" => Self::Hash(written.parse()?),
+            other => return Err(ContentError::Kind(crate::wire::clip(other))),
+        })
+    }
+
+    /// As a request writes it: the text itself, a hash as hex, anything else as JSON.
+    #[must_use]
+    pub fn written(&self) -> String {
+        match self {
+            Self::Text(text) => text.as_str().to_owned(),
+            Self::File(file) => file.written(),
+            Self::NostrEvent(event) => event.written(),
+            Self::Hash(hash) => hex::encode(hash.digest()),
         }
     }
 

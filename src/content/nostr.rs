@@ -1,6 +1,6 @@
 //! A Nostr event (NIP-01): signed is its id, which is made here from what is shown and never taken from whoever asks.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{ContentError, MAX_CONTENT};
@@ -24,7 +24,7 @@ pub struct NostrEvent {
 }
 
 /// As it is written; `id` and `pubkey` may be left out by who wants it signed.
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct Written {
     id: Option<String>,
     pubkey: Option<String>,
@@ -82,6 +82,20 @@ impl NostrEvent {
         let parts = (0, hex::encode(self.pubkey), self.created_at, self.kind, &self.tags, &self.content);
         // Numbers and texts in lists: serde_json has no way to fail on these.
         Sha256::digest(serde_json::to_vec(&parts).unwrap_or_default()).into()
+    }
+
+    /// The event as JSON, as NIP-01 writes it, without a signature.
+    #[must_use]
+    pub fn written(&self) -> String {
+        let event = Written {
+            id: Some(hex::encode(self.id())),
+            pubkey: Some(hex::encode(self.pubkey)),
+            created_at: self.created_at,
+            kind: self.kind,
+            tags: self.tags.clone(),
+            content: self.content.clone(),
+        };
+        serde_json::to_string(&event).unwrap_or_default()
     }
 
     pub(super) fn shown(&self) -> Vec<(&'static str, String)> {

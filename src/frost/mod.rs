@@ -200,6 +200,13 @@ impl Suite {
         self.0.key(key_package, public_key_package)
     }
 
+    /// The x-only form of a compressed group key, by which the world knows it where signatures are those of BIP-340.
+    #[must_use]
+    pub fn author(self, pubkey: &[u8]) -> Option<[u8; 32]> {
+        let bip340 = self.signature_size() == 64;
+        pubkey.get(1..).and_then(|x| x.try_into().ok()).filter(|_| bip340)
+    }
+
     /// Verifies a signature of a message by the group key `pubkey`: compressed, or for `secp256k1-tr` also x-only (BIP-340).
     ///
     /// # Errors

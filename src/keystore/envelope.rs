@@ -51,6 +51,10 @@ pub enum Kind {
     Contacts,
     /// Evidence against a participant.
     Evidence,
+    /// An entry of a wallet's audit trail.
+    Entry,
+    /// What a wallet's audit trail ends in.
+    Head,
 }
 
 impl Kind {
@@ -62,6 +66,8 @@ impl Kind {
             Self::Identity => 3,
             Self::Contacts => 4,
             Self::Evidence => 5,
+            Self::Entry => 6,
+            Self::Head => 7,
         }
     }
 }

@@ -43,6 +43,30 @@ pub(super) enum Command {
     /// Show the keys that are kept here
     #[command(subcommand, after_help = "Example:\n  frostmesh wallets list")]
     Wallets(Wallets),
+    /// Ask the members of a wallet for a signature, and approve it here
+    #[command(
+        after_help = "Example:\n  frostmesh sign --wallet 02a1b2 --text 'I agree'\n  frostmesh sign --wallet 02a1b2 --nostr-event note.json"
+    )]
+    Sign(Sign),
+    /// List what members of the wallets here ask for
+    #[command(after_help = "Example:\n  frostmesh requests")]
+    Requests(Requests),
+    /// Approve a request, and sign it when enough do
+    #[command(after_help = "Example:\n  frostmesh approve 1f2e3d")]
+    Approve(Decide),
+    /// Decline a request
+    #[command(after_help = "Example:\n  frostmesh decline 1f2e3d")]
+    Decline(Decide),
+    /// Stay connected for the wallets here: show requests, and sign what is approved
+    #[command(
+        after_help = "Example:\n  frostmesh node --server ws://127.0.0.1:9000 --policy policy.toml\n\n\
+                      While it runs, 'frostmesh sign', 'approve', 'decline' and 'wallets check' act through it.\n\
+                      docs/POLICY.md tells what a policy can say."
+    )]
+    Node(NodeArgs),
+    /// Show and check the audit trail of a wallet
+    #[command(subcommand, after_help = "Example:\n  frostmesh log verify 02a1b2")]
+    Log(Log),
     /// Check a signature, whoever made it
     #[command(
         after_help = "Example:\n  frostmesh verify --suite secp256k1-tr --pubkey 02a1b2... --signature 3c4d... --text 'I agree'"
@@ -240,9 +264,129 @@ pub(super) enum Wallets {
         #[command(flatten)]
         local: Local,
     },
+    /// Let every member that is there sign a test, to see who can
+    #[command(after_help = "Example:\n  frostmesh wallets check 02a1b2")]
+    Check {
+        /// The group key, or the beginning of it
+        pubkey: String,
+        /// Give up after this many seconds
+        #[arg(long, default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+        timeout: u64,
+        #[command(flatten)]
+        reach: Reach,
+        #[command(flatten)]
+        local: Local,
+    },
     /// Check again how a wallet's key was made, from its certificate
     #[command(after_help = "Example:\n  frostmesh wallets verify 02a1b2...")]
     Verify {
+        /// The group key, or the beginning of it
+        pubkey: String,
+        #[command(flatten)]
+        local: Local,
+    },
+}
+
+/// How to reach the other members of the wallets.
+#[derive(Args)]
+pub(super) struct Reach {
+    /// The signaling server's address [default: the one that was used last]
+    #[arg(long, value_name = "URL")]
+    pub server: Option<String>,
+    /// This node's name there [default: its name in the wallet]
+    #[arg(long, value_name = "ID")]
+    pub peer_id: Option<PeerId>,
+    /// What may carry messages to the others
+    #[arg(long, value_enum, default_value_t = Carrier::Auto)]
+    pub carrier: Carrier,
+    /// A STUN server to learn this machine's outer address from: stun:HOST:PORT (none by default)
+    #[arg(long, value_name = "URL")]
+    pub ice_server: Vec<String>,
+}
+
+#[derive(Args)]
+pub(super) struct Sign {
+    /// The wallet's group key, or the beginning of it
+    #[arg(long, value_name = "PUBKEY")]
+    pub wallet: String,
+    #[command(flatten)]
+    pub subject: Subject,
+    /// For how many seconds the request stands
+    #[arg(long, default_value_t = 86_400, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(10..=2_678_400))]
+    pub expires: u64,
+    /// Give up waiting for the signature after this many seconds; the request stands all the same
+    #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=2_678_400))]
+    pub timeout: u64,
+    #[command(flatten)]
+    pub reach: Reach,
+    #[command(flatten)]
+    pub local: Local,
+}
+
+#[derive(Args)]
+pub(super) struct Requests {
+    /// Show those that are over, too
+    #[arg(long)]
+    pub all: bool,
+    /// Ask nobody for news: show what is known here
+    #[arg(long)]
+    pub offline: bool,
+    #[command(flatten)]
+    pub reach: Reach,
+    #[command(flatten)]
+    pub local: Local,
+}
+
+#[derive(Args)]
+pub(super) struct Decide {
+    /// The request's id, or the beginning of it
+    pub id: String,
+    /// Give up after this many seconds: until the request is known here, and then until it is signed
+    #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=2_678_400))]
+    pub timeout: u64,
+    #[command(flatten)]
+    pub reach: Reach,
+    #[command(flatten)]
+    pub local: Local,
+}
+
+#[derive(Args)]
+pub(super) struct NodeArgs {
+    /// A file that tells what is approved and declined without asking
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    #[command(flatten)]
+    pub reach: Reach,
+    #[command(flatten)]
+    pub local: Local,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Log {
+    /// What happened, one line for each entry
+    #[command(after_help = "Example:\n  frostmesh log show 02a1b2")]
+    Show {
+        /// The group key, or the beginning of it
+        pubkey: String,
+        #[command(flatten)]
+        local: Local,
+    },
+    /// See that nothing was changed, left out or cut off
+    #[command(
+        after_help = "Example:\n  frostmesh log verify 02a1b2\n  frostmesh log verify 02a1b2 --against bobs-log.jsonl"
+    )]
+    Verify {
+        /// The group key, or the beginning of it
+        pubkey: String,
+        /// Another member's log, as `log export` prints it: tells what the two tell differently
+        #[arg(long, value_name = "FILE")]
+        against: Option<PathBuf>,
+        #[command(flatten)]
+        local: Local,
+    },
+    /// Print the entries as JSON lines, for others to check
+    #[command(after_help = "Example:\n  frostmesh log export 02a1b2 > log.jsonl")]
+    Export {
         /// The group key, or the beginning of it
         pubkey: String,
         #[command(flatten)]

@@ -11,7 +11,7 @@ use super::exit::{Exit, Failure, OrExit};
 use super::participation::Place;
 use super::report::line;
 use super::websocket::Socket;
-use super::{Store, participation, password, people, signatures, wallets};
+use super::{Store, member, participation, password, people, signatures, trails, wallets};
 use crate::identity::Invite;
 use crate::node::{Command, Input};
 use crate::random::SystemRng;
@@ -27,6 +27,15 @@ pub(super) async fn run(command: Cli) -> Result<(), Failure> {
         Cli::Wallets(cli::Wallets::List(local)) => wallets::list(&local),
         Cli::Wallets(cli::Wallets::Show { pubkey, local }) => wallets::show(&pubkey, &local),
         Cli::Wallets(cli::Wallets::Verify { pubkey, local }) => wallets::verify(&pubkey, &local),
+        Cli::Wallets(cli::Wallets::Check { pubkey, timeout, reach, local }) => {
+            member::check(&pubkey, timeout, reach, local).await
+        }
+        Cli::Sign(args) => member::sign(args).await,
+        Cli::Requests(args) => member::requests(args).await,
+        Cli::Approve(args) => member::decide(args, true).await,
+        Cli::Decline(args) => member::decide(args, false).await,
+        Cli::Node(args) => member::node(args).await,
+        Cli::Log(command) => trails::run(&command),
         Cli::Verify(args) => signatures::verify(&args),
         Cli::Address { pubkey, local } => signatures::address(&pubkey, &local),
         Cli::Identity(local) => people::identity(&local),

@@ -9,8 +9,10 @@ use tokio::sync::mpsc;
 use super::peer_connection::PeerConnection;
 use super::store::{Store, StoreError};
 use super::websocket::Socket;
+use crate::keystore::Kind;
 use crate::node::{Command, Config, Error, Event, Input, Node, Output, StoreRequest, Timestamp, View};
 use crate::random::SystemRng;
+use crate::trail::{Entry, Head};
 use crate::wire::{PeerId, SessionId};
 
 /// What a driver is made with.
@@ -41,6 +43,11 @@ pub struct Driver {
     peers: HashMap<(PeerId, u32), PeerConnection>,
     closing: Vec<tokio::task::JoinHandle<()>>,
     wake: Option<Timestamp>,
+    /// Held while this node uses the wallets.
+    lock: Option<std::fs::File>,
+    /// Writes audit trails.
+    writer: std::sync::mpsc::Sender<(String, Box<Entry>, Head)>,
+    written: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Driver {
@@ -51,6 +58,14 @@ impl Driver {
     pub fn new(settings: Settings) -> Result<Self, StoreError> {
         let (identity, contacts) = (settings.store.identity()?, settings.store.contacts()?);
         let (reporter, reports) = mpsc::unbounded_channel();
+        let (writer, entries) = std::sync::mpsc::channel::<(String, Box<Entry>, Head)>();
+        let (store, report) = (settings.store.clone(), reporter.clone());
+        let written = std::thread::spawn(move || {
+            for (pubkey, entry, head) in entries {
+                let result = store.keep_entry(&pubkey, &entry, &head).map_err(|e| e.to_string());
+                let _ = report.send(Report::Other(Input::EntryKept { pubkey, number: entry.number, result }));
+            }
+        });
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Ok(Self {
             node: Node::new(settings.config, identity, contacts, SystemRng),
@@ -63,6 +78,9 @@ impl Driver {
             peers: HashMap::new(),
             closing: Vec::new(),
             wake: None,
+            lock: None,
+            writer,
+            written: Some(written),
         })
     }
 
@@ -160,6 +178,10 @@ impl Driver {
                 }
             }
             Output::Store { session_id, request } => self.store(session_id, request),
+            Output::KeepEntry { pubkey, entry, head } => {
+                // One after the other: the order is the trail.
+                let _ = self.writer.send((pubkey, entry, head));
+            }
             Output::KeepContacts(contacts) => return self.keep(|store| store.keep_contacts(&contacts)),
             Output::KeepEvidence(evidence) => return self.keep(|store| store.keep_evidence(&evidence)),
         }
@@ -174,14 +196,76 @@ impl Driver {
 
     fn store(&self, session_id: SessionId, request: StoreRequest) {
         let (store, reporter) = (self.settings.store.clone(), self.reporter.clone());
+        let uses_wallets = self.lock.is_some();
         tokio::task::spawn_blocking(move || {
-            let result = match request {
-                StoreRequest::Keep(record) => store.keep(&record),
-                StoreRequest::Confirm { pubkey, certificate } => store.confirm(&pubkey, certificate),
+            let (result, made) = match request {
+                StoreRequest::Keep(record) => (store.keep(&record), None),
+                StoreRequest::Confirm { pubkey, certificate } => (store.confirm(&pubkey, certificate), Some(pubkey)),
             };
+            let made = made.filter(|_| result.is_ok() && uses_wallets).map(|pubkey| store.kept(&pubkey));
             let result = result.map_err(|e| e.to_string());
             let _ = reporter.send(Report::Other(Input::Stored { session_id, result }));
+            if let Some(Ok(wallet)) = made {
+                let _ = reporter.send(Report::Other(Input::Wallet(Box::new(wallet))));
+            }
         });
+    }
+
+    /// Takes the wallets of its store into use, for as long as this driver lives. `None` when another node has them; else what
+    /// is wrong with those that cannot be used.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn use_wallets(&mut self) -> Result<Option<Vec<StoreError>>, StoreError> {
+        let store = self.settings.store.clone();
+        self.lock = store.lock()?;
+        if self.lock.is_none() {
+            return Ok(None);
+        }
+        let (wallets, mut broken) = store.list(Kind::Wallet)?;
+        for info in wallets {
+            let now = self.now();
+            match store.kept(&info.pubkey) {
+                Ok(wallet) => drop(self.node.handle(now, Input::Wallet(Box::new(wallet)))), // never refused
+                Err(error) => broken.push(error),
+            }
+        }
+        Ok(Some(broken))
+    }
+
+    /// Looks at the wallets of its store, for a node that stays offline: nothing that it wants to keep is kept.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn read_wallets(&mut self) -> Result<(), StoreError> {
+        for info in self.settings.store.list(Kind::Wallet)?.0 {
+            let now = self.now();
+            let wallet = self.settings.store.kept(&info.pubkey)?;
+            let _ = self.node.handle(now, Input::Wallet(Box::new(wallet))); // never refused
+        }
+        while self.node.poll().is_some() {}
+        Ok(())
+    }
+
+    /// Whether the others have everything that was said.
+    #[must_use]
+    pub fn is_heard(&self) -> bool {
+        self.node.is_heard()
+    }
+
+    /// Whether this node uses the wallets of its store.
+    #[must_use]
+    pub fn has_wallets(&self) -> bool {
+        self.lock.is_some()
+    }
+
+    /// Goes on until the others have everything that was said, or a moment has passed.
+    pub async fn until_heard(&mut self, longest: Duration) {
+        const LOOK: Duration = Duration::from_millis(5);
+        let end = Instant::now() + longest;
+        while !self.node.is_heard() && Instant::now() < end {
+            let _ = tokio::time::timeout(LOOK, self.next()).await;
+        }
     }
 
     /// Keeps something that no session waits for. It is small and rare, and an older one must not come after a newer one.
@@ -200,6 +284,10 @@ impl Driver {
         tasks.extend(self.server.take().map(|socket| tokio::spawn(socket.finish(Duration::from_secs(2)))));
         for task in tasks {
             let _ = task.await;
+        }
+        drop(self.writer);
+        if let Some(written) = self.written.take() {
+            let _ = tokio::task::spawn_blocking(|| written.join()).await; // before the folder is anyone else's
         }
     }
 }

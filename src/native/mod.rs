@@ -3,16 +3,20 @@
 pub mod cli;
 mod commands;
 mod content;
+mod control;
 mod driver;
 mod exit;
+mod member;
 mod participation;
 mod password;
 mod peer_connection;
 mod people;
+mod policy;
 mod report;
 mod signatures;
 mod store;
 mod stun;
+mod trails;
 mod wallets;
 mod websocket;
 

@@ -10,7 +10,7 @@ use super::cli::{Local, Network};
 use super::commands::{check_url, interrupted, open_store};
 use super::exit::{Exit, Failure, OrExit};
 use super::report::Reporter;
-use super::{Driver, Settings};
+use super::{Driver, Settings, Store};
 use crate::node::{Command, Config, Deadlines, Error, Event, ReasonKind};
 use crate::wire::{PeerId, SessionId};
 
@@ -36,7 +36,7 @@ pub(super) async fn take_part(
     let usual = Deadlines::default();
     let deadlines = Deadlines { proposal: timeout, mesh: timeout, step: usual.step.min(timeout), ..usual };
     let config = Config { deadlines, carrier: network.carrier.into(), trust_first_use: network.trust_first_use };
-    let settings = Settings { config, ice_servers: network.ice_server, store };
+    let settings = Settings { config, ice_servers: network.ice_server, store: store.clone() };
     let mut this = Participation {
         driver: Driver::new(settings).or_exit(Exit::Other, "the identity cannot be opened")?,
         reporter: Reporter::new(place.peer_id.clone(), local.json, local.verbose),
@@ -45,13 +45,23 @@ pub(super) async fn take_part(
         allow_unverified: network.allow_unverified,
         joined: false,
         comparing: false,
+        testing: None,
+        store,
+        server: place.server.clone(),
     };
+    this.driver.use_wallets().or_exit(Exit::Other, "the wallets cannot be used")?;
     let connect = Command::Connect { server_url: place.server, peer_id: place.peer_id };
     this.driver.command(connect).or_exit(Exit::Usage, "cannot connect")?;
     let result = this.until(Instant::now() + Duration::from_secs(network.timeout), network.timeout).await;
+    this.driver.until_heard(LINGER).await;
     this.driver.finish().await;
     result
 }
+
+/// How long the participants may take to sign a test with a new key.
+const TEST: Duration = Duration::from_secs(30);
+/// How long the end waits for the others to have heard what was said, at most.
+const LINGER: Duration = Duration::from_secs(2);
 
 /// A node that takes part in one session.
 struct Participation {
@@ -65,6 +75,11 @@ struct Participation {
     joined: bool,
     /// The person is to compare the safety words.
     comparing: bool,
+    /// The key is made; the members sign a test with it, by then at the latest.
+    testing: Option<(String, Instant)>,
+    store: Arc<Store>,
+    /// The signaling server, to be remembered with the wallet.
+    server: String,
 }
 
 impl Participation {
@@ -78,11 +93,16 @@ impl Participation {
             let event = tokio::select! {
                 event = self.driver.next() => event,
                 () = sleep_until(deadline), if !self.joined => return Err(self.out_of_time(seconds)),
+                () = sleep_until(self.testing.as_ref().map_or(deadline, |(_, at)| *at)), if self.testing.is_some() => {
+                    let text = "not every participant has signed a test: see who can with 'frostmesh wallets check'";
+                    self.reporter.note("wallet_not_ready", text);
+                    return Ok(());
+                }
                 answer = typed(&mut lines), if self.comparing => {
                     self.compared(answer)?;
                     continue;
                 }
-                () = &mut interrupted => return Err(self.leave()),
+                () = &mut interrupted, if self.testing.is_none() => return Err(self.leave()),
             };
             self.reporter.event(&event);
             if let Some(result) = self.event(event) {
@@ -132,7 +152,17 @@ impl Participation {
             // A session that needs the server ends now, and says so next; one that does not goes on.
             Event::ServerGone { .. } if !self.joined => return Some(Err(Failure::told(Exit::Server))),
             Event::WalletCreated { session_id, pubkey, .. } if ours(self, &session_id) => {
-                self.reporter.result(&pubkey);
+                self.reporter.result("group key", &pubkey);
+                self.store.remember_server(&self.server);
+                // Only members that have proven who they are sign together.
+                let proven =
+                    self.driver.view().sessions.iter().any(|s| s.session_id == session_id && s.verified_only);
+                if !(proven && self.driver.has_wallets()) {
+                    return Some(Ok(()));
+                }
+                self.testing = Some((pubkey, Instant::now() + TEST));
+            }
+            Event::WalletReady { pubkey } if self.testing.as_ref().is_some_and(|(key, _)| *key == pubkey) => {
                 return Some(Ok(()));
             }
             Event::Aborted { session_id, reason } if ours(self, &session_id) => {

@@ -33,6 +33,15 @@ impl Reporter {
         }
     }
 
+    /// Something that the command itself noticed.
+    pub(super) fn note(&self, event: &str, text: &str) {
+        if self.json {
+            line(&json!({ "event": event, "reason": text }));
+        } else {
+            self.say(text);
+        }
+    }
+
     /// Reports an end that the command itself decided on.
     pub(super) fn aborted(&self, session_id: Option<&str>, reason: &str, peer: Option<&PeerId>) {
         if self.json {
@@ -54,10 +63,10 @@ impl Reporter {
     }
 
     /// What the command was for, on stdout; nothing in JSON mode, where an event has said it.
-    pub(super) fn result(&self, pubkey: &str) {
+    pub(super) fn result(&self, what: &str, value: &str) {
         if !self.json {
-            self.say("group key:");
-            println!("{pubkey}");
+            self.say(&format!("{what}:"));
+            println!("{value}");
         }
     }
 
@@ -107,6 +116,29 @@ impl Reporter {
                 "key made and confirmed by all: {threshold} of {total} can sign; this is share {identifier}, \
                  encrypted on disk"
             ),
+            Event::WalletReady { .. } => "every participant has signed a test with it: the wallet is ready".to_owned(),
+            Event::WalletUnusable { pubkey, reason } => format!("nothing can be signed with {pubkey}: {reason}"),
+            Event::Member { peer_id, online: true, .. } => format!("{peer_id} is here"),
+            Event::Member { peer_id, .. } => format!("{peer_id} is gone"),
+            Event::Checked { answered, failed, .. } => checked(answered, failed),
+            Event::Requested { request, peer_id, kind, digest, shown, .. } => {
+                let who = if *peer_id == self.me { "asked" } else { &format!("{peer_id} asks") };
+                let fields = shown.iter().map(|(name, value)| format!("\n             {name:<12} {}", printable(value)));
+                let fields: String = fields.collect();
+                let warning = if *kind == "hash" { "\n             nobody can see what a hash means" } else { "" };
+                format!("{who} for a signature ({kind}), request {}{fields}\n             digest       {digest}{warning}", short(request))
+            }
+            Event::Voted { request, peer_id, approves, state, .. } => {
+                let does = if *approves { "approves" } else { "declines" };
+                format!("{peer_id} {does} request {} ({})", short(request), state.name())
+            }
+            Event::Signing { request, signers, .. } => format!("request {}: {} sign", short(request), names(signers)),
+            Event::SigningFailed { request, culprits, reason, .. } => {
+                format!("request {}: {} {reason}; trying again without, if enough are left", short(request), names(culprits))
+            }
+            Event::Signature { request, signers, .. } => {
+                format!("request {} is signed, by {}", short(request), names(signers))
+            }
             Event::Aborted { reason, .. } => format!("aborted: {}", reason.text),
             Event::Ignored { peer_id, reason } if self.verbose => match peer_id {
                 Some(peer) => format!("ignored something of {peer}: {reason}"),
@@ -115,6 +147,39 @@ impl Reporter {
             _ => return None,
         })
     }
+}
+
+/// The outcome of a health check.
+fn checked(answered: &[PeerId], failed: &[(PeerId, String)]) -> String {
+    let who = if answered.is_empty() { "nobody".to_owned() } else { names(answered) };
+    let mut text = format!("signed a test: {who}");
+    for (peer, reason) in failed {
+        text.push_str(&format!("\n             {peer} {reason}"));
+    }
+    text
+}
+
+/// The beginning of a request's id, which is enough to tell it from others.
+pub(super) fn short(id: &str) -> &str {
+    id.get(..12).unwrap_or(id)
+}
+
+/// Text of others as it can be shown on a terminal: what would move the cursor or change colours is written out.
+pub(super) fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' => out.push_str("\n             "),
+            c if c.is_control() || is_invisible(c) => out.extend(c.escape_unicode()),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Characters that turn the direction of what follows, or take no room: text with them can be read as another.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// The safety words of their indices: the English list of BIP-39, whose words differ in their first four letters.
@@ -141,7 +206,7 @@ fn is_detail(event: &Event) -> bool {
     matches!(event, Event::Ignored { .. } | Event::Peers { .. } | Event::PeerDisconnected { .. })
 }
 
-fn as_json(event: &Event) -> Value {
+pub(super) fn as_json(event: &Event) -> Value {
     match event {
         Event::Aborted { session_id, reason } => {
             let Reason { kind, peer_id, reported_by, text } = reason;

@@ -7,6 +7,10 @@
 //! DATA_DIR/identity             who this node is
 //! DATA_DIR/contacts             whom it knows
 //! DATA_DIR/evidence/ID          what participants have signed against each other
+//! DATA_DIR/trail/PUBKEY/NUMBER  the entries of a wallet's audit trail
+//! DATA_DIR/heads/PUBKEY         what the trail ends in
+//! DATA_DIR/lock                 held by the node that uses the wallets
+//! DATA_DIR/control              that node's ear for other commands
 //! ```
 
 use std::fs::{self, File, OpenOptions};
@@ -19,7 +23,9 @@ use serde::de::DeserializeOwned;
 use crate::agreement::{Certificate, Evidence, package_hash};
 use crate::identity::{Contacts, IdentityKey};
 use crate::keystore::{KdfParams, Keystore, KeystoreError, Kind, WalletInfo, WalletRecord};
+use crate::node::KeptWallet;
 use crate::random::SystemRng;
+use crate::trail::{Entry, Head};
 
 /// An unlocked folder of keys.
 pub struct Store {
@@ -52,6 +58,7 @@ impl StoreError {
 const KEYSTORE: &str = "keystore";
 const IDENTITY: &str = "identity";
 const CONTACTS: &str = "contacts";
+const SERVER: &str = "server";
 
 fn folder_of(kind: Kind) -> &'static str {
     match kind {
@@ -59,6 +66,8 @@ fn folder_of(kind: Kind) -> &'static str {
         Kind::Wallet => "wallets",
         Kind::Unconfirmed => "unconfirmed",
         Kind::Evidence => "evidence",
+        Kind::Entry => "trail",
+        Kind::Head => "heads",
     }
 }
 
@@ -169,6 +178,83 @@ impl Store {
         sync_folder(&self.folder.join(folder_of(Kind::Unconfirmed)))
     }
 
+    /// Keeps an entry of a wallet's audit trail, and then its new head. On disk when this returns.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn keep_entry(&self, pubkey: &str, entry: &Entry, head: &Head) -> Result<(), StoreError> {
+        self.write(Kind::Entry, &format!("{pubkey}/{:016}", entry.number), entry)?;
+        self.write(Kind::Head, pubkey, head)
+    }
+
+    /// The audit trail of a wallet: its entries in order, and its head. Whether they fit is not looked at.
+    ///
+    /// # Errors
+    /// A damaged file, or the disk's.
+    pub fn trail(&self, pubkey: &str) -> Result<(Vec<Entry>, Option<Head>), StoreError> {
+        let folder = self.path(Kind::Entry, pubkey);
+        let mut names = match fs::read_dir(&folder) {
+            Ok(entries) => entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect(),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(e) => return Err(StoreError::Io(folder, e)),
+        };
+        names.retain(|name| !name.starts_with('.'));
+        names.sort();
+        let entries = names.iter().map(|name| self.load(Kind::Entry, &format!("{pubkey}/{name}")));
+        let entries = entries.collect::<Result<_, _>>()?;
+        let head = self.path(Kind::Head, pubkey).exists().then(|| self.load(Kind::Head, pubkey)).transpose()?;
+        Ok((entries, head))
+    }
+
+    /// A wallet with its audit trail, as a node takes it into use.
+    ///
+    /// # Errors
+    /// There is no such wallet, a damaged file, or the disk's.
+    pub fn kept(&self, pubkey: &str) -> Result<KeptWallet, StoreError> {
+        let record = self.wallet(Kind::Wallet, pubkey)?;
+        let (trail, head) = self.trail(pubkey)?;
+        Ok(KeptWallet { record, trail, head })
+    }
+
+    /// Takes the folder for one node: two would write the audit trails at once. Held until the file is dropped.
+    ///
+    /// # Errors
+    /// The disk's. `None` while another process has it.
+    pub fn lock(&self) -> Result<Option<File>, StoreError> {
+        let path = self.folder.join("lock");
+        let failed = |e| StoreError::Io(path.clone(), e);
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(fs::TryLockError::WouldBlock) => Ok(None),
+            Err(fs::TryLockError::Error(e)) => Err(failed(e)),
+        }
+    }
+
+    /// Where the node that uses this folder hears other commands.
+    #[must_use]
+    pub fn control(&self) -> PathBuf {
+        self.folder.join("control")
+    }
+
+    /// The signaling server that was used last.
+    #[must_use]
+    pub fn last_server(&self) -> Option<String> {
+        fs::read_to_string(self.folder.join(SERVER)).ok().filter(|url| url.len() < 2048)
+    }
+
+    /// Remembers the signaling server. It is no loss if that fails.
+    pub fn remember_server(&self, url: &str) {
+        if self.last_server().as_deref() != Some(url) {
+            let written = write_temporary(&self.folder, url.as_bytes());
+            let _ = written.map(|temporary| fs::rename(temporary, self.folder.join(SERVER)));
+        }
+    }
+
     /// Every key of one kind, sorted by when it was made, and every file that cannot be opened.
     ///
     /// # Errors
@@ -234,9 +320,9 @@ impl Store {
     }
 
     fn write(&self, kind: Kind, name: &str, record: &impl Serialize) -> Result<(), StoreError> {
-        let folder = self.folder.join(folder_of(kind));
-        make_folder(&folder)?;
         let path = self.path(kind, name);
+        let folder = path.parent().unwrap_or(&self.folder).to_owned();
+        make_folder(&folder)?;
         let envelope = self.keystore.seal_record(kind, record, &mut SystemRng);
         let envelope = envelope.map_err(|e| StoreError::Keystore(path.clone(), e))?;
         let temporary = write_temporary(&folder, &envelope)?;

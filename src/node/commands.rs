@@ -44,6 +44,18 @@ impl<R: RngCore + CryptoRng> Node<R> {
                 self.invite(now, session_id, (total, threshold), suite, name, lifetime)
             }
             Command::JoinInvite(invite) => self.join_invite(now, *invite),
+            Command::Request { pubkey, content, lifetime } => {
+                let life = lifetime.saturating_mul(1000);
+                self.in_circle(&pubkey, |circle, tools| circle.request(&content, life, now, tools))
+            }
+            Command::Vote { request, approves, rule } => {
+                let pubkey = self.wallet_of(&request)?;
+                self.in_circle(&pubkey, |c, tools| c.decide(&request, approves, rule.as_deref(), now, tools))
+            }
+            Command::Check { pubkey } => self.in_circle(&pubkey, |circle, tools| {
+                circle.start_check(now, tools);
+                Ok(())
+            }),
             Command::Contact { who, change } => {
                 match change {
                     ContactChange::Rename(name) => drop(self.contacts.rename(&who, &name)?.name.len()),
@@ -147,7 +159,7 @@ impl<R: RngCore + CryptoRng> Node<R> {
         if !self.server.is_online() {
             return Err(Error::Offline);
         }
-        if self.sessions.contains_key(&session_id) {
+        if self.sessions.contains_key(&session_id) || self.is_circle(&session_id) {
             return Err(Error::SessionIdUsed(session_id));
         }
         self.room_to_run()?;

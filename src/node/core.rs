@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 
 use rand_core::{CryptoRng, RngCore};
 
+use super::consensus::Circle;
 use super::invites::Invites;
 use super::links::{CarrierChoice, Links, Tools};
 use super::mesh::{Mesh, Surroundings};
@@ -31,14 +32,20 @@ pub struct Node<R> {
     pub(super) server: ServerLink,
     pub(super) mesh: Mesh,
     pub(super) sessions: Map<SessionId, Session>,
+    /// Wallets in use.
+    pub(super) circles: Vec<Circle>,
+    /// Wallets with which nothing can be signed, and why.
+    pub(super) unusable: Vec<(String, String)>,
     /// Sessions that are shown, in the order in which they came.
     pub(super) order: Vec<SessionId>,
     /// Our proposals to those who have not shown themselves: whether the addressee was known to be there, and when they
     /// were sent last.
     pub(super) told: Map<(SessionId, PeerId), (bool, Timestamp)>,
     pub(super) out: VecDeque<Output>,
+    /// When the last input came.
+    now: Timestamp,
     wake: Option<Timestamp>,
-    dirty: bool,
+    pub(super) dirty: bool,
 }
 
 impl<R: RngCore + CryptoRng> Node<R> {
@@ -56,9 +63,12 @@ impl<R: RngCore + CryptoRng> Node<R> {
             server: ServerLink::new(),
             mesh,
             sessions: Map::default(),
+            circles: Vec::new(),
+            unusable: Vec::new(),
             order: Vec::new(),
             told: Map::default(),
             out: VecDeque::new(),
+            now: Timestamp::default(),
             wake: None,
             dirty: false,
         }
@@ -70,6 +80,7 @@ impl<R: RngCore + CryptoRng> Node<R> {
     /// A command that cannot be carried out; nothing has changed then. Other inputs never fail: what others send is
     /// judged, not trusted.
     pub fn handle(&mut self, now: Timestamp, input: Input) -> Result<(), Error> {
+        self.now = now;
         let result = match input {
             Input::Tick => {
                 self.wake = None; // the driver's timer is spent
@@ -94,9 +105,16 @@ impl<R: RngCore + CryptoRng> Node<R> {
         self.out.pop_front()
     }
 
+    /// Whether the others have everything that was said over links.
+    #[must_use]
+    pub fn is_heard(&self) -> bool {
+        !self.links.are_waiting()
+    }
+
     /// A snapshot for people.
     #[must_use]
     pub fn view(&self) -> View {
+        let now = self.now;
         let me = self.server.me.as_ref();
         let state = match self.server.state {
             State::Offline => ConnectionState::Offline,
@@ -117,6 +135,7 @@ impl<R: RngCore + CryptoRng> Node<R> {
             invites: self.invite_views(),
             identity: self.identity.identity().fingerprint().to_string(),
             contacts: self.contact_views(),
+            circles: self.circle_views(now),
         }
     }
 
@@ -166,6 +185,7 @@ impl<R: RngCore + CryptoRng> Node<R> {
         self.invites.expire(now, |id| sessions.get(id).is_some_and(|s| s.uses_channels(now)));
         self.greet_hosts(now);
         self.greet_participants(now);
+        self.greet_members(now);
         self.flush_links(now);
         self.carry_out(now);
         self.tell_who_came(now);
@@ -183,6 +203,7 @@ impl<R: RngCore + CryptoRng> Node<R> {
             session.channels(&open, &shared, now, &mut Tools { key: &self.identity, rng: &mut self.rng });
         }
         self.carry_out(now);
+        self.settle_circles(now);
         self.flush_links(now);
         let wanted = self.wanted(now);
         self.mesh.close_idle(&wanted, now, &mut self.out);
@@ -308,7 +329,8 @@ impl<R: RngCore + CryptoRng> Node<R> {
             return Set::default();
         }
         let sessions = self.sessions.values().filter(|s| s.wants_channels(now));
-        sessions.flat_map(|s| s.roster.others().cloned()).collect()
+        let participants = sessions.flat_map(|s| s.roster.others().cloned());
+        participants.chain(self.wanted_members()).collect()
     }
 
     /// Peers who take part in several sessions, so that a channel to them may be there for any of these.
@@ -339,6 +361,7 @@ impl<R: RngCore + CryptoRng> Node<R> {
             self.next_silence(now),
             self.links.next_deadline(),
             self.invites.next_deadline(),
+            self.circles.iter().filter_map(|circle| circle.next_deadline(now)).min(),
         ];
         let told = self.told.values().filter(|_| server.is_online()).map(|(_, at)| Some(at.after(pause)));
         let sessions = self.sessions.values().map(Session::next_deadline);

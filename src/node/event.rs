@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Reason;
+use super::{Reason, RequestState};
 use crate::frost::Suite;
 use crate::identity::InviteUri;
 use crate::wire::{PeerId, SessionId};
@@ -159,6 +159,101 @@ pub enum Event {
         identifier: u16,
         /// Whether every participant's identity was proven.
         verified: bool,
+    },
+    /// Every member of a wallet has signed a test.
+    WalletReady {
+        /// The group key.
+        pubkey: String,
+    },
+    /// Nothing can be signed with a wallet.
+    WalletUnusable {
+        /// The group key.
+        pubkey: String,
+        /// Why.
+        reason: String,
+    },
+    /// A health check that this node coordinated is over.
+    Checked {
+        /// The group key.
+        pubkey: String,
+        /// Members who have signed.
+        answered: Vec<PeerId>,
+        /// Members who have not, and why.
+        failed: Vec<(PeerId, String)>,
+    },
+    /// A member of a wallet can be reached, or cannot any more.
+    Member {
+        /// The group key.
+        pubkey: String,
+        /// Who.
+        peer_id: PeerId,
+        /// It can be reached.
+        online: bool,
+    },
+    /// A member asks for a signature.
+    Requested {
+        /// The group key.
+        pubkey: String,
+        /// The request's id.
+        request: String,
+        /// Who asks.
+        peer_id: PeerId,
+        /// The kind of content.
+        kind: &'static str,
+        /// The 32 bytes that would be signed, as hex.
+        digest: String,
+        /// What a person has to see: names of fields, and what stands in them.
+        shown: Vec<(&'static str, String)>,
+        /// When it ends, in milliseconds since 1970.
+        expires: u64,
+    },
+    /// A member voted on a request.
+    Voted {
+        /// The group key.
+        pubkey: String,
+        /// The request's id.
+        request: String,
+        /// Who.
+        peer_id: PeerId,
+        /// For it.
+        approves: bool,
+        /// Where the request stands then.
+        state: RequestState,
+    },
+    /// This node lets members sign.
+    Signing {
+        /// The group key.
+        pubkey: String,
+        /// The request's id.
+        request: String,
+        /// Who signs.
+        signers: Vec<PeerId>,
+    },
+    /// A signing ceremony that this node coordinated failed. Others are asked in place of the culprits, while there are any.
+    SigningFailed {
+        /// The group key.
+        pubkey: String,
+        /// The request's id.
+        request: String,
+        /// Whose fault it was.
+        culprits: Vec<PeerId>,
+        /// What they did.
+        reason: String,
+    },
+    /// A request is signed.
+    Signature {
+        /// The group key.
+        pubkey: String,
+        /// The request's id.
+        request: String,
+        /// The ciphersuite.
+        suite: Suite,
+        /// The 32 bytes that were signed, as hex.
+        digest: String,
+        /// The signature, as hex.
+        signature: String,
+        /// Who signed.
+        signers: Vec<PeerId>,
     },
     /// A session ended without a confirmed key.
     Aborted {

@@ -4,11 +4,15 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+use super::circles::KeptWallet;
 use super::{Event, Timestamp};
 use crate::agreement::{Certificate, Evidence};
+use crate::consensus::RequestId;
+use crate::content::Content;
 use crate::frost::Suite;
 use crate::identity::{Contacts, Invite};
 use crate::keystore::WalletRecord;
+use crate::trail::{Entry, Head};
 use crate::wire::{IceCandidate, PeerId, PeerText, SessionId};
 
 /// What a person, or a program in place of one, wants.
@@ -74,6 +78,29 @@ pub enum Command {
     },
     /// Take part by an invite. The node has to be connected to its server.
     JoinInvite(Box<Invite>),
+    /// Ask the members of a wallet to sign something, and approve it.
+    Request {
+        /// The wallet's group key, as hex.
+        pubkey: String,
+        /// What is to be signed.
+        content: Content,
+        /// For how long it can be approved and signed, in seconds: ten to 31 days' worth.
+        lifetime: u64,
+    },
+    /// Approve or decline a request, or change that.
+    Vote {
+        /// Which.
+        request: RequestId,
+        /// For it.
+        approves: bool,
+        /// The rule of a policy that decided, if no person did; for the audit trail.
+        rule: Option<String>,
+    },
+    /// Let every member of a wallet that can be reached sign a fixed text, to see that it can.
+    Check {
+        /// The wallet's group key, as hex.
+        pubkey: String,
+    },
     /// Change what is known of a contact.
     Contact {
         /// Its name, peer id, or fingerprint.
@@ -176,6 +203,17 @@ pub enum Input {
         /// What went wrong, if anything.
         result: Result<(), String>,
     },
+    /// A wallet to take into use: at the start, and when one was made.
+    Wallet(Box<KeptWallet>),
+    /// What came of [`Output::KeepEntry`]. In the order of the outputs, for each wallet.
+    EntryKept {
+        /// The wallet's group key, as hex.
+        pubkey: String,
+        /// The entry's number.
+        number: u64,
+        /// What went wrong, if anything.
+        result: Result<(), String>,
+    },
     /// Time has passed.
     Tick,
 }
@@ -205,6 +243,8 @@ impl fmt::Debug for Input {
                 write!(f, "ConnectionClosed({peer}, {attempt}, {reason:?})")
             }
             Self::Stored { session_id, result } => write!(f, "Stored({session_id:?}, {result:?})"),
+            Self::Wallet(wallet) => write!(f, "Wallet({})", wallet.record.info.pubkey),
+            Self::EntryKept { pubkey, number, result } => write!(f, "EntryKept({pubkey}, {number}, {result:?})"),
             Self::Tick => f.write_str("Tick"),
         }
     }
@@ -294,6 +334,16 @@ pub enum Output {
         session_id: SessionId,
         /// What.
         request: StoreRequest,
+    },
+    /// Keep an entry of a wallet's audit trail and its new head, durably and in this order, and answer with
+    /// [`Input::EntryKept`].
+    KeepEntry {
+        /// The wallet's group key, as hex.
+        pubkey: String,
+        /// The entry.
+        entry: Box<Entry>,
+        /// What the trail ends in now.
+        head: Head,
     },
     /// Keep these in place of the contacts kept before. Not answered.
     KeepContacts(Contacts),

@@ -141,7 +141,7 @@ impl Link {
     }
 
     /// Whether a hello is the one that was answered here.
-    fn is_known(&self, message: &[u8]) -> bool {
+    pub(super) fn is_known(&self, message: &[u8]) -> bool {
         matches!(&self.state, State::Answered { hello, .. } if hello == message)
     }
 
@@ -193,8 +193,13 @@ impl Link {
 
     /// Seals a message. It goes out with the next [`Link::flush`].
     pub(super) fn say(&mut self, message: &PeerMessage) -> Result<(), FrameError> {
+        self.say_text(message.to_text().as_str())
+    }
+
+    /// The same for text.
+    pub(super) fn say_text(&mut self, text: &str) -> Result<(), FrameError> {
         match &mut self.state {
-            State::Open { frames, .. } => frames.say(message.to_text().as_str().as_bytes()),
+            State::Open { frames, .. } => frames.say(text.as_bytes()),
             _ => Ok(()), // it is in the session's outbox
         }
     }
@@ -279,17 +284,58 @@ impl Link {
     }
 }
 
-/// All links, by session and peer.
+/// All links, by session (or wallet) and peer.
 #[derive(Default)]
-pub(super) struct Links(Map<(SessionId, PeerId), Link>);
+pub(super) struct Links {
+    links: Map<(SessionId, PeerId), Link>,
+    /// Links of members who began anew, until they are proven.
+    successors: Map<(SessionId, PeerId), Link>,
+}
 
 impl Links {
     pub(super) fn of(&self, session: &SessionId, peer: &PeerId) -> Option<&Link> {
-        self.0.get(&(session.clone(), peer.clone()))
+        self.links.get(&(session.clone(), peer.clone()))
     }
 
     pub(super) fn of_mut(&mut self, session: &SessionId, peer: &PeerId) -> Option<&mut Link> {
-        self.0.get_mut(&(session.clone(), peer.clone()))
+        self.links.get_mut(&(session.clone(), peer.clone()))
+    }
+
+    pub(super) fn remove(&mut self, session: &SessionId, peer: &PeerId) {
+        self.links.remove(&(session.clone(), peer.clone()));
+    }
+
+    /// A link that takes the place of the one that stands, once it is proven.
+    pub(super) fn succeed(&mut self, session: &SessionId, peer: &PeerId, link: Link) {
+        self.successors.insert((session.clone(), peer.clone()), link);
+    }
+
+    pub(super) fn successor_mut(&mut self, session: &SessionId, peer: &PeerId) -> Option<&mut Link> {
+        self.successors.get_mut(&(session.clone(), peer.clone()))
+    }
+
+    pub(super) fn successor(&self, session: &SessionId, peer: &PeerId) -> Option<&Link> {
+        self.successors.get(&(session.clone(), peer.clone()))
+    }
+
+    /// The successor is proven.
+    pub(super) fn promote(&mut self, session: &SessionId, peer: &PeerId) {
+        if let Some(link) = self.drop_successor(session, peer) {
+            self.insert(session, peer, link);
+        }
+    }
+
+    pub(super) fn drop_successor(&mut self, session: &SessionId, peer: &PeerId) -> Option<Link> {
+        self.successors.remove(&(session.clone(), peer.clone()))
+    }
+
+    /// Says no more hellos that were said so often.
+    pub(super) fn give_up(&mut self, tries: u32, which: impl Fn(&SessionId) -> bool) {
+        let silent = |link: &Link| !link.is_open() && link.tries > tries;
+        for (_, link) in self.links.iter_mut().filter(|((session, _), link)| which(session) && silent(link)) {
+            link.state = State::Failed;
+        }
+        self.successors.retain(|_, link| !silent(link));
     }
 
     pub(super) fn is_open(&self, session: &SessionId, peer: &PeerId) -> bool {
@@ -297,25 +343,36 @@ impl Links {
     }
 
     pub(super) fn insert(&mut self, session: &SessionId, peer: &PeerId, link: Link) {
-        self.0.insert((session.clone(), peer.clone()), link);
+        self.links.insert((session.clone(), peer.clone()), link);
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (&(SessionId, PeerId), &mut Link)> {
-        self.0.iter_mut()
+        self.links.iter_mut()
+    }
+
+    /// The same with successors.
+    pub(super) fn all_mut(&mut self) -> impl Iterator<Item = (&(SessionId, PeerId), &mut Link)> {
+        self.links.iter_mut().chain(self.successors.iter_mut())
     }
 
     /// Drops the links of sessions that need them no more.
     pub(super) fn keep(&mut self, needed: impl Fn(&SessionId) -> bool) {
-        self.0.retain(|(session, _), _| needed(session));
+        self.links.retain(|(session, _), _| needed(session));
+        self.successors.retain(|(session, _), _| needed(session));
     }
 
     /// The identity at the other end of any other link of a session.
     pub(super) fn holder_of(&self, session: &SessionId, identity: &Identity, but: &PeerId) -> Option<&PeerId> {
-        let mut links = self.0.iter().filter(|((s, peer), _)| s == session && peer != but);
+        let mut links = self.links.iter().filter(|((s, peer), _)| s == session && peer != but);
         links.find(|(_, link)| link.identity == Some(*identity)).map(|((_, peer), _)| peer)
     }
 
+    /// Whether the other end of a link that stands has not acknowledged something.
+    pub(super) fn are_waiting(&self) -> bool {
+        self.links.values().any(|link| link.is_open() && link.is_waiting())
+    }
+
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
-        self.0.values().filter_map(Link::next_deadline).min()
+        self.links.values().chain(self.successors.values()).filter_map(Link::next_deadline).min()
     }
 }

@@ -19,7 +19,9 @@
 //! ```
 
 mod ceremony;
+mod circles;
 mod commands;
+mod consensus;
 mod core;
 mod event;
 mod invites;
@@ -39,12 +41,15 @@ mod view;
 mod waiting;
 
 pub use self::core::Node;
+pub use circles::KeptWallet;
+pub use consensus::RequestState;
 pub use event::Event;
 pub use io::{Command, ContactChange, Input, Output, Role, StoreRequest};
 pub use links::{Carrier, CarrierChoice};
 pub use proposal::{ProposalError, Roster};
 pub use reason::{Reason, ReasonKind};
 pub use session::PhaseName;
+pub use consensus::{CircleView, MemberView, RequestView};
 pub use view::{ConnectionState, ConnectionView, ContactView, InviteView, PeerState, PeerView, SessionView, View};
 
 use serde::Serialize;
@@ -99,6 +104,8 @@ pub struct Deadlines {
     pub connect: u64,
     /// Between repeats of what nobody answered.
     pub repeat: u64,
+    /// For each round of a signing ceremony.
+    pub sign: u64,
     /// Channels stay open after a session, for what is still under way.
     pub linger: u64,
 }
@@ -113,6 +120,7 @@ impl Default for Deadlines {
             server: 10_000,
             connect: 15_000,
             repeat: 5_000,
+            sign: 10_000,
             linger: 10_000,
         }
     }
@@ -163,6 +171,24 @@ pub enum Error {
     /// A contact that cannot be changed.
     #[error(transparent)]
     Contact(#[from] crate::identity::ContactError),
+    /// No such wallet is in use here.
+    #[error("there is no wallet {0} here")]
+    NoSuchWallet(String),
+    /// Nothing can be signed with a wallet.
+    #[error("nothing can be signed with this wallet: {0}")]
+    WalletUnusable(String),
+    /// No such request.
+    #[error("there is no request {0} here")]
+    NoSuchRequest(String),
+    /// A request that cannot be voted on any more.
+    #[error("the request is {0}: nothing can be decided any more")]
+    RequestOver(&'static str),
+    /// A request that cannot be made.
+    #[error("this cannot be asked for: {0}")]
+    Request(String),
+    /// The audit trail cannot be written, and without it nothing is decided.
+    #[error("the audit trail cannot be written, and nothing is decided without it: {0}")]
+    Trail(String),
     /// [`MAX_SESSIONS`] are open.
     #[error("{MAX_SESSIONS} sessions are open: finish or leave one first")]
     TooManySessions,

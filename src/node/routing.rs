@@ -49,6 +49,12 @@ impl<R: RngCore + CryptoRng> Node<R> {
                     self.say(Event::PeerDisconnected { peer_id: peer, reason: clip(&reason) });
                 }
             }
+            Input::Wallet(wallet) => self.open_wallet(now, &wallet),
+            Input::EntryKept { pubkey, number, result } => {
+                if let Some(circle) = self.circles.iter_mut().find(|circle| circle.info.pubkey == pubkey) {
+                    circle.kept(number, result);
+                }
+            }
             Input::Stored { session_id, result } => {
                 if let Some(session) = self.sessions.get_mut(&session_id) {
                     session.stored(result, now, &mut Tools { key: &self.identity, rng: &mut self.rng });
@@ -349,6 +355,9 @@ impl<R: RngCore + CryptoRng> Node<R> {
     pub(super) fn proposed(&mut self, now: Timestamp, from: &PeerId, proposal: Proposal, sealed: bool) {
         let Some(me) = self.server.me.clone() else { return };
         let id = proposal.session_id.clone();
+        if self.is_circle(&id) {
+            return self.ignored(Some(from), "a proposal under the name that the members of a wallet use".to_owned());
+        }
         // What an invite is for comes sealed, from who invited, and is what the invite says.
         if self.invites.psk(&id).is_some() && !sealed {
             return self.ignored(Some(from), format!("a proposal for the invited session {id} came in the open"));

@@ -60,6 +60,9 @@ impl<R: RngCore + CryptoRng> Node<R> {
 
     /// Takes a message of a handshake. What comes before this node has joined is kept until then.
     pub(super) fn link_message(&mut self, now: Timestamp, from: &PeerId, session: &SessionId, data: Vec<u8>) {
+        if self.is_circle(session) {
+            return self.member_link(now, from, session, &data);
+        }
         let Some(me) = self.server.me.clone() else { return };
         let hosted = self.invites.expects(session, from, now);
         let running = self.sessions.get(session).filter(|s| s.roster.is_other(from)).map(Session::is_running);
@@ -153,6 +156,9 @@ impl<R: RngCore + CryptoRng> Node<R> {
 
     /// Takes a sealed frame: what is inside is what the baseline says in the open.
     pub(super) fn frame(&mut self, now: Timestamp, from: &PeerId, session: &SessionId, frame: &Sealed) {
+        if self.is_circle(session) {
+            return self.member_frame(now, from, session, frame);
+        }
         let Some(link) = self.links.of_mut(session, from) else { return };
         match link.frame(frame, now) {
             Ok(messages) => {
@@ -306,7 +312,10 @@ impl<R: RngCore + CryptoRng> Node<R> {
     pub(super) fn tell_carriers(&mut self) {
         let mut told = Vec::new();
         let (online, choice) = (self.server.is_online(), self.config.carrier);
-        for ((_, peer), link) in self.links.iter_mut().filter(|(_, link)| link.is_open()) {
+        let circles = &self.circles;
+        let of_session = |session: &SessionId| circles.iter().all(|circle| circle.links != *session);
+        let links = self.links.iter_mut().filter(|((session, _), link)| link.is_open() && of_session(session));
+        for ((_, peer), link) in links {
             let Some(now) = choose(self.mesh.state(peer).open, online, choice) else { continue };
             let before = link.told.replace(now);
             if before != Some(now) {
@@ -322,12 +331,12 @@ impl<R: RngCore + CryptoRng> Node<R> {
 
     /// Hands what the links have to say to their carriers.
     pub(super) fn flush_links(&mut self, now: Timestamp) {
-        let sessions = &self.sessions;
-        let invites = &self.invites;
-        self.links.keep(|id| sessions.get(id).is_some_and(|s| s.uses_channels(now)) || invites.is_open(id, now));
+        let mut links = std::mem::take(&mut self.links);
+        links.keep(|id| self.needs_links(id, now));
+        self.links = links;
         let mut out = Vec::new();
         let (online, choice) = (self.server.is_online(), self.config.carrier);
-        for ((_, peer), link) in self.links.iter_mut() {
+        for ((_, peer), link) in self.links.all_mut() {
             link.tick(now);
             // A handshake goes beside offer and answer, whatever carries the rest.
             let carrier = if online && !link.is_open() {

@@ -24,6 +24,8 @@ pub struct View {
     pub identity: String,
     /// Whom it knows.
     pub contacts: Vec<ContactView>,
+    /// Wallets in use, with their members and requests.
+    pub circles: Vec<super::CircleView>,
 }
 
 /// A contact, as people see it.

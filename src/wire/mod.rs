@@ -87,7 +87,7 @@ pub enum WireError {
 struct Hex32(#[serde(with = "hex::serde")] [u8; 32]);
 
 /// Parses JSON text. The error says what is wrong and where, and never repeats what stands there: it may be a share.
-fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, WireError> {
+pub(crate) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, WireError> {
     serde_json::from_str(text).map_err(|error| {
         let what = match error.classify() {
             Category::Eof => "it is cut short",

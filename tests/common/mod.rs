@@ -3,6 +3,7 @@
 #![allow(dead_code)]
 
 pub mod connections;
+pub mod disk;
 pub mod keys;
 pub mod luck;
 pub mod mishaps;

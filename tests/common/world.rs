@@ -13,6 +13,7 @@ use frostmesh::wire::{PeerId, SessionId};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
+use super::disk::{Disk, Writing};
 use super::luck::Luck;
 use super::server::{Server, Socket};
 use super::weather::{Answer, Mishap, Weather};
@@ -21,7 +22,7 @@ use super::webrtc::{Half, HalfId, Halves, Pipe};
 /// The nodes' clock at the start, in milliseconds.
 const START: u64 = 1_700_000_000_000;
 
-pub(super) enum Happening {
+pub enum Happening {
     Input(usize, Input),
     ToSocket(Socket, Input),
     AtServer(Socket, String),
@@ -30,6 +31,9 @@ pub(super) enum Happening {
     Opened(usize, usize),
     Deliver { pipe: usize, to: usize, text: String },
     Stored(usize, SessionId),
+    Written(Writing),
+    Revive(usize),
+    Crash(usize),
     Wake(usize, u64),
     ServerBack,
     Mishap(Mishap),
@@ -42,7 +46,13 @@ pub struct Seat {
     pub(super) node: Option<Node<ChaCha20Rng>>,
     pub(super) socket: Option<u32>,
     sockets: u32,
-    wake: Option<u64>,
+    pub(super) wake: Option<u64>,
+    pub(super) seed: u64,
+    /// How often its node started again.
+    pub(super) life: u32,
+    /// Its wallets.
+    pub disk: Disk,
+    pub(super) disk_busy_until: u64,
     pub answer: Answer,
     pub events: Vec<(u64, Event)>,
     pub kept: BTreeMap<SessionId, WalletRecord>,
@@ -88,6 +98,10 @@ pub struct World {
     pub carrier: CarrierChoice,
     /// The nodes have the identities of their seeds, but draw other random numbers: it is another day.
     pub later: bool,
+    /// Nodes use the wallets that they make.
+    pub use_wallets: bool,
+    /// How often a node crashes between an entry of a trail and its head, in percent.
+    pub crash_between: u64,
 }
 
 /// Something that a node sent.
@@ -97,6 +111,12 @@ pub struct Sent {
     /// Over the channel to whom; `None` is the server.
     pub to: Option<PeerId>,
     pub text: String,
+}
+
+impl Seat {
+    pub fn node(&self) -> Option<&Node<ChaCha20Rng>> {
+        self.node.as_ref()
+    }
 }
 
 impl World {
@@ -122,6 +142,8 @@ impl World {
             plain: true,
             carrier: CarrierChoice::Auto,
             later: false,
+            use_wallets: false,
+            crash_between: 0,
         }
     }
 
@@ -151,6 +173,10 @@ impl World {
             socket: None,
             sockets: 0,
             wake: None,
+            seed,
+            life: 0,
+            disk: Disk::new(),
+            disk_busy_until: 0,
             answer: Answer::Accept(0),
             events: Vec::new(),
             kept: BTreeMap::new(),
@@ -222,7 +248,7 @@ impl World {
 
     // ---- time ----
 
-    pub(super) fn at(&mut self, at: u64, happening: Happening) {
+    pub fn at(&mut self, at: u64, happening: Happening) {
         self.order += 1;
         self.queue.insert((at.max(self.now), self.order), happening);
     }
@@ -305,8 +331,17 @@ impl World {
             Happening::Deliver { pipe, to, text } => self.deliver(pipe, to, text),
             Happening::Stored(seat, session_id) => {
                 let result = if self.seats[seat].store_fails { Err("the disk is full".into()) } else { Ok(()) };
-                let _ = self.input(seat, Input::Stored { session_id, result });
+                let confirmed = self.seats[seat].confirmed.contains_key(&session_id);
+                let _ = self.input(seat, Input::Stored { session_id: session_id.clone(), result });
+                if confirmed && self.use_wallets && self.is_alive(seat) {
+                    let mut record = self.seats[seat].kept[&session_id].clone();
+                    record.certificate = self.seats[seat].certificates.get(&session_id).cloned().map(Box::new);
+                    self.made(seat, record);
+                }
             }
+            Happening::Written(writing) => self.written(writing),
+            Happening::Revive(seat) => self.revive(seat),
+            Happening::Crash(seat) => self.crash(seat),
             Happening::Wake(seat, at) => {
                 if self.seats[seat].wake == Some(at) {
                     self.seats[seat].wake = None;
@@ -429,6 +464,7 @@ impl World {
                 }
                 self.seats[seat].events.push((self.now, event));
             }
+            Output::KeepEntry { pubkey, entry, head } => self.write_entry(seat, pubkey, entry, head),
             Output::KeepContacts(contacts) => self.seats[seat].contacts = contacts,
             Output::KeepEvidence(evidence) => self.seats[seat].evidence.push(*evidence),
             Output::ViewChanged => {}

@@ -1,0 +1,287 @@
+//! How the node serves its wallets: it opens them, keeps a link to each member that it can reach, and carries out what their
+//! circles ask for (docs/PROTOCOL.md, section 4).
+//!
+//! Whoever comes later says hello, since it learns from the server who is there. A member that starts anew says hello to who
+//! still holds an old link: that one stands until the new one is proven, so nobody can knock it out.
+
+use rand_core::{CryptoRng, RngCore};
+
+use super::consensus::{Act, Circle};
+use super::core::Node;
+use super::links::{Carrier, CarrierChoice, Link, Progress, Tools};
+use super::session::Session;
+use super::{Error, Event, Output, Timestamp};
+use crate::consensus::RequestId;
+use crate::few::Set;
+use crate::frost::Place;
+use crate::identity::Identity;
+use crate::keystore::WalletRecord;
+use crate::link::{Context, FrameError, Step};
+use crate::trail::{Entry, Head};
+use crate::wire::{PeerId, SessionId};
+
+/// A wallet as it was kept: its key, and its audit trail.
+#[derive(Debug)]
+pub struct KeptWallet {
+    /// The key.
+    pub record: WalletRecord,
+    /// The entries of its trail, in order.
+    pub trail: Vec<Entry>,
+    /// Its head, once there is an entry.
+    pub head: Option<Head>,
+}
+
+/// How often a hello is said to a member that does not answer: it may not have the wallet any more.
+const TRIES: u32 = 8;
+
+impl<R: RngCore + CryptoRng> Node<R> {
+    // ---- wallets ----
+
+    /// Takes a wallet into use. One that nothing can be signed with is told of, and stays as it is.
+    pub(super) fn open_wallet(&mut self, now: Timestamp, wallet: &KeptWallet) {
+        let info = &wallet.record.info;
+        if self.circles.iter().any(|circle| circle.info.pubkey == info.pubkey) {
+            return;
+        }
+        let tools = &mut Tools { key: &self.identity, rng: &mut self.rng };
+        let trail = (wallet.trail.as_slice(), wallet.head.as_ref());
+        match Circle::open(&wallet.record, trail, self.config.deadlines, now, tools) {
+            Ok(mut circle) => {
+                // Made just now by a session of this node: whoever proposed that lets everyone sign once.
+                let made = self.sessions.get(&info.session_id).filter(|s| s.pubkey() == Some(&info.pubkey));
+                if wallet.trail.is_empty() && made.is_some_and(|s| Some(&s.proposer) == self.server.me.as_ref()) {
+                    circle.check_when_all_are_here(now);
+                }
+                let (links, others) = (circle.links.clone(), circle.others().map(|(_, peer)| peer.clone()));
+                let others: Vec<PeerId> = others.collect();
+                self.circles.push(circle);
+                for peer in others {
+                    for message in self.mesh.take_early(&peer, &links) {
+                        self.peer_message(now, &peer, message);
+                    }
+                }
+            }
+            Err(reason) => {
+                self.unusable.retain(|(pubkey, _)| *pubkey != info.pubkey);
+                self.unusable.push((info.pubkey.clone(), reason.clone()));
+                self.say(Event::WalletUnusable { pubkey: info.pubkey.clone(), reason });
+            }
+        }
+    }
+
+    fn circle_of(&mut self, pubkey: &str) -> Result<&mut Circle, Error> {
+        if let Some((_, reason)) = self.unusable.iter().find(|(key, _)| key == pubkey) {
+            return Err(Error::WalletUnusable(reason.clone()));
+        }
+        let found = self.circles.iter_mut().find(|circle| circle.info.pubkey == pubkey);
+        found.ok_or_else(|| Error::NoSuchWallet(pubkey.to_owned()))
+    }
+
+    /// Lets a wallet's circle do something.
+    pub(super) fn in_circle<T>(
+        &mut self,
+        pubkey: &str,
+        act: impl FnOnce(&mut Circle, &mut Tools<'_, R>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.circle_of(pubkey)?;
+        let found = self.circles.iter_mut().find(|circle| circle.info.pubkey == pubkey);
+        let circle = found.ok_or_else(|| Error::NoSuchWallet(pubkey.to_owned()))?;
+        act(circle, &mut Tools { key: &self.identity, rng: &mut self.rng })
+    }
+
+    /// The wallet of a request.
+    pub(super) fn wallet_of(&self, request: &RequestId) -> Result<String, Error> {
+        let found = self.circles.iter().find(|circle| circle.book.get(request).is_some());
+        found.map(|c| c.info.pubkey.clone()).ok_or_else(|| Error::NoSuchRequest(hex::encode(request)))
+    }
+
+    pub(super) fn is_circle(&self, session: &SessionId) -> bool {
+        self.circles.iter().any(|circle| circle.links == *session)
+    }
+
+    /// The wallet whose members talk under that name, if `peer` is one of the others, and this node goes by its name there.
+    fn membership(&self, session: &SessionId, peer: &PeerId) -> Option<(usize, Place)> {
+        let index = self.circles.iter().position(|circle| circle.links == *session)?;
+        let circle = &self.circles[index];
+        let place = circle.place_of(peer).filter(|place| *place != circle.me)?;
+        (circle.peer(circle.me) == self.server.me.as_ref()).then_some((index, place))
+    }
+
+    // ---- links ----
+
+    /// Says hello to every member that is there and has no link.
+    pub(super) fn greet_members(&mut self, now: Timestamp) {
+        let Some(me) = self.server.me.clone().filter(|_| self.server.is_online()) else { return };
+        let mut due = Vec::new();
+        for circle in self.circles.iter().filter(|circle| circle.peer(circle.me) == Some(&me)) {
+            for (_, peer) in circle.others() {
+                match self.links.of(&circle.links, peer) {
+                    None if self.server.present.contains(peer) && !self.contacts.is_blocked(peer) => {
+                        due.push((circle.links.clone(), peer.clone()));
+                    }
+                    // Who is away says hello itself when it comes; who is there and does not answer is left alone.
+                    Some(link) if !link.is_open() && !self.server.present.contains(peer) => {
+                        due.push((circle.links.clone(), peer.clone()));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        for (links, peer) in due {
+            if self.links.of(&links, &peer).is_some() {
+                self.links.remove(&links, &peer);
+            } else {
+                self.start_link(now, &links, &me, &peer);
+            }
+        }
+        let circles = &self.circles;
+        self.links.give_up(TRIES, |session| circles.iter().any(|circle| circle.links == *session));
+    }
+
+    /// Takes a message of a handshake of two members.
+    pub(super) fn member_link(&mut self, now: Timestamp, from: &PeerId, session: &SessionId, data: &[u8]) {
+        let (Some(me), Some((index, place))) = (self.server.me.clone(), self.membership(session, from)) else { return };
+        let known = self.links.of(session, from);
+        let hello = Step::of(data) == Some(Step::Hello);
+        if self.links.successor(session, from).is_some_and(|link| link.is_known(data)) {
+            return; // it repeats its answer by itself
+        }
+        let repeat = known.is_some_and(|link| link.is_known(data));
+        let glare = known.is_some_and(Link::has_said_hello);
+        if hello && glare && me < *from {
+            return; // ours counts
+        }
+        let tools = &mut Tools { key: &self.identity, rng: &mut self.rng };
+        if hello && !repeat {
+            let context =
+                Context { session_id: session.clone(), initiator: from.clone(), responder: me, psk: None };
+            match Link::answer(context, data, tools, now) {
+                Ok(link) if known.is_none_or(Link::has_said_hello) => self.links.insert(session, from, link),
+                Ok(link) => self.links.succeed(session, from, link),
+                Err(error) => self.ignored(Some(from), error.to_string()),
+            }
+            return;
+        }
+        let successor = Step::of(data) == Some(Step::Proof) && self.links.successor(session, from).is_some();
+        let link = if successor { self.links.successor_mut(session, from) } else { self.links.of_mut(session, from) };
+        let Some(link) = link else { return };
+        match link.handshake(data, tools, now) {
+            Ok(Progress::Waiting) => {}
+            Ok(Progress::Opened(identity)) if self.circles[index].identity_of(from) == Some(&identity) => {
+                if successor {
+                    self.links.promote(session, from);
+                }
+                self.circles[index].linked(place);
+            }
+            Ok(Progress::Opened(identity)) => {
+                self.drop_link(session, from, successor);
+                let reason = format!("is {} and not the member of the wallet", Identity::fingerprint(&identity));
+                self.ignored(Some(from), reason);
+            }
+            Err(error) => {
+                self.drop_link(session, from, successor);
+                self.ignored(Some(from), error.to_string());
+            }
+        }
+    }
+
+    fn drop_link(&mut self, session: &SessionId, peer: &PeerId, successor: bool) {
+        if successor {
+            drop(self.links.drop_successor(session, peer));
+        } else {
+            self.links.remove(session, peer);
+        }
+    }
+
+    /// Takes a sealed frame of a member.
+    pub(super) fn member_frame(
+        &mut self,
+        now: Timestamp,
+        from: &PeerId,
+        session: &SessionId,
+        frame: &crate::wire::Sealed,
+    ) {
+        let Some((index, place)) = self.membership(session, from) else { return };
+        let Some(link) = self.links.of_mut(session, from) else { return };
+        let messages = match link.frame(frame, now) {
+            Ok(messages) => messages,
+            Err(error) => {
+                if error == FrameError::Malformed {
+                    self.links.remove(session, from);
+                }
+                return self.ignored(Some(from), error.to_string());
+            }
+        };
+        for message in messages {
+            let tools = &mut Tools { key: &self.identity, rng: &mut self.rng };
+            match std::str::from_utf8(&message) {
+                Ok(text) => self.circles[index].text(place, text, now, tools),
+                Err(_) => self.ignored(Some(from), "sealed what is no text".to_owned()),
+            }
+        }
+    }
+
+    // ---- after every input ----
+
+    /// Tells circles who can be reached, and carries out what they ask for.
+    pub(super) fn settle_circles(&mut self, now: Timestamp) {
+        for index in 0..self.circles.len() {
+            let circle = &self.circles[index];
+            let by_link = |peer: &PeerId| {
+                self.links.is_open(&circle.links, peer)
+                    && match self.carrier(peer) {
+                        Some(Carrier::Direct) => true,
+                        Some(Carrier::Relay) => self.server.present.contains(peer),
+                        None => false,
+                    }
+            };
+            let reachable: Set<Place> = circle.others().filter(|(_, peer)| by_link(peer)).map(|(p, _)| p).collect();
+            let circle = &mut self.circles[index];
+            if circle.reachable != reachable {
+                circle.reach(reachable);
+                self.dirty = true;
+            }
+            let acts = circle.settle(now, &mut Tools { key: &self.identity, rng: &mut self.rng });
+            for act in acts {
+                self.dirty = true;
+                self.carry_out_act(index, act);
+            }
+        }
+    }
+
+    fn carry_out_act(&mut self, index: usize, act: Act) {
+        let circle = &self.circles[index];
+        match act {
+            Act::Send(place, message) => {
+                let Some(peer) = circle.peer(place) else { return };
+                if let Some(link) = self.links.of_mut(&circle.links, peer).filter(|link| link.is_open())
+                    && let Err(error) = link.say_text(&message.to_text())
+                {
+                    let peer = peer.clone();
+                    self.ignored(Some(&peer), error.to_string());
+                }
+            }
+            Act::Log(entry, head) => {
+                let pubkey = circle.info.pubkey.clone();
+                self.out.push_back(Output::KeepEntry { pubkey, entry, head });
+            }
+            Act::Event(event) => self.say(event),
+        }
+    }
+
+    /// Members to whom a channel is wanted.
+    pub(super) fn wanted_members(&self) -> impl Iterator<Item = PeerId> + '_ {
+        let direct_only = self.config.carrier == CarrierChoice::Direct;
+        let me = self.server.me.as_ref();
+        let circles = self.circles.iter().filter(move |c| (direct_only || c.is_busy()) && c.peer(c.me) == me);
+        let members = circles.flat_map(|circle| circle.others().map(|(_, peer)| peer.clone()));
+        members.filter(|peer| self.server.present.contains(peer) && !self.contacts.is_blocked(peer))
+    }
+
+    /// Whether links of that name are still needed.
+    pub(super) fn needs_links(&self, session: &SessionId, now: Timestamp) -> bool {
+        self.is_circle(session)
+            || self.sessions.get(session).is_some_and(|s: &Session| s.uses_channels(now))
+            || self.invites.is_open(session, now)
+    }
+}

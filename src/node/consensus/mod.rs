@@ -1,0 +1,498 @@
+//! Consensus of the members of one wallet: they propose, vote, and what enough of them approve is carried out, now as
+//! signatures. A [`Circle`] is one wallet as its node sees it: it knows members by their place, and nothing of links or servers.
+//!
+//! Whatever it hears and does goes into the audit trail, from which it starts again. Only what is in the trail durably is
+//! said to others, where it must not be unsaid: this node's own requests and votes, and that its share leaves.
+
+mod book;
+mod checks;
+mod coordinator;
+mod log;
+mod signer;
+mod view;
+
+use rand_core::{CryptoRng, RngCore};
+
+pub use book::RequestState;
+pub(super) use book::{Book, Rules, Signed, Tracked};
+pub use view::{CircleView, MemberView, RequestView};
+
+use self::checks::Check;
+use self::coordinator::{Ceremony, LeftOut};
+use self::log::Log;
+use self::signer::Pledge;
+use super::links::Tools;
+use super::{Deadlines, Error, Event, Timestamp};
+use crate::consensus::{CeremonyId, CircleMessage, Holding, MAX_REQUEST_LIFE, Request, RequestId, Vote, circle};
+use crate::content::Content;
+use crate::few::{Map, Set};
+use crate::frost::{Key, Place, Suite};
+use crate::identity::{Identity, Signature};
+use crate::keystore::{WalletInfo, WalletRecord};
+use crate::trail::{self, Body, Entry, Head};
+use crate::wire::{PeerId, SessionId, WireError, clip};
+
+/// Shortest life of a request, in milliseconds.
+const MIN_REQUEST_LIFE: u64 = 10_000;
+
+/// What a circle asks of the node.
+pub(super) enum Act {
+    /// Say to a member, if there is a link to it. To this node itself it comes back at once.
+    Send(Place, CircleMessage),
+    /// Keep an entry of the trail, and its new head; answered by [`Circle::kept`].
+    Log(Box<Entry>, Head),
+    /// Tell the outside.
+    Event(Event),
+}
+
+/// One wallet and its members.
+pub(super) struct Circle {
+    pub info: WalletInfo,
+    /// Names its links.
+    pub links: SessionId,
+    pub(super) rules: Rules,
+    pub(super) me: Place,
+    key: Box<dyn Key>,
+    pub(super) book: Book,
+    log: Log,
+    ceremonies: Map<CeremonyId, Ceremony>,
+    pledges: Vec<Pledge>,
+    /// Who was not there, or refused, and by when it is asked again.
+    left_out: Map<(RequestId, Place), LeftOut>,
+    check: Option<Check>,
+    /// Health checks of late: for whom, and when.
+    check_pledges: Vec<(Place, Timestamp)>,
+    /// Who has signed in a health check, by its own word.
+    checked: Set<Place>,
+    /// Everyone has.
+    pub ready: bool,
+    /// This node begins the first health check: by then at the latest.
+    first_check: Option<Timestamp>,
+    /// Members who can be reached.
+    pub(super) reachable: Set<Place>,
+    deadlines: Deadlines,
+    acts: Vec<Act>,
+}
+
+impl Circle {
+    /// A wallet, and the trail that was kept of it.
+    ///
+    /// # Errors
+    /// Why nothing can be signed with it.
+    pub(super) fn open<R: RngCore + CryptoRng>(
+        record: &WalletRecord,
+        trail: (&[Entry], Option<&Head>),
+        deadlines: Deadlines,
+        now: Timestamp,
+        tools: &mut Tools<'_, R>,
+    ) -> Result<Self, String> {
+        let info = record.info.clone();
+        let certificate = record.certificate.as_ref().ok_or(
+            "it has no certificate: nothing proves who its other members are, and so nobody could tell whose votes count",
+        )?;
+        let me = info.identifier;
+        let identity = tools.key.identity();
+        if certificate.agreement.member(me).map(|member| member.identity) != Some(identity) {
+            return Err("it was made by another identity than this node's".to_owned());
+        }
+        let suite = Suite::of_id(&info.ciphersuite).ok_or("its ciphersuite is not known here")?;
+        let key = suite.key(&record.key_package, &record.public_key_package).map_err(|fault| fault.to_string())?;
+        let bound = circle(&certificate.agreement, &info.pubkey);
+        let rules = Rules {
+            circle: bound,
+            pubkey: hex::decode(&info.pubkey).map_err(|_| "its key is not hexadecimal")?,
+            suite,
+            threshold: info.threshold,
+            members: certificate.agreement.members.clone(),
+        };
+        let links = hex::encode(bound).parse().map_err(|_| "its links cannot be named")?;
+        let (entries, head) = trail;
+        let of = (info.pubkey.as_str(), me, &identity);
+        let (bodies, head) = trail::verify(&bound, of, entries, head).map_err(|error| error.to_string())?;
+        let mut this = Self {
+            info,
+            links,
+            rules,
+            me,
+            key,
+            book: Book::default(),
+            log: Log::after(head),
+            ceremonies: Map::default(),
+            pledges: Vec::new(),
+            left_out: Map::default(),
+            check: None,
+            check_pledges: Vec::new(),
+            checked: Set::default(),
+            ready: false,
+            first_check: None,
+            reachable: Set::default(),
+            deadlines,
+            acts: Vec::new(),
+        };
+        this.replay(bodies, now);
+        if entries.is_empty() {
+            let body = Body::Opened { pubkey: this.info.pubkey.clone(), member: me };
+            this.write(&body, now, tools);
+        }
+        Ok(this)
+    }
+
+    /// Hears again what the trail tells.
+    fn replay(&mut self, bodies: Vec<Body>, now: Timestamp) {
+        for body in bodies {
+            // What was taken once is taken again, except where there is no room for what is over.
+            let _ = match body {
+                Body::Request { request } => self.book.request(&self.rules, *request, now),
+                Body::Vote { vote } => self.book.vote(&self.rules, vote, now),
+                Body::Signed { request, signature, signers } => {
+                    self.book.signature(&self.rules, &request, Signed { signature, signers })
+                }
+                Body::Ready => {
+                    self.ready = true;
+                    self.checked.extend(1..=self.rules.total());
+                    Ok(true)
+                }
+                Body::Opened { .. } | Body::Decision { .. } | Body::Commit { .. } | Body::Aborted { .. } => Ok(true),
+            };
+        }
+    }
+
+    /// The wallet has just been made, and this node is the one to let everyone sign.
+    pub(super) fn check_when_all_are_here(&mut self, now: Timestamp) {
+        self.first_check = Some(now.after(self.deadlines.step));
+    }
+
+    pub(super) fn peer(&self, place: Place) -> Option<&PeerId> {
+        self.rules.member(place).map(|member| &member.peer_id)
+    }
+
+    pub(super) fn place_of(&self, peer: &PeerId) -> Option<Place> {
+        (1..=self.rules.total()).find(|place| self.peer(*place) == Some(peer))
+    }
+
+    pub(super) fn identity_of(&self, peer: &PeerId) -> Option<&Identity> {
+        self.rules.member(self.place_of(peer)?).map(|member| &member.identity)
+    }
+
+    /// The other members.
+    pub(super) fn others(&self) -> impl Iterator<Item = (Place, &PeerId)> {
+        (1..=self.rules.total()).filter(|p| *p != self.me).filter_map(|p| Some((p, self.peer(p)?)))
+    }
+
+    /// Something goes on for which fast ways to the members are worth it.
+    pub(super) fn is_busy(&self) -> bool {
+        self.ceremonies.len() > 0 || !self.pledges.is_empty() || self.check.is_some() || self.first_check.is_some()
+    }
+
+    /// Why nothing can be done any more.
+    pub(super) fn problem(&self) -> Option<&str> {
+        self.log.broken.as_deref()
+    }
+
+    fn name(&self, place: Place) -> Option<&str> {
+        self.peer(place).map(PeerId::as_str)
+    }
+
+    fn names(&self, places: &[Place]) -> Vec<PeerId> {
+        places.iter().filter_map(|place| self.peer(*place).cloned()).collect()
+    }
+
+    fn say(&mut self, event: Event) {
+        self.acts.push(Act::Event(event));
+    }
+
+    fn ignore(&mut self, from: Place, reason: String) {
+        if let (true, Some(peer)) = (from != self.me, self.peer(from).cloned()) {
+            self.say(Event::Ignored { peer_id: Some(peer), reason });
+        }
+    }
+
+    fn broadcast(&mut self, message: &CircleMessage) {
+        let others: Vec<Place> = self.others().map(|(place, _)| place).collect();
+        self.acts.extend(others.into_iter().map(|place| Act::Send(place, message.clone())));
+    }
+
+    fn write<R: RngCore + CryptoRng>(&mut self, body: &Body, now: Timestamp, tools: &mut Tools<'_, R>) {
+        let entry = self.log.write(&self.rules, body, now, tools);
+        self.acts.extend(entry);
+    }
+
+    /// Says something to all others once what was written so far is durable.
+    fn broadcast_durably(&mut self, message: &CircleMessage) {
+        let others: Vec<Place> = self.others().map(|(place, _)| place).collect();
+        for place in others {
+            let act = self.log.then(Act::Send(place, message.clone()));
+            self.acts.extend(act);
+        }
+    }
+
+    // ---- what happens ----
+
+    /// What to do, in order, after everything that this node says to itself has been heard.
+    pub(super) fn settle<R: RngCore + CryptoRng>(&mut self, now: Timestamp, tools: &mut Tools<'_, R>) -> Vec<Act> {
+        self.leave_out_the_silent(now, tools);
+        self.pledges.retain(|pledge| pledge.until > now);
+        let all_here = self.reachable.len() + 1 == self.rules.members.len();
+        if self.first_check.is_some_and(|at| all_here || at <= now) {
+            self.first_check = None;
+            self.start_check(now, tools);
+        }
+        let mut out = Vec::new();
+        loop {
+            self.coordinate(now, tools);
+            if self.acts.is_empty() {
+                return out;
+            }
+            for act in std::mem::take(&mut self.acts) {
+                match act {
+                    Act::Send(place, message) if place == self.me => self.message(place, message, now, tools),
+                    act => out.push(act),
+                }
+            }
+        }
+    }
+
+    /// Notes who can be reached now.
+    pub(super) fn reach(&mut self, reachable: Set<Place>) {
+        let before = std::mem::replace(&mut self.reachable, reachable);
+        for place in 1..=self.rules.total() {
+            let online = self.reachable.contains(&place);
+            if let (true, Some(peer_id)) = (before.contains(&place) != online, self.peer(place).cloned()) {
+                self.say(Event::Member { pubkey: self.info.pubkey.clone(), peer_id, online });
+            }
+        }
+    }
+
+    /// Takes a message of a member, or of this node itself.
+    pub(super) fn message<R: RngCore + CryptoRng>(
+        &mut self,
+        from: Place,
+        message: CircleMessage,
+        now: Timestamp,
+        tools: &mut Tools<'_, R>,
+    ) {
+        match message {
+            CircleMessage::Holdings(theirs) => self.tell_what_lacks(from, &theirs),
+            CircleMessage::Request(request) => self.take_request(from, *request, now, tools),
+            CircleMessage::Vote(vote) => self.take_vote(from, vote, now, tools),
+            CircleMessage::Signature { request, data: signature, signers } => {
+                self.signature_came(from, request, Signed { signature, signers }, now, tools);
+            }
+            CircleMessage::Start { ceremony, request, signers, votes } => {
+                self.pledge(from, ceremony, request, (signers, votes), now, tools);
+            }
+            CircleMessage::Commitment { ceremony, data } => self.committed(from, ceremony, data, now, tools),
+            CircleMessage::Package { ceremony, commitments } => {
+                self.give_share(from, ceremony, commitments, now, tools);
+            }
+            CircleMessage::Share { ceremony, data } => self.shared(from, ceremony, data, now, tools),
+            CircleMessage::Refused { ceremony, reason } => self.refused(from, ceremony, reason, now, tools),
+            CircleMessage::Checked => self.has_checked(from, now, tools),
+        }
+    }
+
+    /// The same for what is still text.
+    pub(super) fn text<R: RngCore + CryptoRng>(
+        &mut self,
+        from: Place,
+        text: &str,
+        now: Timestamp,
+        tools: &mut Tools<'_, R>,
+    ) {
+        match CircleMessage::parse(text) {
+            Ok(message) => self.message(from, message, now, tools),
+            Err(WireError::UnknownType(_)) => {} // of a newer version
+            Err(error) => self.ignore(from, error.to_string()),
+        }
+    }
+
+    /// A link to a member stands: it hears what is held here.
+    pub(super) fn linked(&mut self, place: Place) {
+        self.forgive(place);
+        let holdings = self.book.holdings(&self.rules);
+        self.acts.push(Act::Send(place, CircleMessage::Holdings(holdings)));
+        if self.checked.contains(&self.me) {
+            self.acts.push(Act::Send(place, CircleMessage::Checked));
+        }
+    }
+
+    fn tell_what_lacks(&mut self, to: Place, theirs: &[Holding]) {
+        let mut lacks = Vec::new();
+        for (id, tracked) in self.book.iter() {
+            let (request, votes, signed) = self.book.lacking(id, tracked, theirs);
+            if request {
+                lacks.push(CircleMessage::Request(Box::new(tracked.request.clone())));
+            }
+            lacks.extend(votes.into_iter().map(CircleMessage::Vote));
+            lacks.extend(signed.map(|signed| CircleMessage::Signature {
+                request: Some(*id),
+                data: signed.signature.clone(),
+                signers: signed.signers.clone(),
+            }));
+        }
+        for message in lacks {
+            // Some of it may have been written just now.
+            let act = self.log.then(Act::Send(to, message));
+            self.acts.extend(act);
+        }
+    }
+
+    fn take_request<R: RngCore + CryptoRng>(
+        &mut self,
+        from: Place,
+        request: Request,
+        now: Timestamp,
+        tools: &mut Tools<'_, R>,
+    ) {
+        let id = request.id(&self.rules.circle);
+        let body = Body::Request { request: Box::new(request.clone()) };
+        match self.book.request(&self.rules, request, now) {
+            Ok(false) => {}
+            Ok(true) => {
+                self.write(&body, now, tools);
+                self.tell_request(&id);
+            }
+            Err(why) => self.ignore(from, why),
+        }
+    }
+
+    pub(super) fn take_vote<R: RngCore + CryptoRng>(
+        &mut self,
+        from: Place,
+        vote: Vote,
+        now: Timestamp,
+        tools: &mut Tools<'_, R>,
+    ) {
+        match self.book.vote(&self.rules, vote, now) {
+            Ok(false) => {}
+            Ok(true) => {
+                self.write(&Body::Vote { vote }, now, tools);
+                let (request, pubkey) = (hex::encode(vote.request), self.info.pubkey.clone());
+                let state = self.book.get(&vote.request).map(|tracked| tracked.state(&self.rules, now));
+                if let (Some(peer_id), Some(state)) = (self.peer(vote.member).cloned(), state) {
+                    self.say(Event::Voted { pubkey, request, peer_id, approves: vote.approves, state });
+                }
+            }
+            Err(why) => self.ignore(from, why),
+        }
+    }
+
+    /// The driver has kept the entry of that number, or failed to.
+    pub(super) fn kept(&mut self, number: u64, result: Result<(), String>) {
+        let broken = self.log.broken.is_some();
+        let ready = self.log.kept(number, result.map_err(|error| clip(&error)));
+        self.acts.extend(ready);
+        if let (false, Some(problem)) = (broken, self.log.broken.clone()) {
+            let reason = format!("the audit trail of a wallet cannot be written, so nothing is signed with it: {problem}");
+            self.say(Event::Ignored { peer_id: None, reason });
+        }
+    }
+
+    pub(super) fn next_deadline(&self, now: Timestamp) -> Option<Timestamp> {
+        let pledges = self.pledges.iter().map(|pledge| pledge.until);
+        let times = [self.next_turn(now), self.book.next_end(now), self.first_check];
+        times.into_iter().flatten().chain(pledges).filter(|at| *at > now).min()
+    }
+
+    // ---- what people here want ----
+
+    fn can_act(&self) -> Result<(), Error> {
+        match &self.log.broken {
+            Some(problem) => Err(Error::Trail(problem.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// Asks the others to sign something, and approves it here.
+    pub(super) fn request<R: RngCore + CryptoRng>(
+        &mut self,
+        content: &Content,
+        life: u64,
+        now: Timestamp,
+        tools: &mut Tools<'_, R>,
+    ) -> Result<(), Error> {
+        self.can_act()?;
+        let mut nonce = [0; 16];
+        tools.rng.fill_bytes(&mut nonce);
+        let unsigned = Request {
+            proposer: self.me,
+            kind: content.kind().to_owned(),
+            content: content.written(),
+            created: now.millis(),
+            expires: now.after(life.clamp(MIN_REQUEST_LIFE, MAX_REQUEST_LIFE)).millis(),
+            nonce,
+            signature: Signature::from_bytes([0; 64]),
+        };
+        let request = unsigned.signed(&self.rules.circle, tools.key, tools.rng);
+        let id = request.id(&self.rules.circle);
+        self.book.request(&self.rules, request.clone(), now).map_err(Error::Request)?;
+        self.write(&Body::Request { request: Box::new(request.clone()) }, now, tools);
+        self.tell_request(&id);
+        self.broadcast_durably(&CircleMessage::Request(Box::new(request)));
+        self.decide(&id, true, None, now, tools)
+    }
+
+    /// Votes, or changes this node's vote. `rule` is what decided, where no person did.
+    pub(super) fn decide<R: RngCore + CryptoRng>(
+        &mut self,
+        id: &RequestId,
+        approves: bool,
+        rule: Option<&str>,
+        now: Timestamp,
+        tools: &mut Tools<'_, R>,
+    ) -> Result<(), Error> {
+        self.can_act()?;
+        let unknown = || Error::NoSuchRequest(hex::encode(id));
+        let tracked = self.book.get(id).ok_or_else(unknown)?;
+        let state = tracked.state(&self.rules, now);
+        if matches!(state, RequestState::Signed | RequestState::Expired) {
+            return Err(Error::RequestOver(state.name()));
+        }
+        if tracked.votes.get(&self.me).is_some_and(|vote| vote.approves == approves) {
+            return Ok(()); // said already
+        }
+        let number = self.book.next_vote(id, self.me).ok_or(Error::RequestOver("voted on too often"))?;
+        if let Some(rule) = rule {
+            self.write(&Body::Decision { request: *id, rule: rule.to_owned(), approves }, now, tools);
+        }
+        let vote = Vote::new((*id, &self.rules.circle), self.me, number, approves, tools.key, tools.rng);
+        if !approves {
+            // What it has promised for this request does not hold any more.
+            self.pledges.retain(|pledge| pledge.request != Some(*id));
+        }
+        self.take_vote(self.me, vote, now, tools);
+        self.broadcast_durably(&CircleMessage::Vote(vote));
+        Ok(())
+    }
+
+    // ---- what is told outside ----
+
+    fn tell_request(&mut self, id: &RequestId) {
+        let Some(tracked) = self.book.get(id) else { return };
+        let Some(peer_id) = self.peer(tracked.request.proposer).cloned() else { return };
+        let event = Event::Requested {
+            pubkey: self.info.pubkey.clone(),
+            request: hex::encode(id),
+            peer_id,
+            kind: tracked.content.kind(),
+            digest: hex::encode(tracked.digest),
+            shown: tracked.content.shown(),
+            expires: tracked.request.expires,
+        };
+        self.say(event);
+    }
+
+    fn tell_signature(&mut self, id: &RequestId) {
+        let Some(tracked) = self.book.get(id) else { return };
+        let Some(signed) = &tracked.signed else { return };
+        let event = Event::Signature {
+            pubkey: self.info.pubkey.clone(),
+            request: hex::encode(id),
+            suite: self.rules.suite,
+            digest: hex::encode(tracked.digest),
+            signature: hex::encode(&signed.signature),
+            signers: self.names(&signed.signers),
+        };
+        self.say(event);
+    }
+}

@@ -1,0 +1,146 @@
+//! A group that has made its key, ready to sign.
+
+use std::collections::BTreeSet;
+
+use frostmesh::consensus::{RequestId, circle};
+use frostmesh::content::{Content, Text};
+use frostmesh::frost::Suite;
+use frostmesh::identity::Contacts;
+use frostmesh::node::{CircleView, Command, Event, Node, RequestState, RequestView};
+use frostmesh::trail::{self, Body};
+
+use crate::common::session;
+use crate::common::weather::Weather;
+use crate::common::world::World;
+
+pub struct Group {
+    pub world: World,
+    pub pubkey: String,
+    pub suite: Suite,
+    pub threshold: u16,
+}
+
+pub const NAMES: [&str; 6] = ["alice", "bob", "carol", "dave", "eve", "frank"];
+
+pub fn id_of(id: &str) -> RequestId {
+    hex::decode(id).unwrap().try_into().unwrap()
+}
+
+pub fn text(text: &str) -> Content {
+    Content::Text(Text::new(text.to_owned()).unwrap())
+}
+
+impl Group {
+    /// Makes the key in calm weather, and waits until everyone has signed a test.
+    pub fn new(n: u16, threshold: u16, seed: u64, suite: Suite) -> Self {
+        let mut world = World::new(seed, Weather::CALM);
+        world.plain = false;
+        world.use_wallets = true;
+        let names: Vec<&str> = NAMES.iter().copied().take(n.into()).collect();
+        for (seat, name) in names.iter().enumerate() {
+            world.add_who(name, seed * 100 + seat as u64, true, Contacts::default());
+            world.connect_at(seat, 0);
+        }
+        let propose = Command::Propose {
+            session_id: session("s"),
+            participants: names.iter().map(|name| name.parse().unwrap()).collect(),
+            threshold,
+            suite,
+            allow_unverified: false,
+        };
+        world.command_at(0, 100, propose);
+        let ready = |w: &World, seat: usize| {
+            w.seats[seat].events.iter().any(|(_, event)| matches!(event, Event::WalletReady { .. }))
+        };
+        let all = |w: &World| (0..usize::from(n)).all(|seat| ready(w, seat));
+        assert!(world.run_until_true(all), "{threshold} of {n}, seed {seed}: not ready");
+        let pubkey = world.seats[0].disk.keys().next().unwrap().clone();
+        Self { world, pubkey, suite, threshold }
+    }
+
+    pub fn circle(&self, seat: usize) -> CircleView {
+        let view = self.world.seats[seat].node().unwrap().view();
+        view.circles.into_iter().find(|circle| circle.pubkey == self.pubkey).unwrap()
+    }
+
+    pub fn requests(&self, seat: usize) -> Vec<RequestView> {
+        self.circle(seat).requests
+    }
+
+    pub fn ask(&mut self, seat: usize, content: &str) -> String {
+        self.ask_for(seat, content, 3_600)
+    }
+
+    pub fn ask_for(&mut self, seat: usize, content: &str, lifetime: u64) -> String {
+        let command = Command::Request { pubkey: self.pubkey.clone(), content: text(content), lifetime };
+        self.world.command(seat, command).unwrap();
+        self.requests(seat).last().unwrap().id.clone()
+    }
+
+    pub fn vote(&mut self, seat: usize, id: &str, approves: bool) {
+        self.world.command(seat, Command::Vote { request: id_of(id), approves, rule: None }).unwrap();
+    }
+
+    pub fn is_signed(world: &World, seat: usize, id: &str) -> bool {
+        let Some(view) = world.seats[seat].node().map(Node::view) else { return false };
+        let requests = view.circles.into_iter().flat_map(|circle| circle.requests);
+        requests.into_iter().any(|request| request.id == id && request.state == RequestState::Signed)
+    }
+
+    /// What a seat's disk tells, verified.
+    pub fn trail(&self, seat: usize) -> Vec<Body> {
+        let wallet = &self.world.seats[seat].disk[&self.pubkey];
+        let agreement = &wallet.record.certificate.as_ref().unwrap().agreement;
+        let place = wallet.record.info.identifier;
+        let of = (self.pubkey.as_str(), place, &agreement.member(place).unwrap().identity);
+        let bound = circle(agreement, &self.pubkey);
+        trail::verify(&bound, of, &wallet.trail, wallet.head.as_ref()).unwrap().0
+    }
+
+    /// Every trail holds; no share was ever given twice with the same commitments, nor for what its giver had not approved; and
+    /// every signature verifies and has enough approvals.
+    pub fn check_trails(&self) {
+        for seat in 0..self.world.seats.len() {
+            let bodies = self.trail(seat);
+            let mine = self.world.seats[seat].disk[&self.pubkey].record.info.identifier;
+            let (mut used, mut approved) = (BTreeSet::new(), std::collections::BTreeMap::new());
+            let mut votes = BTreeSet::new();
+            for body in &bodies {
+                match body {
+                    Body::Vote { vote } => {
+                        if vote.member == mine {
+                            approved.insert(vote.request, vote.approves);
+                        }
+                        if vote.approves {
+                            votes.insert((vote.request, vote.member));
+                        }
+                    }
+                    Body::Commit { request, commitments, signers, .. } => {
+                        assert!(used.insert(*commitments), "seat {seat} used its nonces twice");
+                        assert_eq!(signers.len(), usize::from(self.threshold));
+                        if let Some(request) = request {
+                            assert_eq!(approved.get(request), Some(&true), "seat {seat} signed without approving");
+                        }
+                    }
+                    Body::Signed { request, .. } => {
+                        let approvals = votes.iter().filter(|(r, _)| r == request).count();
+                        assert!(approvals >= usize::from(self.threshold), "signed with {approvals} approvals");
+                    }
+                    _ => {}
+                }
+            }
+        }
+        self.check_signatures();
+    }
+
+    fn check_signatures(&self) {
+        let pubkey = hex::decode(&self.pubkey).unwrap();
+        for seat in (0..self.world.seats.len()).filter(|seat| self.world.is_alive(*seat)) {
+            for request in self.requests(seat) {
+                let Some(signature) = &request.signature else { continue };
+                let digest: [u8; 32] = hex::decode(&request.digest).unwrap().try_into().unwrap();
+                self.suite.verify(&pubkey, &digest, &hex::decode(signature).unwrap()).unwrap();
+            }
+        }
+    }
+}

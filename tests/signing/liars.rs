@@ -1,0 +1,1 @@
+//! One node against members who lie.
