@@ -138,6 +138,22 @@ impl<R: RngCore + CryptoRng> Node<R> {
         self.links.give_up(TRIES, |session| circles.iter().any(|circle| circle.links == *session));
     }
 
+    /// The server has this node again: who did not answer is asked again, and who has a link hears what is held here. A member
+    /// that began anew meanwhile finds by that that its link is gone.
+    pub(super) fn greet_members_again(&mut self) {
+        for index in 0..self.circles.len() {
+            let circle = &self.circles[index];
+            let (links, others) = (circle.links.clone(), circle.others().map(|(place, peer)| (place, peer.clone())));
+            for (place, peer) in others.collect::<Vec<_>>() {
+                if self.links.is_open(&links, &peer) {
+                    self.circles[index].tell_holdings(place);
+                } else {
+                    self.links.remove(&links, &peer);
+                }
+            }
+        }
+    }
+
     /// Takes a message of a handshake of two members.
     pub(super) fn member_link(&mut self, now: Timestamp, from: &PeerId, session: &SessionId, data: &[u8]) {
         let (Some(me), Some((index, place))) = (self.server.me.clone(), self.membership(session, from)) else { return };
@@ -174,22 +190,28 @@ impl<R: RngCore + CryptoRng> Node<R> {
                 self.circles[index].linked(place);
             }
             Ok(Progress::Opened(identity)) => {
-                self.drop_link(session, from, successor);
+                self.drop_link(now, session, from, successor);
                 let reason = format!("is {} and not the member of the wallet", Identity::fingerprint(&identity));
                 self.ignored(Some(from), reason);
             }
             Err(error) => {
-                self.drop_link(session, from, successor);
+                self.drop_link(now, session, from, successor);
                 self.ignored(Some(from), error.to_string());
             }
         }
     }
 
-    fn drop_link(&mut self, session: &SessionId, peer: &PeerId, successor: bool) {
+    /// Gives a link up that went wrong. Its place takes a new one, after a while.
+    fn drop_link(&mut self, now: Timestamp, session: &SessionId, peer: &PeerId, successor: bool) {
         if successor {
             drop(self.links.drop_successor(session, peer));
-        } else {
-            self.links.remove(session, peer);
+            return;
+        }
+        let tries = self.links.of(session, peer).map_or(0, Link::tries).saturating_add(1);
+        let Some(me) = self.server.me.clone() else { return };
+        self.start_link(now, session, &me, peer);
+        if let Some(link) = self.links.of_mut(session, peer) {
+            link.pause(now, tries);
         }
     }
 
@@ -202,12 +224,21 @@ impl<R: RngCore + CryptoRng> Node<R> {
         frame: &crate::wire::Sealed,
     ) {
         let Some((index, place)) = self.membership(session, from) else { return };
+        match self.links.of(session, from) {
+            // The other end has a link that this node does not know any more.
+            None => {
+                let Some(me) = self.server.me.clone() else { return };
+                return self.start_link(now, session, &me, from);
+            }
+            Some(link) if link.has_failed() => return self.drop_link(now, session, from, false),
+            Some(_) => {}
+        }
         let Some(link) = self.links.of_mut(session, from) else { return };
         let messages = match link.frame(frame, now) {
             Ok(messages) => messages,
             Err(error) => {
                 if error == FrameError::Malformed {
-                    self.links.remove(session, from);
+                    self.drop_link(now, session, from, false);
                 }
                 return self.ignored(Some(from), error.to_string());
             }

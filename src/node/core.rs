@@ -105,10 +105,10 @@ impl<R: RngCore + CryptoRng> Node<R> {
         self.out.pop_front()
     }
 
-    /// Whether the others have everything that was said over links.
+    /// Whether the others who are there have everything that was said over links.
     #[must_use]
     pub fn is_heard(&self) -> bool {
-        !self.links.are_waiting()
+        !self.links.are_waiting(|peer| self.server.present.contains(peer) || self.mesh.state(peer).open)
     }
 
     /// A snapshot for people.

@@ -126,6 +126,17 @@ impl Link {
         }
     }
 
+    /// Says hello anew, after a pause that grows with each time: what is still on its way belongs to another handshake.
+    pub(super) fn pause(&mut self, now: Timestamp, tries: u32) {
+        self.due = false;
+        self.again_later(now, tries);
+    }
+
+    /// How often it has said things again.
+    pub(super) fn tries(&self) -> u32 {
+        self.tries
+    }
+
     pub(super) fn is_open(&self) -> bool {
         matches!(self.state, State::Open { .. })
     }
@@ -133,6 +144,11 @@ impl Link {
     /// Whether the other end has shown that the link stands there too.
     pub(super) fn is_confirmed(&self) -> bool {
         matches!(self.state, State::Open { last: None, .. })
+    }
+
+    /// Whether it is not tried any more.
+    pub(super) fn has_failed(&self) -> bool {
+        matches!(self.state, State::Failed)
     }
 
     /// Whether this side said hello and has not been answered.
@@ -367,9 +383,9 @@ impl Links {
         links.find(|(_, link)| link.identity == Some(*identity)).map(|((_, peer), _)| peer)
     }
 
-    /// Whether the other end of a link that stands has not acknowledged something.
-    pub(super) fn are_waiting(&self) -> bool {
-        self.links.values().any(|link| link.is_open() && link.is_waiting())
+    /// Whether the other end of a link that stands, and that is there, has not acknowledged something.
+    pub(super) fn are_waiting(&self, is_there: impl Fn(&PeerId) -> bool) -> bool {
+        self.links.iter().any(|((_, peer), link)| link.is_open() && link.is_waiting() && is_there(peer))
     }
 
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {

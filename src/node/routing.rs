@@ -94,6 +94,7 @@ impl<R: RngCore + CryptoRng> Node<R> {
     fn registered(&mut self, now: Timestamp) {
         if self.server.state == State::Registering {
             self.server.online(now);
+            self.greet_members_again();
             if let Some(peer_id) = self.server.me.clone() {
                 self.say(Event::Registered { peer_id });
             }

@@ -336,7 +336,12 @@ impl<R: RngCore + CryptoRng> Node<R> {
         self.links = links;
         let mut out = Vec::new();
         let (online, choice) = (self.server.is_online(), self.config.carrier);
-        for ((_, peer), link) in self.links.all_mut() {
+        for ((session, peer), link) in self.links.all_mut() {
+            // A member of a wallet that is away for days is not told over and over what it will ask for when it comes.
+            let away = !self.server.present.contains(peer) && self.circles.iter().any(|c| c.links == *session);
+            if away && !self.mesh.state(peer).open {
+                continue;
+            }
             link.tick(now);
             // A handshake goes beside offer and answer, whatever carries the rest.
             let carrier = if online && !link.is_open() {

@@ -14,6 +14,9 @@ pub type Socket = (usize, u32);
 pub struct Server {
     /// Says no codes and no extension fields.
     pub baseline: bool,
+    /// Lets a node that comes back take over its own stale registration (section 3).
+    pub claims: bool,
+    claimed: BTreeMap<PeerId, [u8; 32]>,
     sockets: BTreeSet<Socket>,
     registered: BTreeMap<PeerId, Socket>,
     names: BTreeMap<Socket, PeerId>,
@@ -50,7 +53,14 @@ impl Server {
             return Vec::new();
         }
         match ClientMessage::parse(text) {
-            Ok(ClientMessage::Register { peer_id, .. }) => {
+            Ok(ClientMessage::Register { peer_id, claim }) => {
+                let known = self.claimed.get(&peer_id).copied();
+                if self.claims && claim.is_some() && (known == claim || !self.registered.contains_key(&peer_id)) {
+                    if let Some(stale) = self.registered.get(&peer_id).copied().filter(|stale| *stale != socket) {
+                        self.gone(stale);
+                    }
+                    self.claimed.extend(claim.map(|claim| (peer_id.clone(), claim)));
+                }
                 match (self.registered.get(&peer_id), self.names.get(&socket)) {
                     (Some(other), _) if *other != socket => self.error(socket, ErrorCode::PeerIdTaken, None),
                     (_, Some(name)) if *name != peer_id => self.error(socket, ErrorCode::AlreadyRegistered, None),

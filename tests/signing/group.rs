@@ -1,6 +1,6 @@
 //! A group that has made its key, ready to sign.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use frostmesh::consensus::{RequestId, circle};
 use frostmesh::content::{Content, Text};
@@ -36,6 +36,7 @@ impl Group {
         let mut world = World::new(seed, Weather::CALM);
         world.plain = false;
         world.use_wallets = true;
+        world.server.claims = true;
         let names: Vec<&str> = NAMES.iter().copied().take(n.into()).collect();
         for (seat, name) in names.iter().enumerate() {
             world.add_who(name, seed * 100 + seat as u64, true, Contacts::default());
@@ -98,37 +99,39 @@ impl Group {
     }
 
     /// Every trail holds; no share was ever given twice with the same commitments, nor for what its giver had not approved; and
-    /// every signature verifies and has enough approvals.
+    /// every signature verifies, of what enough members approved themselves.
     pub fn check_trails(&self) {
+        let mut approvals = BTreeMap::<RequestId, BTreeSet<usize>>::new();
+        let mut signed = BTreeSet::new();
         for seat in 0..self.world.seats.len() {
-            let bodies = self.trail(seat);
             let mine = self.world.seats[seat].disk[&self.pubkey].record.info.identifier;
-            let (mut used, mut approved) = (BTreeSet::new(), std::collections::BTreeMap::new());
-            let mut votes = BTreeSet::new();
-            for body in &bodies {
+            let (mut used, mut approved) = (BTreeSet::new(), BTreeMap::new());
+            for body in self.trail(seat) {
                 match body {
-                    Body::Vote { vote } => {
-                        if vote.member == mine {
-                            approved.insert(vote.request, vote.approves);
-                        }
+                    Body::Vote { vote } if vote.member == mine => {
+                        approved.insert(vote.request, vote.approves);
                         if vote.approves {
-                            votes.insert((vote.request, vote.member));
+                            approvals.entry(vote.request).or_default().insert(seat);
                         }
                     }
                     Body::Commit { request, commitments, signers, .. } => {
-                        assert!(used.insert(*commitments), "seat {seat} used its nonces twice");
+                        assert!(used.insert(commitments), "seat {seat} used its nonces twice");
                         assert_eq!(signers.len(), usize::from(self.threshold));
+                        assert!(signers.contains(&mine));
                         if let Some(request) = request {
-                            assert_eq!(approved.get(request), Some(&true), "seat {seat} signed without approving");
+                            assert_eq!(approved.get(&request), Some(&true), "seat {seat} signed without approving");
                         }
                     }
                     Body::Signed { request, .. } => {
-                        let approvals = votes.iter().filter(|(r, _)| r == request).count();
-                        assert!(approvals >= usize::from(self.threshold), "signed with {approvals} approvals");
-                    }
+                        signed.insert(request);
+                    },
                     _ => {}
                 }
             }
+        }
+        for request in signed {
+            let count = approvals.get(&request).map_or(0, BTreeSet::len);
+            assert!(count >= usize::from(self.threshold), "signed, and {count} approved it");
         }
         self.check_signatures();
     }

@@ -298,6 +298,9 @@ impl Circle {
         now: Timestamp,
         tools: &mut Tools<'_, R>,
     ) {
+        if self.lacks(from, &id) {
+            return;
+        }
         let entry = Body::Signed { request: id, signature: signed.signature.clone(), signers: signed.signers.clone() };
         match self.book.signature(&self.rules, &id, signed) {
             Ok(false) => {}

@@ -309,11 +309,25 @@ impl Circle {
     /// A link to a member stands: it hears what is held here.
     pub(super) fn linked(&mut self, place: Place) {
         self.forgive(place);
-        let holdings = self.book.holdings(&self.rules);
-        self.acts.push(Act::Send(place, CircleMessage::Holdings(holdings)));
+        self.tell_holdings(place);
         if self.checked.contains(&self.me) {
             self.acts.push(Act::Send(place, CircleMessage::Checked));
         }
+    }
+
+    /// Says what is held here.
+    pub(super) fn tell_holdings(&mut self, to: Place) {
+        let holdings = self.book.holdings(&self.rules);
+        self.acts.push(Act::Send(to, CircleMessage::Holdings(holdings)));
+    }
+
+    /// Whether a request is not known here yet: links to different members are not in step. Who spoke of it tells.
+    fn lacks(&mut self, from: Place, id: &RequestId) -> bool {
+        let lacks = from != self.me && self.book.get(id).is_none();
+        if lacks {
+            self.tell_holdings(from);
+        }
+        lacks
     }
 
     fn tell_what_lacks(&mut self, to: Place, theirs: &[Holding]) {
@@ -363,6 +377,9 @@ impl Circle {
         now: Timestamp,
         tools: &mut Tools<'_, R>,
     ) {
+        if self.lacks(from, &vote.request) {
+            return;
+        }
         match self.book.vote(&self.rules, vote, now) {
             Ok(false) => {}
             Ok(true) => {
