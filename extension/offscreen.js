@@ -34,9 +34,10 @@ chrome.runtime.onConnect.addListener((port) => {
 let told = "";
 host.subscribe((_, snapshot) => {
   if (!snapshot) return;
-  const { fatal, keystore, connection, sessions } = snapshot;
+  const { fatal, keystore, connection, sessions, circles } = snapshot;
   const state = fatal !== null ? "fatal" : keystore === "unlocked" ? connection.state : "locked";
-  const waiting = state === "fatal" || state === "locked" ? 0 : sessions.filter((each) => each.needs_decision || each.words).length;
+  const asking = [...sessions, ...circles.flatMap(({ requests }) => requests)];
+  const waiting = state === "fatal" || state === "locked" ? 0 : asking.filter((each) => each.needs_decision || ("words" in each && each.words)).length;
   const status = JSON.stringify({ state, waiting });
   if (status === told) return;
   told = status;

@@ -155,7 +155,29 @@ impl Handshake {
         answer: &[u8],
         rng: &mut (impl RngCore + CryptoRng),
     ) -> Result<(Vec<u8>, Opened), HandshakeError> {
-        let identity = self.read_identity(Step::Answer, answer)?;
+        let identity = self.hear(Step::Answer, answer)?;
+        self.prove_to(identity, key, rng)
+    }
+
+    /// Takes the second or third message, of which `step` it has to be: who sent it. After [`HandshakeError::Noise`] and
+    /// [`HandshakeError::Turn`] nothing has changed, and another message may be the right one.
+    ///
+    /// # Errors
+    /// [`HandshakeError`].
+    pub fn hear(&mut self, step: Step, message: &[u8]) -> Result<Identity, HandshakeError> {
+        self.read_identity(step, message)
+    }
+
+    /// The initiator's end, after it has heard the second message: the third, and the link.
+    ///
+    /// # Errors
+    /// [`HandshakeError::Turn`]: it has not.
+    pub fn prove_to(
+        mut self,
+        identity: Identity,
+        key: &IdentityKey,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> Result<(Vec<u8>, Opened), HandshakeError> {
         let proof = self.write_identity(3, key, rng)?;
         Ok((proof, Opened { identity, frames: self.into_frames()? }))
     }
@@ -165,7 +187,15 @@ impl Handshake {
     /// # Errors
     /// [`HandshakeError`].
     pub fn finish(mut self, proof: &[u8]) -> Result<Opened, HandshakeError> {
-        let identity = self.read_identity(Step::Proof, proof)?;
+        let identity = self.hear(Step::Proof, proof)?;
+        self.open_to(identity)
+    }
+
+    /// The responder's end, after it has heard the third message.
+    ///
+    /// # Errors
+    /// [`HandshakeError`]: it has not.
+    pub fn open_to(self, identity: Identity) -> Result<Opened, HandshakeError> {
         Ok(Opened { identity, frames: self.into_frames()? })
     }
 

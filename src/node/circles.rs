@@ -172,8 +172,8 @@ impl<R: RngCore + CryptoRng> Node<R> {
             let context =
                 Context { session_id: session.clone(), initiator: from.clone(), responder: me, psk: None };
             match Link::answer(context, data, tools, now) {
-                Ok(link) if known.is_none_or(Link::has_said_hello) => self.links.insert(session, from, link),
-                Ok(link) => self.links.succeed(session, from, link),
+                Ok(link) if known.is_none_or(Link::has_said_hello) => self.links.insert(session, from, link.patient()),
+                Ok(link) => self.links.succeed(session, from, link.patient()),
                 Err(error) => self.ignored(Some(from), error.to_string()),
             }
             return;

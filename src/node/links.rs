@@ -74,6 +74,8 @@ pub(super) struct Link {
     carrier: Option<Carrier>,
     /// What people were told of what carries it.
     pub told: Option<Carrier>,
+    /// What does not fit the handshake is left alone: each end may have begun anew, and old messages may be on their way.
+    patient: bool,
     /// A message of the handshake is to be sent.
     due: bool,
     again_at: Timestamp,
@@ -120,10 +122,17 @@ impl Link {
             identity: None,
             carrier: None,
             told: None,
+            patient: false,
             due: true,
             again_at: now.after(AGAIN),
             tries: 0,
         }
+    }
+
+    /// Leaves alone what does not fit its handshake.
+    #[must_use]
+    pub(super) fn patient(self) -> Self {
+        Self { patient: true, ..self }
     }
 
     /// Says hello anew, after a pause that grows with each time: what is still on its way belongs to another handshake.
@@ -182,17 +191,24 @@ impl Link {
             }
             _ => return Ok(Progress::Waiting), // late, or of a hello that lost
         }
-        match std::mem::replace(&mut self.state, State::Failed) {
-            State::Hello(handshake, _) => {
-                let (proof, opened) = handshake.prove(tools.key, message, tools.rng)?;
+        let heard = match &mut self.state {
+            State::Hello(handshake, _) | State::Answered { handshake, .. } => handshake.hear(step, message),
+            _ => return Ok(Progress::Waiting),
+        };
+        if heard == Err(HandshakeError::Noise) && self.patient {
+            return Ok(Progress::Waiting); // of another handshake, perhaps: the right one may still come
+        }
+        match (std::mem::replace(&mut self.state, State::Failed), heard?) {
+            (State::Hello(handshake, _), identity) => {
+                let (proof, opened) = handshake.prove_to(identity, tools.key, tools.rng)?;
                 Ok(self.opened(opened, Some(proof), now))
             }
-            State::Answered { handshake, .. } => {
-                let mut opened = handshake.finish(message)?;
+            (State::Answered { handshake, .. }, identity) => {
+                let mut opened = handshake.open_to(identity)?;
                 opened.frames.greet();
                 Ok(self.opened(opened, None, now))
             }
-            other => {
+            (other, _) => {
                 self.state = other;
                 Ok(Progress::Waiting)
             }

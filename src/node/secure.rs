@@ -44,6 +44,7 @@ impl<R: RngCore + CryptoRng> Node<R> {
     pub(super) fn start_link(&mut self, now: Timestamp, session: &SessionId, me: &PeerId, peer: &PeerId) {
         let context = self.context(session, me, peer);
         match Link::start(context, &mut Tools { key: &self.identity, rng: &mut self.rng }, now) {
+            Ok(link) if self.is_circle(session) => self.links.insert(session, peer, link.patient()),
             Ok(link) => self.links.insert(session, peer, link),
             Err(error) => self.link_failed(now, session, peer, &error.to_string()),
         }

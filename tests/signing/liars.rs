@@ -1,1 +1,490 @@
-//! One node against members who lie.
+//! One node against members who lie: the test holds the other members' keys, talks to the node over links of its own, and keeps
+//! its disk, from which it starts again after every crash.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use frostmesh::consensus::{CeremonyId, CircleMessage, Request, RequestId, Vote, circle};
+use frostmesh::content::Content;
+use frostmesh::frost::{Key, Nonces, Place, Suite};
+use frostmesh::identity::{Contacts, Digest, IdentityKey, Signature};
+use frostmesh::keystore::WalletRecord;
+use frostmesh::link::{Context, Frames, Handshake, Step, Window};
+use frostmesh::node::{Command, Config, Input, KeptWallet, Node, Output, Timestamp};
+use frostmesh::trail::{Body, Entry, Head};
+use frostmesh::wire::{ClientMessage, PeerId, PeerMessage, RelayData, ServerMessage, SessionId};
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
+use sha2::{Digest as _, Sha256};
+
+use crate::common::luck::Luck;
+use crate::common::world::World;
+use crate::group::{Group, id_of, text};
+
+const NOW: u64 = 1_800_000_000_000;
+
+enum End {
+    Answered(Handshake),
+    Open(Box<Frames>),
+}
+
+/// Another member, played by the test.
+struct Other {
+    place: Place,
+    key: IdentityKey,
+    share: Box<dyn Key>,
+    end: Option<End>,
+}
+
+/// The honest node, alice, and everything around her.
+struct Stage {
+    node: Option<Node<ChaCha20Rng>>,
+    lives: u64,
+    record: WalletRecord,
+    trail: Vec<Entry>,
+    head: Option<Head>,
+    /// What she wants kept, and is not on disk yet.
+    writing: VecDeque<(Box<Entry>, Head)>,
+    others: BTreeMap<PeerId, Other>,
+    /// What she said, opened.
+    heard: Vec<(PeerId, CircleMessage)>,
+    circle: Digest,
+    links: SessionId,
+    rng: ChaCha20Rng,
+    now: u64,
+}
+
+const SEED: u64 = 5;
+
+impl Stage {
+    /// Alice, and the two or more others of a wallet of `n`.
+    fn new(n: u16, threshold: u16) -> Self {
+        let group = Group::new(n, threshold, SEED, Suite::default());
+        let mut others = BTreeMap::new();
+        for (seat, seated) in group.world.seats.iter().enumerate().skip(1) {
+            let record = &seated.disk[&group.pubkey].record;
+            let share = group.suite.key(&record.key_package, &record.public_key_package).unwrap();
+            let key = World::identity_of(SEED * 100 + seat as u64);
+            others.insert(seated.id.clone(), Other { place: record.info.identifier, key, share, end: None });
+        }
+        let kept = &group.world.seats[0].disk[&group.pubkey];
+        let bound = circle(&kept.record.certificate.as_ref().unwrap().agreement, &group.pubkey);
+        let mut this = Self {
+            node: None,
+            lives: 0,
+            record: kept.record.clone(),
+            trail: kept.trail.clone(),
+            head: kept.head,
+            writing: VecDeque::new(),
+            others,
+            heard: Vec::new(),
+            circle: bound,
+            links: hex::encode(bound).parse().unwrap(),
+            rng: ChaCha20Rng::seed_from_u64(77),
+            now: NOW,
+        };
+        this.start();
+        this
+    }
+
+    /// Alice starts with what is on her disk, and links to the others.
+    fn start(&mut self) {
+        self.lives += 1;
+        self.writing.clear();
+        let key = World::identity_of(SEED * 100);
+        let rng = ChaCha20Rng::seed_from_u64(1_000 + self.lives);
+        self.node = Some(Node::new(Config::default(), key, Contacts::default(), rng));
+        self.others.values_mut().for_each(|other| other.end = None);
+        let wallet = KeptWallet { record: self.record.clone(), trail: self.trail.clone(), head: self.head };
+        self.input(Input::Wallet(Box::new(wallet)));
+        let connect = Command::Connect { server_url: "ws://server".into(), peer_id: "alice".parse().unwrap() };
+        self.input(Input::Command(connect));
+        self.input(Input::ServerOpened);
+        let peers = ["alice".parse().unwrap()].into_iter().chain(self.others.keys().cloned()).collect();
+        self.input(Input::ServerText(ServerMessage::Peers { peers }.to_json()));
+        assert!(self.others.values().all(|o| matches!(o.end, Some(End::Open(_)))), "alice has a link to everyone");
+    }
+
+    fn input(&mut self, input: Input) {
+        self.now += 10;
+        let now = Timestamp::from_millis(self.now);
+        self.node.as_mut().unwrap().handle(now, input).unwrap();
+        while let Some(output) = self.node.as_mut().unwrap().poll() {
+            match output {
+                Output::SendServer(text) => {
+                    if let Ok(ClientMessage::Relay { to, data }) = ClientMessage::parse(&text)
+                        && let Ok((message, _)) = PeerMessage::parse(data.get())
+                    {
+                        self.relayed(&to, message);
+                    }
+                }
+                Output::KeepEntry { entry, head, .. } => self.writing.push_back((entry, head)),
+                _ => {}
+            }
+        }
+    }
+
+    fn relay_in(&mut self, from: &PeerId, message: PeerMessage) {
+        let data = RelayData::Peer(message, None).to_raw();
+        self.input(Input::ServerText(ServerMessage::Relay { from: from.clone(), data }.to_json()));
+    }
+
+    fn relayed(&mut self, to: &PeerId, message: PeerMessage) {
+        let Some(other) = self.others.get_mut(to) else { return };
+        match message {
+            PeerMessage::Link { data, .. } if Step::of(&data) == Some(Step::Hello) => {
+                let context = Context {
+                    session_id: self.links.clone(),
+                    initiator: "alice".parse().unwrap(),
+                    responder: to.clone(),
+                    psk: None,
+                };
+                let (handshake, answer) = Handshake::answer(&context, &other.key, &data, &mut self.rng).unwrap();
+                other.end = Some(End::Answered(handshake));
+                self.relay_in(to, PeerMessage::Link { session_id: Some(self.links.clone()), data: answer });
+            }
+            PeerMessage::Link { data, .. } => {
+                if let Some(End::Answered(handshake)) = other.end.take() {
+                    let mut opened = handshake.finish(&data).unwrap();
+                    opened.frames.greet();
+                    other.end = Some(End::Open(Box::new(opened.frames)));
+                    self.flush(to);
+                }
+            }
+            PeerMessage::Frame { frame, .. } => {
+                let Some(End::Open(frames)) = &mut other.end else { return };
+                for message in frames.receive(&frame).unwrap() {
+                    let message = CircleMessage::parse(std::str::from_utf8(&message).unwrap()).unwrap();
+                    self.heard.push((to.clone(), message));
+                }
+                self.flush(to);
+            }
+            _ => {}
+        }
+    }
+
+    fn flush(&mut self, other: &PeerId) {
+        let Some(End::Open(frames)) = self.others.get_mut(other).and_then(|o| o.end.as_mut()) else { return };
+        let sealed: Vec<_> = frames.to_send(Window::RELAY).into_iter().chain(frames.acknowledgement()).collect();
+        for frame in sealed {
+            self.relay_in(other, PeerMessage::Frame { session_id: Some(self.links.clone()), frame });
+        }
+    }
+
+    fn say(&mut self, other: &str, message: &CircleMessage) {
+        let other: PeerId = other.parse().unwrap();
+        let Some(End::Open(frames)) = self.others.get_mut(&other).and_then(|o| o.end.as_mut()) else { panic!() };
+        frames.say(message.to_text().as_bytes()).unwrap();
+        self.flush(&other);
+    }
+
+    /// What is being written gets to the disk, as far as `entries`.
+    fn write(&mut self, entries: usize) {
+        for _ in 0..entries {
+            let Some((entry, head)) = self.writing.pop_front() else { return };
+            let number = entry.number;
+            self.trail.push(*entry);
+            self.head = Some(head);
+            let pubkey = self.record.info.pubkey.clone();
+            self.input(Input::EntryKept { pubkey, number, result: Ok(()) });
+        }
+    }
+
+    /// What the member at the other end of that link has heard since the last time.
+    fn hear(&mut self) -> Vec<(PeerId, CircleMessage)> {
+        std::mem::take(&mut self.heard)
+    }
+
+    fn place(&self, name: &str) -> Place {
+        if name == "alice" { self.record.info.identifier } else { self.others[&name.parse::<PeerId>().unwrap()].place }
+    }
+
+    fn ask(&mut self, who: &str, content: &Content) -> RequestId {
+        let other: PeerId = who.parse().unwrap();
+        let unsigned = Request {
+            proposer: self.others[&other].place,
+            kind: content.kind().into(),
+            content: content.written(),
+            created: self.now,
+            expires: self.now + 3_600_000,
+            nonce: [u8::try_from(self.trail.len() % 256).unwrap(); 16],
+            signature: Signature::from_bytes([0; 64]),
+        };
+        let request = unsigned.signed(&self.circle, &self.others[&other].key, &mut self.rng);
+        let id = request.id(&self.circle);
+        self.say(who, &CircleMessage::Request(Box::new(request)));
+        id
+    }
+
+    fn vote_of(&mut self, who: &str, signer: &str, id: RequestId, approves: bool) -> Vote {
+        let (member, signer) = (self.place(who), signer.parse::<PeerId>().unwrap());
+        let key = IdentityKey::from_seed(self.others[&signer].key.seed()).unwrap();
+        Vote::new((id, &self.circle), member, 1, approves, &key, &mut self.rng)
+    }
+
+    fn alice_votes(&mut self, id: RequestId, approves: bool) {
+        self.input(Input::Command(Command::Vote { request: id, approves, rule: None }));
+    }
+
+    fn begin(&mut self, who: &str, ceremony: CeremonyId, request: Option<RequestId>, signers: &[&str], votes: Vec<Vote>) {
+        let mut signers: Vec<Place> = signers.iter().map(|name| self.place(name)).collect();
+        signers.sort_unstable();
+        self.say(who, &CircleMessage::Start { ceremony, request, signers, votes });
+    }
+
+    fn refusals(&mut self) -> Vec<String> {
+        let refused = |m: &CircleMessage| if let CircleMessage::Refused { reason, .. } = m { Some(reason.clone()) } else { None };
+        let heard = self.hear();
+        assert!(!heard.iter().any(|(_, m)| matches!(m, CircleMessage::Share { .. } | CircleMessage::Commitment { .. })));
+        heard.iter().filter_map(|(_, m)| refused(m)).collect()
+    }
+}
+
+#[test]
+fn a_coordinator_gets_nothing_for_what_is_not_approved() {
+    let mut stage = Stage::new(3, 2);
+    let id = stage.ask("bob", &text("mine"));
+    stage.write(9);
+    let bobs = stage.vote_of("bob", "bob", id, true);
+    stage.say("bob", &CircleMessage::Vote(bobs));
+    stage.hear();
+
+    stage.begin("bob", [1; 16], Some(id), &["alice", "bob"], vec![]);
+    assert_eq!(stage.refusals(), ["asked for a request that is open here"], "alice has not approved");
+    stage.begin("bob", [2; 16], Some([9; 32]), &["alice", "bob"], vec![]);
+    assert_eq!(stage.refusals(), ["asked for a request that is not known here"]);
+
+    stage.alice_votes(id, true);
+    stage.write(9);
+    stage.hear();
+    stage.begin("bob", [3; 16], Some(id), &["alice", "carol"], vec![]);
+    assert_eq!(stage.refusals(), ["named carol as a signer, who has not approved it"]);
+    let forged = stage.vote_of("carol", "bob", id, true);
+    stage.begin("bob", [4; 16], Some(id), &["alice", "carol"], vec![forged]);
+    assert_eq!(stage.refusals(), ["named carol as a signer, who has not approved it"], "bob signed carol's vote");
+    stage.begin("bob", [5; 16], Some(id), &["bob", "carol"], vec![]);
+    assert_eq!(stage.refusals().len(), 1, "alice is no signer");
+    stage.begin("bob", [6; 16], Some(id), &["alice", "bob", "carol"], vec![]);
+    assert_eq!(stage.refusals().len(), 1, "one signer too many");
+    stage.begin("carol", [7; 16], Some(id), &["alice", "bob"], vec![]);
+    assert_eq!(stage.refusals(), ["asked for a request that it neither made nor approved"]);
+    stage.begin("bob", [8; 16], Some(id), &["alice", "bob"], vec![]);
+    assert!(matches!(stage.hear()[..], [(_, CircleMessage::Commitment { .. })]), "this is in order");
+}
+
+/// Begins a ceremony of alice and bob for a request that both approved. Alice's commitments.
+fn begun(stage: &mut Stage, id: RequestId, ceremony: CeremonyId) -> Vec<u8> {
+    stage.begin("bob", ceremony, Some(id), &["alice", "bob"], vec![]);
+    let heard = stage.hear();
+    let commitments = heard.into_iter().find_map(|(_, m)| match m {
+        CircleMessage::Commitment { data, .. } => Some(data),
+        _ => None,
+    });
+    commitments.expect("alice commits")
+}
+
+fn approved(stage: &mut Stage, content: &Content) -> RequestId {
+    let id = stage.ask("bob", content);
+    let bobs = stage.vote_of("bob", "bob", id, true);
+    stage.say("bob", &CircleMessage::Vote(bobs));
+    stage.alice_votes(id, true);
+    stage.write(99);
+    stage.hear();
+    id
+}
+
+fn bobs_commitments(stage: &mut Stage) -> (Nonces, Vec<u8>) {
+    let bob = &stage.others[&"bob".parse::<PeerId>().unwrap()];
+    bob.share.commit(&mut stage.rng).unwrap()
+}
+
+fn shares(heard: &[(PeerId, CircleMessage)]) -> Vec<Vec<u8>> {
+    let share = |m: &CircleMessage| if let CircleMessage::Share { data, .. } = m { Some(data.clone()) } else { None };
+    heard.iter().filter_map(|(_, m)| share(m)).collect()
+}
+
+#[test]
+fn a_share_is_for_what_alice_saw_and_for_nothing_else() {
+    let mut stage = Stage::new(3, 2);
+    let id = approved(&mut stage, &text("a coffee"));
+    let alices = begun(&mut stage, id, [1; 16]);
+    let (nonces, bobs) = bobs_commitments(&mut stage);
+    stage.say("bob", &CircleMessage::Package { ceremony: [1; 16], commitments: vec![alices.clone(), bobs.clone()] });
+    assert!(shares(&stage.hear()).is_empty(), "her trail is not written yet");
+    stage.write(99);
+    let given = shares(&stage.hear());
+    assert_eq!(given.len(), 1);
+
+    let commitments = BTreeMap::from([(stage.place("alice"), alices), (stage.place("bob"), bobs)]);
+    let sign = |stage: &Stage, content: &Content, nonces: Nonces| {
+        let bob = &stage.others[&"bob".parse::<PeerId>().unwrap()];
+        let digest = content.digest();
+        let bobs = bob.share.sign(nonces, &commitments, &digest).unwrap();
+        let shares = BTreeMap::from([(stage.place("alice"), given[0].clone()), (bob.place, bobs)]);
+        bob.share.aggregate(&commitments, &shares, &digest)
+    };
+    let again = Nonces::from_bytes(nonces.as_bytes().to_vec().into());
+    assert!(sign(&stage, &text("a house"), again).is_err(), "bob would have it another text");
+    assert!(sign(&stage, &text("a coffee"), nonces).is_ok());
+}
+
+#[test]
+fn commitments_that_are_replayed_or_exchanged_give_no_share() {
+    let mut stage = Stage::new(3, 2);
+    let id = approved(&mut stage, &text("once"));
+    let first = begun(&mut stage, id, [1; 16]);
+    let second = begun(&mut stage, id, [2; 16]);
+    assert_ne!(first, second);
+    let (_, bobs) = bobs_commitments(&mut stage);
+    // The commitments of one ceremony in the place of another's.
+    stage.say("bob", &CircleMessage::Package { ceremony: [2; 16], commitments: vec![first.clone(), bobs.clone()] });
+    stage.write(99);
+    assert_eq!(stage.refusals(), ["has sent other commitments than this node's for it"]);
+    let package = CircleMessage::Package { ceremony: [1; 16], commitments: vec![first, bobs.clone()] };
+    stage.say("bob", &package);
+    stage.write(99);
+    assert_eq!(shares(&stage.hear()).len(), 1);
+    // The same again, and with other commitments of bob's: two shares of one nonce would give her signing share away.
+    stage.say("bob", &package);
+    let (_, others) = bobs_commitments(&mut stage);
+    let CircleMessage::Package { commitments, .. } = package else { unreachable!() };
+    let twice = CircleMessage::Package { ceremony: [1; 16], commitments: vec![commitments[0].clone(), others] };
+    stage.say("bob", &twice);
+    stage.write(99);
+    assert!(shares(&stage.hear()).is_empty());
+    // Another member cannot use what she promised bob.
+    let third = begun(&mut stage, id, [3; 16]);
+    stage.say("carol", &CircleMessage::Package { ceremony: [3; 16], commitments: vec![third, bobs] });
+    stage.write(99);
+    assert!(shares(&stage.hear()).is_empty());
+}
+
+#[test]
+fn a_vote_that_is_taken_back_takes_the_promise_back() {
+    let mut stage = Stage::new(3, 2);
+    let id = approved(&mut stage, &text("on second thoughts"));
+    let alices = begun(&mut stage, id, [1; 16]);
+    stage.alice_votes(id, false);
+    stage.write(99);
+    stage.hear();
+    let (_, bobs) = bobs_commitments(&mut stage);
+    stage.say("bob", &CircleMessage::Package { ceremony: [1; 16], commitments: vec![alices, bobs] });
+    stage.write(99);
+    assert!(shares(&stage.hear()).is_empty());
+}
+
+#[test]
+fn a_member_that_floods_is_bounded() {
+    let mut stage = Stage::new(3, 2);
+    for number in 0..64 {
+        stage.ask("bob", &text(&format!("request {number}")));
+        stage.write(99);
+    }
+    let view = stage.node.as_ref().unwrap().view();
+    assert_eq!(view.circles[0].requests.len(), 16, "of one member");
+    stage.ask("carol", &text("still heard"));
+    stage.write(99);
+    assert_eq!(stage.node.as_ref().unwrap().view().circles[0].requests.len(), 17);
+    let id = id_of(&stage.node.as_ref().unwrap().view().circles[0].requests[0].id);
+    let before = stage.trail.len();
+    for number in 1..100 {
+        let key = IdentityKey::from_seed(stage.others[&"bob".parse::<PeerId>().unwrap()].key.seed()).unwrap();
+        let vote = Vote::new((id, &stage.circle), stage.place("bob"), number, number % 2 == 0, &key, &mut stage.rng);
+        stage.say("bob", &CircleMessage::Vote(vote));
+        stage.write(99);
+    }
+    assert!(stage.trail.len() - before <= 16, "votes of one member");
+}
+
+/// A lying coordinator does what it likes, and alice is killed wherever something is being kept: no commitments that were ever
+/// seen get two shares, and a share is seen only once the trail on disk tells of it.
+#[test]
+fn no_nonce_is_ever_used_twice_whenever_the_process_is_killed() {
+    let mut stage = Stage::new(3, 2);
+    let luck = &mut Luck::new(4);
+    let runs: u32 = std::env::var("FROSTMESH_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(1_000);
+    let mut seen = BTreeSet::new();
+    let mut given = BTreeMap::<Vec<u8>, usize>::new();
+    let mut kills = 0;
+    for run in 0..runs {
+        let id = approved(&mut stage, &text(&format!("run {run}")));
+        let mut open: Vec<(CeremonyId, Vec<u8>)> = Vec::new();
+        let mut used: BTreeMap<CeremonyId, Vec<u8>> = BTreeMap::new();
+        for step in 0..luck.between((3, 10)) {
+            match luck.below(6) {
+                0 | 1 => {
+                    let ceremony = [u8::try_from(step).unwrap(); 16];
+                    stage.begin("bob", ceremony, Some(id), &["alice", "bob"], vec![]);
+                }
+                2 | 3 if !open.is_empty() => {
+                    let (ceremony, alices) = luck.pick(&open).clone();
+                    let (_, bobs) = bobs_commitments(&mut stage);
+                    stage.say("bob", &CircleMessage::Package { ceremony, commitments: vec![alices, bobs] });
+                }
+                4 => stage.write(luck.index(3)),
+                _ => {
+                    // kill -9: what is not on disk is gone.
+                    stage.node = None;
+                    kills += 1;
+                    stage.start();
+                    let bobs = stage.vote_of("bob", "bob", id, true);
+                    stage.say("bob", &CircleMessage::Vote(bobs));
+                }
+            }
+            let on_disk: BTreeSet<Digest> = stage
+                .trail
+                .iter()
+                .filter_map(|entry| match entry.read().unwrap() {
+                    Body::Commit { commitments, .. } => Some(commitments),
+                    _ => None,
+                })
+                .collect();
+            for (_, message) in stage.hear() {
+                match message {
+                    CircleMessage::Commitment { ceremony, data } => {
+                        assert!(seen.insert(data.clone()), "commitments come once");
+                        open.push((ceremony, data.clone()));
+                        used.insert(ceremony, data);
+                    }
+                    CircleMessage::Share { ceremony, .. } => {
+                        let commitments = used.get(&ceremony).unwrap();
+                        let hash: Digest = Sha256::digest(commitments).into();
+                        assert!(on_disk.contains(&hash), "the trail has to tell of a share before it leaves");
+                        let count = given.entry(commitments.clone()).or_default();
+                        *count += 1;
+                        assert_eq!(*count, 1, "two shares for one nonce");
+                    }
+                    _ => {}
+                }
+            }
+        }
+        stage.write(99);
+        // Over with it, so that the next has room; and a short trail keeps this fast.
+        stage.alice_votes_if_open(id);
+        stage.write(99);
+        if stage.trail.len() > 200 {
+            stage.forget();
+        }
+        stage.hear();
+    }
+    assert!(given.len() > runs as usize / 10, "{} shares", given.len());
+    println!("{runs} runs: {} commitments, {} shares, {kills} kills", seen.len(), given.len());
+}
+
+impl Stage {
+    /// Bob takes his request back.
+    fn alice_votes_if_open(&mut self, id: RequestId) {
+        let key = IdentityKey::from_seed(self.others[&"bob".parse::<PeerId>().unwrap()].key.seed()).unwrap();
+        let vote = Vote::new((id, &self.circle), self.place("bob"), 2, false, &key, &mut self.rng);
+        self.say("bob", &CircleMessage::Vote(vote));
+        self.now += 3_600_000;
+    }
+
+    /// Another wallet's beginning: the trail starts anew.
+    fn forget(&mut self) {
+        self.trail.clear();
+        self.head = None;
+        self.node = None;
+        self.start();
+        self.write(9);
+    }
+}

@@ -64,10 +64,11 @@ export async function mount({ link, drafts, defaultServerUrl, pageUrl = "", take
   const unconfirmed = section(t("wallets_unconfirmed"), keyOf, walletCard, caution);
   // They are not needed for the first look.
   const more = later(async () => (await import("./more.js")).moreView(context));
+  const requests = later(async () => (await import("./requests.js")).requestsView(context));
   const people = later(async () => (await import("./people.js")).peopleView(context));
   const empty = el("p.empty", {}, t("wallets_empty"));
   const damage = el("p.problem", { role: "alert" });
-  const parts = [connect, proposals, sessions, more, wallets, unconfirmed].map((part) => part.node);
+  const parts = [connect, proposals, requests, sessions, more, wallets, unconfirmed].map((part) => part.node);
   const inside = el("div.stack", {}, ...parts, damage, empty, people.node);
   main.append(notice.node, unlock.node, inside);
 
@@ -89,6 +90,7 @@ export async function mount({ link, drafts, defaultServerUrl, pageUrl = "", take
     else if (usable) unlock.update(usable);
     // Of a locked node nothing stays, not even hidden.
     more.update(open);
+    requests.update(open?.circles.length ? open : null);
     people.update(open);
     const { sessions: all, wallets: keys } = open ?? { sessions: [], wallets: [] };
     proposals.update(all.filter((session) => session.needs_decision));

@@ -18,6 +18,13 @@ export function quote(text, limit = 80) {
   return `\u2068${clean.length > limit ? `${clean.slice(0, limit - 1)}…` : clean}\u2069`;
 }
 
+/**
+ * Text to be signed, exactly as it is: what would move or hide other characters is written out.
+ * @param {string} text
+ */
+export const visible = (text) =>
+  text.replace(/(?![\n\t])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (c) => `\\u{${c.codePointAt(0)?.toString(16)}}`);
+
 /** @param {string[]} peers */
 export const names = (peers) =>
   new Intl.ListFormat(t("language"), { type: "unit" }).format(peers.map((peer) => quote(peer)));

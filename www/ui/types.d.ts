@@ -109,6 +109,41 @@ export interface Wallet {
   created: EpochMs;
 }
 
+/** A wallet in use, with its members and what they ask for. */
+export interface Circle {
+  pubkey: string;
+  /** Every member has signed a test. */
+  ready: boolean;
+  threshold: number;
+  members: { peer_id: string; me: boolean; online: boolean }[];
+  /** Why nothing is signed with it. */
+  problem: string | null;
+  requests: Request[];
+}
+
+export interface Request {
+  id: string;
+  /** approved: enough members approve; it is being signed, or waits for signers. */
+  state: "open" | "approved" | "signed" | "declined" | "expired";
+  kind: "text" | "file" | "nostr-event" | "hash";
+  /** What a person has to see: names of fields and what stands in them, exactly as it is signed. */
+  shown: [string, string][];
+  /** The 32 bytes that are signed, hex. */
+  digest: string;
+  proposer: string;
+  created: EpochMs;
+  expires: EpochMs;
+  approved: string[];
+  declined: string[];
+  /** What this node has said. */
+  decision: boolean | null;
+  needs_decision: boolean;
+  /** Whom a ceremony that runs here waits for. */
+  waiting_for: string[];
+  signature: string | null;
+  signers: string[];
+}
+
 export interface Snapshot {
   version: 1;
   keystore: "absent" | "locked" | "unlocked";
@@ -120,6 +155,7 @@ export interface Snapshot {
   /** The fingerprint of this node. */
   identity: string;
   contacts: Contact[];
+  circles: Circle[];
   wallets: Wallet[];
   /** What is wrong with stored keys, for people. */
   problems: string[];
@@ -148,6 +184,10 @@ export type Command =
   | { type: "rename_contact"; who: string; name: string }
   | { type: "forget_contact"; who: string }
   | { type: "block_contact"; who: string; blocked: boolean }
+  /** `lifetime` in seconds; a day unless it says otherwise. */
+  | { type: "request"; pubkey: string; content_kind: string; content: string; lifetime?: number }
+  | { type: "approve_request" | "decline_request"; request: string }
+  | { type: "check"; pubkey: string }
   | { type: "decline" | "cancel" | "dismiss"; session_id: string };
 
 export type ErrorCode =
@@ -163,6 +203,9 @@ export type ErrorCode =
   | "bad_contact"
   | "unverified_not_allowed"
   | "no_such_session"
+  | "no_such_wallet"
+  | "no_such_request"
+  | "bad_request"
   | "storage"
   | "internal"
   /** Made by the UI: the node's document went away before it answered, or did not answer in time. */

@@ -1,0 +1,109 @@
+// @ts-check
+// What members of the wallets ask each other to sign: to approve or decline, to follow, and to ask for.
+/** @import { Card, Circle, Context, Request, Snapshot, View, Wallet } from "./types.js" */
+
+import { el, keyed, section, setText } from "./dom.js";
+import { attempt, problemLine } from "./form.js";
+import { names, quote, setTimer, timer, visible } from "./format.js";
+import { t } from "./i18n.js";
+import { signView } from "./sign.js";
+import { copyable } from "./wallet.js";
+
+/** How many of those that are over are shown without asking. */
+const RECENT = 3;
+
+/** @typedef {Request & { circle: Circle, wallet?: Wallet }} Item */
+
+/** @param {Request} request */
+const isOver = ({ state }) => state === "signed" || state === "declined" || state === "expired";
+
+/**
+ * @param {Context} context
+ * @returns {View<Snapshot | null>}
+ */
+export function requestsView(context) {
+  const idOf = (/** @type {Item} */ item) => item.id;
+  const make = (/** @type {Item} */ item) => requestCard(context, item);
+  const current = section(t("requests"), idOf, make);
+  const list = el("div.stack");
+  const past = keyed(list, idOf, make);
+  const count = el("span.meta");
+  const history = el("details.card", {}, el("summary", { "data-testid": "request-history" }, t("requests_past"), " ", count), list);
+  const sign = signView(context);
+  return {
+    node: el("div.stack", {}, current.node, sign.node, history),
+    update(snapshot) {
+      const { circles, wallets } = snapshot ?? { circles: [], wallets: [] };
+      const of = (/** @type {Circle} */ circle) => wallets.find(({ pubkey }) => pubkey === circle.pubkey);
+      const all = circles.flatMap((circle) => circle.requests.map((request) => ({ ...request, circle, wallet: of(circle) })));
+      const over = all.filter(isOver).sort((a, b) => b.created - a.created);
+      const open = all.filter((request) => !isOver(request));
+      // What waits for this person stands first.
+      open.sort((a, b) => Number(b.needs_decision) - Number(a.needs_decision) || a.created - b.created);
+      current.update([...open, ...over.slice(0, RECENT)]);
+      past(over.slice(RECENT));
+      history.hidden = over.length <= RECENT;
+      setText(count, String(over.length - RECENT));
+      sign.update(snapshot);
+    },
+  };
+}
+
+/** @type {Card<Item>} */
+function requestCard({ command }, { id, kind, shown, digest, created, wallet, circle }) {
+  const lead = el("p");
+  const state = el("span.badge");
+  const content = el("dl.content", { "data-testid": "content" });
+  for (const [name, value] of shown) {
+    content.append(el("dt.meta", {}, name), el("dd", {}, el("pre", { dir: "auto", tabindex: 0 }, visible(value))));
+  }
+  const warning = el("p.problem", { role: "alert" }, t("hash_warning"));
+  warning.hidden = kind !== "hash";
+  const hash = copyable("digest", { "data-testid": "digest" });
+  hash.update(digest);
+  const votes = el("p.meta");
+  const declined = el("p.meta");
+  const wait = el("p.meta", { role: "status" });
+  const [since, left] = [timer("time_ago"), timer("time_left_answer")];
+  const signature = copyable("signature", { "data-testid": "signature" });
+  const signers = el("p.meta");
+  const problem = problemLine();
+  const approve = el("button.primary", { "data-testid": "approve" }, t("approve"));
+  const decline = el("button", { "data-testid": "decline" }, t("decline"));
+  const title = wallet?.name ?? `${circle.pubkey.slice(0, 12)}…`;
+  const node = el("article.card", { "data-testid": "request", "data-request-id": id },
+    el("div.row", {}, el("h3", { title: circle.pubkey }, quote(title)), state), lead, content, warning, hash.node,
+    votes, declined, wait, el("p.meta.dots", {}, since, left), signature.node, signers, problem,
+    el("div.actions", {}, approve, decline));
+  approve.onclick = () => attempt(approve, problem, () => command({ type: "approve_request", request: id }));
+  decline.onclick = () => attempt(decline, problem, () => command({ type: "decline_request", request: id }));
+
+  return {
+    node,
+    update(request) {
+      const over = isOver(request);
+      node.dataset.state = request.state;
+      node.classList.toggle("asking", request.needs_decision);
+      setText(state, t(`request_${request.state}`));
+      state.classList.toggle("good", request.state === "signed");
+      setText(lead, t(`asks_${kind === "nostr-event" ? "nostr" : kind}`, quote(request.proposer)));
+      const { approved, waiting_for } = request;
+      setText(votes, t("votes_for", approved.length, request.circle.threshold, names(approved)));
+      votes.hidden = !approved.length;
+      declined.hidden = !request.declined.length;
+      setText(declined, t("votes_against", names(request.declined)));
+      const awaits = request.state === "approved" && (waiting_for.length ? t("signing_wait", names(waiting_for)) : t("signers_wait"));
+      wait.hidden = !awaits;
+      setText(wait, awaits || "");
+      setTimer(since, created);
+      setTimer(left, over ? null : request.expires);
+      signature.node.hidden = signers.hidden = !request.signature;
+      signature.update(request.signature ?? "");
+      setText(signers, t("signed_by", names(request.signers)));
+      // A vote can be changed until the signature is there.
+      approve.hidden = over && request.state !== "declined" || request.decision === true;
+      decline.hidden = over || request.decision === false;
+      setText(decline, t(request.decision ? "approve_undo" : "decline"));
+    },
+  };
+}

@@ -1,0 +1,88 @@
+// @ts-check
+// The form that asks the members of a wallet for a signature, and shows who of them is there.
+/** @import { Circle, Context, Snapshot, View } from "./types.js" */
+
+import { el, keyed, setText } from "./dom.js";
+import { PLAIN, attempt, field, problemLine, setProblem } from "./form.js";
+import { names, quote } from "./format.js";
+import { t } from "./i18n.js";
+
+const KINDS = /** @type {const} */ (["text", "file", "nostr-event", "hash"]);
+
+/** Largest file that is read to be hashed, in bytes: it is held in memory for that. */
+const MAX_FILE = 256 << 20;
+
+/**
+ * @param {Context} context
+ * @returns {View<Snapshot | null>}
+ */
+export function signView({ command, remember }) {
+  const wallet = el("select", { "data-testid": "sign-wallet" });
+  const kind = el("select", { "data-testid": "sign-kind" },
+    ...KINDS.map((value) => el("option", { value }, t(value === "nostr-event" ? "kind_nostr" : `kind_${value}`))));
+  const content = el("textarea", { ...PLAIN, rows: 3, "data-testid": "sign-content" });
+  const file = el("input", { type: "file", "data-testid": "sign-file" });
+  const [typed, chosen] = [field(content, "sign_content"), field(file, "sign_file", "sign_file_hint")];
+  const warning = el("p.problem", {}, t("hash_warning"));
+  const here = el("p.meta", { "data-testid": "members" });
+  const problem = problemLine();
+  const submit = el("button.primary", { "data-testid": "sign-submit" }, t("sign_submit"));
+  const check = el("button", { type: "button", "data-testid": "check" }, t("check"));
+  const form = el("form", { novalidate: "" }, field(wallet, "wallet"), field(kind, "kind"), typed, chosen, warning,
+    here, problem, el("div.actions", {}, submit, check));
+  const node = el("details.card", {}, el("summary", { "data-testid": "sign" }, t("sign")), form);
+  remember("sign-content", content);
+
+  /** @type {Circle[]} */
+  let circles = [];
+  /** @type {Map<string, string>} */
+  let titles = new Map();
+  const options = keyed(wallet, (/** @type {Circle} */ circle) => circle.pubkey, ({ pubkey }) => {
+    const option = el("option", { value: pubkey });
+    return { node: option, update: () => setText(option, titles.get(pubkey)) };
+  });
+  const describe = () => {
+    chosen.hidden = kind.value !== "file";
+    typed.hidden = !chosen.hidden;
+    warning.hidden = kind.value !== "hash";
+    const circle = circles.find(({ pubkey }) => pubkey === wallet.value);
+    const there = circle?.members.filter(({ me, online }) => me || online).map(({ peer_id }) => peer_id) ?? [];
+    setText(here, circle && t("members_here", there.length, circle.threshold, names(there)));
+  };
+  form.onchange = describe;
+
+  /** What the node is to sign, as its kind is written. */
+  const written = async () => {
+    if (kind.value !== "file") return content.value;
+    const [picked] = file.files ?? [];
+    if (!picked || picked.size > MAX_FILE) return "";
+    const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", await picked.arrayBuffer()));
+    const sha256 = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    return JSON.stringify({ name: picked.name, size: picked.size, sha256 });
+  };
+  form.onsubmit = async (event) => {
+    event.preventDefault();
+    const isFile = kind.value === "file";
+    await attempt(submit, problem, async () => {
+      const text = await written();
+      if (!text.trim()) return setProblem(problem, t(isFile ? "sign_no_file" : "sign_nothing"), isFile ? file : content);
+      await command({ type: "request", pubkey: wallet.value, content_kind: kind.value, content: isFile || kind.value === "text" ? text : text.trim() });
+      content.value = file.value = "";
+      content.dispatchEvent(new Event("input"));
+    });
+  };
+  check.onclick = () => attempt(check, problem, () => command({ type: "check", pubkey: wallet.value }));
+
+  return {
+    node,
+    update(snapshot) {
+      circles = snapshot?.circles ?? [];
+      const named = snapshot?.wallets.map(({ pubkey, name }) => /** @type {[string, string]} */ ([pubkey, quote(name ?? `${pubkey.slice(0, 12)}…`)]));
+      titles = new Map(named);
+      node.hidden = !circles.length;
+      options(circles);
+      describe();
+      if (!snapshot) content.value = "";
+    },
+  };
+}
