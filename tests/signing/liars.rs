@@ -410,17 +410,17 @@ fn no_nonce_is_ever_used_twice_whenever_the_process_is_killed() {
         let mut open: Vec<(CeremonyId, Vec<u8>)> = Vec::new();
         let mut used: BTreeMap<CeremonyId, Vec<u8>> = BTreeMap::new();
         for step in 0..luck.between((3, 10)) {
-            match luck.below(6) {
+            match luck.below(9) {
                 0 | 1 => {
                     let ceremony = [u8::try_from(step).unwrap(); 16];
                     stage.begin("bob", ceremony, Some(id), &["alice", "bob"], vec![]);
                 }
-                2 | 3 if !open.is_empty() => {
+                2..=4 if !open.is_empty() => {
                     let (ceremony, alices) = luck.pick(&open).clone();
                     let (_, bobs) = bobs_commitments(&mut stage);
                     stage.say("bob", &CircleMessage::Package { ceremony, commitments: vec![alices, bobs] });
                 }
-                4 => stage.write(luck.index(3)),
+                5..=7 => stage.write(luck.index(3)),
                 _ => {
                     // kill -9: what is not on disk is gone.
                     stage.node = None;
@@ -461,7 +461,7 @@ fn no_nonce_is_ever_used_twice_whenever_the_process_is_killed() {
         // Over with it, so that the next has room; and a short trail keeps this fast.
         stage.alice_votes_if_open(id);
         stage.write(99);
-        if stage.trail.len() > 200 {
+        if stage.trail.len() > 60 {
             stage.forget();
         }
         stage.hear();

@@ -1,0 +1,364 @@
+// Signing: asked for, approved and made by extension, page and command line in every combination, killed in between, unattended
+// by a policy, and on record. Signatures are checked by libraries that are not ours.
+
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after } from "node:test";
+
+import { startBrowser } from "./lib/chromium.mjs";
+import { online, shared } from "./lib/extension.mjs";
+import { Screen } from "./lib/screen.mjs";
+import { inProject } from "./lib/settings.mjs";
+import { scenario } from "./lib/stage.mjs";
+import { eventually } from "./lib/wait.mjs";
+import { verifyEvent } from "nostr-tools/pure";
+
+const noble = await import(inProject("tests/interop/node_modules/@noble/curves/secp256k1.js"));
+
+const installed = shared();
+let starting = null;
+after(async () => {
+  await installed.close();
+  await (await starting)?.close();
+});
+
+const bytes = (hex) => Uint8Array.from(Buffer.from(hex, "hex"));
+const sha256 = (...parts) => parts.reduce((hash, part) => hash.update(part), createHash("sha256")).digest();
+const tagged = (tag, data) => sha256(sha256(tag), sha256(tag), data).toString("hex");
+
+/** The libraries of others agree that the key signed the digest. */
+function verified({ pubkey, suite, digest, signature }) {
+  if (suite === "secp256k1-tr") {
+    assert.ok(noble.schnorr.verify(bytes(signature), bytes(digest), bytes(pubkey.slice(2))), "BIP-340, by noble");
+  } else {
+    assert.ok(noble.secp256k1_FROST.verify(bytes(signature), bytes(digest), bytes(pubkey)), "RFC 9591, by noble");
+  }
+}
+
+const flags = (stage, server, name) => ["--server", server.url, "--peer-id", name, ...stage.local(name), "--json", "-v"];
+
+/** Command-line nodes make a key; each is ready. */
+async function wallet(stage, server, names, threshold, ...more) {
+  const rest = names.slice(1).map((name) => stage.start(name, "join", ...flags(stage, server, name), "--trust-first-use"));
+  await Promise.all(rest.map((node) => node.until("registered")));
+  const proposal = ["--participants", names.join(), "--threshold", `${threshold}`, "--trust-first-use"];
+  const first = stage.start(names[0], "create", ...flags(stage, server, names[0]), ...proposal, ...more);
+  const made = await Promise.all([first, ...rest].map((node) => node.until("wallet_created")));
+  for (const node of [first, ...rest]) {
+    await node.until("wallet_ready");
+    assert.equal(await node.exit(), 0, node.name);
+  }
+  return made[0].pubkey;
+}
+
+const nodeOf = (stage, name, ...more) => stage.start(name, "node", ...stage.local(name), "--json", "-v", ...more);
+const sign = (stage, name, pubkey, ...more) =>
+  stage.start(`sign of ${name}`, "sign", "--wallet", pubkey, ...stage.local(name), "--json", "-v", ...more);
+
+async function log(stage, name, pubkey) {
+  const { events, code } = await stage.run("log", "show", pubkey, ...stage.local(name), "--json");
+  assert.equal(code, 0);
+  return events.map(({ body }) => body);
+}
+
+/** No commitments of a member were ever used for two shares. */
+async function noNonceTwice(stage, names, pubkey) {
+  for (const name of names) {
+    const used = (await log(stage, name, pubkey)).flatMap(({ commit }) => (commit ? [commit.commitments] : []));
+    assert.equal(new Set(used).size, used.length, `${name} used its nonces twice`);
+    assert.equal((await stage.run("log", "verify", pubkey, ...stage.local(name), "--json")).code, 0, `the log of ${name}`);
+  }
+}
+
+for (const suite of ["secp256k1", "secp256k1-tr"]) {
+  scenario(`command-line nodes sign each kind with ${suite}`, async (stage) => {
+    const server = await stage.server();
+    const pubkey = await wallet(stage, server, ["alice", "bob", "carol"], 2, "--suite", suite);
+    const bob = nodeOf(stage, "bob");
+    await bob.until("registered");
+    const file = await stage.file("contract.pdf", "the contract");
+    const digestOf = {
+      "--text": ["pay the rent", tagged("frostmesh/text", "pay the rent")],
+      "--hash": ["ab".repeat(32), "ab".repeat(32)],
+      "--file": [file, tagged("frostmesh/file", sha256("the contract"))],
+    };
+    for (const [kind, [content, digest]] of Object.entries(digestOf)) {
+      const alice = sign(stage, "alice", pubkey, kind, content);
+      const { request } = await bob.until({ event: "requested", digest });
+      const listed = await stage.run("requests", "--offline", ...stage.local("bob"), "--json");
+      assert.equal(listed.events.find(({ id }) => id === request)?.state, "open");
+      assert.equal((await stage.run("approve", request.slice(0, 10), ...stage.local("bob"), "--json")).code, 0);
+      const signed = await alice.until("signature");
+      assert.equal(await alice.exit(), 0);
+      assert.deepEqual([signed.digest, signed.suite, signed.signers], [digest, suite, ["alice", "bob"]]);
+      verified(signed);
+      const args = ["--suite", suite, "--pubkey", pubkey, "--signature", signed.signature, kind, content];
+      assert.equal((await stage.run("verify", ...args, "--json")).code, 0);
+      await bob.until({ event: "signature", request });
+    }
+    // Carol, who was away, hears of all of it.
+    const { events } = await stage.run("requests", "--all", ...stage.local("carol"), "--json");
+    assert.deepEqual(events.map(({ state }) => state), ["signed", "signed", "signed"]);
+    await noNonceTwice(stage, ["alice", "bob", "carol"], pubkey);
+  });
+}
+
+scenario("a request that too many decline", async (stage) => {
+  const server = await stage.server();
+  const pubkey = await wallet(stage, server, ["alice", "bob"], 2);
+  const alice = sign(stage, "alice", pubkey, "--text", "no way");
+  await alice.until("voted");
+  const { request } = await alice.until("requested");
+  const { code } = await stage.run("decline", request.slice(0, 8), ...stage.local("bob"), "--json");
+  assert.equal(code, 0);
+  assert.equal(await alice.exit(), 4);
+});
+
+scenario("a health check tells who answers", async (stage) => {
+  const server = await stage.server();
+  const pubkey = await wallet(stage, server, ["alice", "bob", "carol"], 2);
+  const bob = nodeOf(stage, "bob");
+  await bob.until("registered");
+  const { code, events } = await stage.run("wallets", "check", pubkey, ...stage.local("alice"), "--json");
+  assert.equal(code, 1);
+  const { answered, failed } = events.find(({ event }) => event === "checked");
+  assert.deepEqual([answered, failed], [["alice", "bob"], [["carol", "is not connected"]]]);
+});
+
+scenario("an unattended node signs what its policy approves, also after a restart, and says why", async (stage) => {
+  const server = await stage.server();
+  const pubkey = await wallet(stage, server, ["alice", "bob"], 2);
+  const policy = await stage.file("policy.toml", `
+    [[rule]]
+    name = "no hashes"
+    decision = "decline"
+    kinds = ["hash"]
+
+    [[rule]]
+    name = "short texts of alice"
+    decision = "approve"
+    proposers = ["alice"]
+    kinds = ["text"]
+    max_size = 20
+    max_per_hour = 2
+  `);
+  let bob = nodeOf(stage, "bob", "--policy", policy);
+  await bob.until("registered");
+  const first = sign(stage, "alice", pubkey, "--text", "first");
+  assert.equal(await first.exit(), 0);
+  bob.signal("SIGKILL");
+  await bob.exit();
+  bob = nodeOf(stage, "bob", "--policy", policy);
+  const second = sign(stage, "alice", pubkey, "--text", "second");
+  assert.equal(await second.exit(), 0);
+  const third = sign(stage, "alice", pubkey, "--text", "third", "--timeout", "5");
+  const refused = sign(stage, "alice", pubkey, "--hash", "00".repeat(32), "--timeout", "20");
+  await Promise.race([refused.exit(), third.exit()]);
+  assert.equal(await third.exit(), third.ended === 1 ? 1 : 5, "two an hour are the most; the kill does not change that");
+  await refused.exit();
+  const again = sign(stage, "alice", pubkey, "--hash", "00".repeat(32), "--timeout", "20");
+  assert.equal(await again.exit(), 4);
+  bob.signal("SIGTERM");
+  assert.equal(await bob.exit(), 0);
+  const rules = (await log(stage, "bob", pubkey)).flatMap(({ decision }) => (decision ? [decision.rule] : []));
+  assert.deepEqual(rules.slice(0, 2), ["short texts of alice", "short texts of alice"]);
+  assert.ok(rules.slice(2).every((rule) => rule === "no hashes") && rules.length > 2, rules.join());
+});
+
+scenario("a signer is killed at any time and starts again: the signature comes, and no nonce is used twice", async (stage) => {
+  const server = await stage.server();
+  const names = ["alice", "bob", "carol"];
+  const pubkey = await wallet(stage, server, names, 3);
+  const policy = await stage.file("policy.toml", '[[rule]]\nname = "all"\ndecision = "approve"\n');
+  const nodes = Object.fromEntries(names.slice(1).map((name) => [name, nodeOf(stage, name, "--policy", policy)]));
+  await Promise.all(Object.values(nodes).map((node) => node.until("registered")));
+  for (let run = 0; run < 12; run += 1) {
+    const alice = sign(stage, "alice", pubkey, "--text", `run ${run}`, "--timeout", "60");
+    const victim = names[1 + (run % 2)];
+    await alice.until("requested");
+    await new Promise((resolve) => setTimeout(resolve, (run * 7) % 60));
+    nodes[victim].signal("SIGKILL");
+    await nodes[victim].exit();
+    nodes[victim] = nodeOf(stage, victim, "--policy", policy);
+    verified(await alice.until("signature", 60));
+    assert.equal(await alice.exit(), 0);
+  }
+  for (const node of Object.values(nodes)) {
+    node.signal("SIGTERM");
+    await node.exit();
+  }
+  await noNonceTwice(stage, names, pubkey);
+});
+
+scenario("a log that was edited, cut or is an old one is found", async (stage) => {
+  const server = await stage.server();
+  const pubkey = await wallet(stage, server, ["alice", "bob"], 2);
+  const trail = join(stage.dataOf("alice"), "trail", pubkey);
+  const head = join(stage.dataOf("alice"), "heads", pubkey);
+  const old = await Promise.all((await readdir(trail)).map(async (name) => [name, await readFile(join(trail, name))]));
+  const bob = nodeOf(stage, "bob");
+  await bob.until("registered");
+  const alice = sign(stage, "alice", pubkey, "--text", "for the record");
+  const { request } = await bob.until("requested");
+  await stage.run("approve", request, ...stage.local("bob"), "--json");
+  assert.equal(await alice.exit(), 0);
+  const verify = async (...more) => stage.run("log", "verify", pubkey, ...stage.local("alice"), "--json", ...more);
+  assert.equal((await verify()).code, 0);
+
+  const exported = await stage.run("log", "export", pubkey, ...stage.local("bob"));
+  const theirs = await stage.file("bob.jsonl", exported.stdout);
+  assert.equal((await verify("--against", theirs)).code, 0);
+  const lines = exported.stdout.trim().split("\n");
+  const cut = await stage.file("cut.jsonl", lines.filter((line) => !line.includes('signed')).join("\n"));
+  assert.equal((await verify("--against", cut)).code, 1, "an export with an entry left out");
+  const edited = await stage.file("edited.jsonl", exported.stdout.replace("for the record", "off the record"));
+  assert.match((await verify("--against", edited)).stderr, /was changed|does not follow/);
+
+  const names = (await readdir(trail)).sort();
+  const files = await Promise.all(names.map((name) => readFile(join(trail, name))));
+  const restore = async () => {
+    for (const [i, name] of names.entries()) await writeFile(join(trail, name), files[i]);
+  };
+  await rm(join(trail, names.at(-1)));
+  assert.match((await verify()).stderr, /was cut/);
+  await restore();
+  await rm(join(trail, names[2]));
+  assert.match((await verify()).stderr, /entry 2 is missing/);
+  await restore();
+  await writeFile(join(trail, names[2]), files[3]);
+  assert.notEqual((await verify()).code, 0);
+  for (const name of names) await rm(join(trail, name));
+  for (const [name, bytesOf] of old) await writeFile(join(trail, name), bytesOf);
+  assert.match((await verify()).stderr, /was cut/, "an old log");
+  const after = await stage.run("sign", "--wallet", pubkey, "--text", "x", ...stage.local("alice"), "--json");
+  assert.notEqual(after.code, 0, "nothing is signed on top of an old log");
+  await restore();
+  await rm(head);
+  assert.equal((await verify()).code, 0, "a head that is missing is written again");
+});
+
+// ---- extension and page ----
+
+async function openPage(stage, server, name) {
+  starting ??= startBrowser();
+  const context = await (await starting).person();
+  stage.add({ name: `browser of ${name}`, report: () => "", close: () => context.close() });
+  const screen = new Screen(await context.newPage(), `page of ${name}`);
+  stage.add({ name: screen.name, report: (s) => screen.report(s), close: async () => {} });
+  await screen.page.goto(server.page);
+  await screen.setPassword();
+  await screen.connect(server, name);
+  return screen;
+}
+
+/** Extension, page and command line make a 2-of-3 key by an invite. */
+async function three(stage, server) {
+  const popup = await online(await installed.fresh(stage), server, "browser");
+  const page = await openPage(stage, server, "page");
+  await popup.at("invite-suite").selectOption("secp256k1-tr");
+  const uri = await popup.invite({ total: 3, threshold: 2, name: "Treasury" });
+  const cli = stage.start("cli", "join", uri, "--peer-id", "cli", ...stage.local("cli"), "--json", "-v");
+  await page.joinInvite(uri);
+  const { pubkey } = await cli.until("wallet_created");
+  await cli.until("wallet_ready");
+  await cli.exit();
+  return { popup, page, pubkey };
+}
+
+const card = (screen, state) => screen.at("request", state ? `[data-state="${state}"]` : "");
+
+async function ask(screen, kind, content) {
+  if (!(await screen.at("sign-submit").isVisible())) await screen.at("sign").click();
+  await screen.at("sign-kind").selectOption(kind);
+  await screen.at("sign-content").fill(content);
+  await screen.at("sign-submit").click();
+}
+
+scenario("extension, page and command line sign in every combination; Nostr takes what they sign", async (stage) => {
+  const server = await stage.server();
+  const { popup, page, pubkey } = await three(stage, server);
+
+  // The extension asks, the page approves.
+  await ask(popup, "text", "one\nfor all \u202egnp.exe");
+  const shown = await page.shows(card(page, "open"), "the request");
+  assert.match(await shown.getByTestId("content").innerText(), /one\nfor all \\u\{202e\}gnp\.exe/);
+  assert.equal((await shown.getByTestId("digest").innerText()).trim(), tagged("frostmesh/text", "one\nfor all \u202egnp.exe"));
+  await page.picture("request");
+  await shown.getByTestId("approve").click();
+  for (const screen of [popup, page]) {
+    const signed = await screen.shows(card(screen, "signed"), "the signature");
+    const signature = (await signed.getByTestId("signature").innerText()).trim();
+    verified({ pubkey, suite: "secp256k1-tr", digest: tagged("frostmesh/text", "one\nfor all \u202egnp.exe"), signature });
+  }
+  await popup.picture("signed");
+
+  // The command line asks with a Nostr event, the extension approves.
+  const event = { created_at: 1_790_000_000, kind: 1, tags: [["t", "frost"]], content: "signed by a browser and a terminal" };
+  const cli = sign(stage, "cli", pubkey, "--nostr-event", await stage.file("event.json", JSON.stringify(event)));
+  await (await popup.shows(card(popup, "open"), "the request")).getByTestId("approve").click();
+  const { signature, digest, signers } = await cli.until("signature");
+  assert.equal(await cli.exit(), 0);
+  assert.deepEqual(signers.toSorted(), ["browser", "cli"]);
+  const complete = { ...event, pubkey: pubkey.slice(2), id: digest, sig: signature };
+  assert.ok(verifyEvent(complete), "by nostr-tools");
+
+  // The page asks, an unattended command line approves.
+  const policy = await stage.file("policy.toml", '[[rule]]\nname = "page"\ndecision = "approve"\nproposers = ["page"]\n');
+  const node = nodeOf(stage, "cli", "--policy", policy);
+  await page.says("cli");
+  await ask(page, "hash", "cd".repeat(32));
+  const third = await node.until({ event: "signature", digest: "cd".repeat(32) });
+  verified(third);
+  await popup.shows(popup.at("request", '[data-state="signed"]').nth(2), "the third signature");
+  popup.isClean();
+  page.isClean();
+});
+
+scenario("the badge counts requests, and a decline reaches everyone", async (stage) => {
+  const server = await stage.server();
+  const extension = await installed.fresh(stage);
+  const popup = await online(extension, server, "browser");
+  const uri = await popup.invite({ total: 2, threshold: 2, name: "Pair" });
+  const cli = stage.start("cli", "join", uri, "--peer-id", "cli", ...stage.local("cli"), "--json", "-v");
+  const { pubkey } = await cli.until("wallet_created");
+  await cli.exit();
+  const asked = sign(stage, "cli", pubkey, "--text", "please", "--timeout", "30");
+  const shown = await popup.shows(card(popup, "open"), "the request");
+  const badge = () => extension.inWorker(() => chrome.action.getBadgeText({}));
+  await eventually(10, "the badge", async () => (await badge()) === "1");
+  await shown.getByTestId("decline").click();
+  assert.equal(await asked.exit(), 4);
+  await popup.shows(card(popup, "declined"), "that it is declined");
+  await eventually(10, "no badge", async () => (await badge()) === "");
+  popup.isClean();
+});
+
+scenario("the document of the node ends at any time: the signature comes, and no nonce is used twice", async (stage) => {
+  const server = await stage.server();
+  const extension = await installed.fresh(stage);
+  const popup = await online(extension, server, "browser");
+  const uri = await popup.invite({ total: 2, threshold: 2, name: "Pair" });
+  const guest = stage.start("cli", "join", uri, "--peer-id", "cli", ...stage.local("cli"), "--json", "-v");
+  const { pubkey } = await guest.until("wallet_created");
+  await guest.exit();
+  for (let run = 0; run < 5; run += 1) {
+    const cli = sign(stage, "cli", pubkey, "--text", `run ${run}`, "--timeout", "60");
+    const shown = await popup.shows(card(popup, "open"), "the request");
+    await shown.getByTestId("approve").click();
+    await new Promise((resolve) => setTimeout(resolve, run * 6));
+    await extension.endNode();
+    await popup.unlock();
+    await popup.isOnline();
+    // The vote may not have been kept before the end.
+    const again = card(popup, "open").getByTestId("approve");
+    await eventually(60, "the signature", async () => {
+      if (await again.isVisible().catch(() => false)) await again.click().catch(() => {});
+      return cli.all({ event: "signature" }).length;
+    });
+    verified(cli.all({ event: "signature" })[0]);
+    assert.equal(await cli.exit(), 0);
+  }
+  await noNonceTwice(stage, ["cli"], pubkey);
+});
