@@ -129,7 +129,8 @@ async fn run(driver: &Rc<Driver>, command: UiCommand) -> Result<JsValue, Refusal
         }
         UiCommand::Request { pubkey, kind, content, lifetime } => {
             let author = driver.author(&pubkey);
-            let content = Content::read(&kind, &content, author.as_ref()).map_err(|e| Refusal::new("bad_request", e))?;
+            let content =
+                Content::read(&kind, &content, author.as_ref()).map_err(|e| Refusal::new("bad_request", e))?;
             driver.command(Command::Request { pubkey, content, lifetime })?;
         }
         UiCommand::Node(command) => driver.command(command)?,

@@ -155,7 +155,8 @@ impl CircleMessage {
             let list = list.ok_or(needs("signers"))?;
             let sorted = list.windows(2).all(|pair| pair[0] < pair[1]);
             let fits = sorted && (2..=MAX_PARTICIPANTS).contains(&list.len());
-            fits.then_some(list).ok_or_else(|| WireError::Malformed("'signers' is no sorted list of 2 to 64".to_owned()))
+            fits.then_some(list)
+                .ok_or_else(|| WireError::Malformed("'signers' is no sorted list of 2 to 64".to_owned()))
         };
         Ok(match kind {
             "holdings" => {
@@ -185,9 +186,7 @@ impl CircleMessage {
                 Self::Package { ceremony: ceremony()?, commitments }
             }
             "signature_share" => Self::Share { ceremony: ceremony()?, data: data()? },
-            "refused" => {
-                Self::Refused { ceremony: ceremony()?, reason: clip(&written.reason.unwrap_or_default()) }
-            }
+            "refused" => Self::Refused { ceremony: ceremony()?, reason: clip(&written.reason.unwrap_or_default()) },
             _ => Self::Checked,
         })
     }

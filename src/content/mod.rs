@@ -80,9 +80,7 @@ impl Content {
         Ok(match kind {
             "text" => Self::Text(Text::new(written.to_owned())?),
             "file" => Self::File(File::read(written)?),
-            "nostr-event" => {
-                Self::NostrEvent(NostrEvent::parse(written, Some(author.ok_or(ContentError::NotNostr)?))?)
-            }
+            "nostr-event" => Self::NostrEvent(NostrEvent::parse(written, Some(author.ok_or(ContentError::NotNostr)?))?),
             "hash" => Self::Hash(written.parse()?),
             other => return Err(ContentError::Kind(crate::wire::clip(other))),
         })

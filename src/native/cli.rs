@@ -58,11 +58,9 @@ pub(super) enum Command {
     #[command(after_help = "Example:\n  frostmesh decline 1f2e3d")]
     Decline(Decide),
     /// Stay connected for the wallets here: show requests, and sign what is approved
-    #[command(
-        after_help = "Example:\n  frostmesh node --server ws://127.0.0.1:9000 --policy policy.toml\n\n\
+    #[command(after_help = "Example:\n  frostmesh node --server ws://127.0.0.1:9000 --policy policy.toml\n\n\
                       While it runs, 'frostmesh sign', 'approve', 'decline' and 'wallets check' act through it.\n\
-                      docs/POLICY.md tells what a policy can say."
-    )]
+                      docs/POLICY.md tells what a policy can say.")]
     Node(NodeArgs),
     /// Show and check the audit trail of a wallet
     #[command(subcommand, after_help = "Example:\n  frostmesh log verify 02a1b2")]

@@ -126,7 +126,8 @@ impl Ordered {
     /// Orders something of the node that runs in this folder.
     #[cfg(unix)]
     pub(super) async fn from_running_node(store: &Store, order: &Order) -> Result<Self, Failure> {
-        let gone = || Failure::new(Exit::Other, "another command uses the wallets in this folder: wait until it is done");
+        let gone =
+            || Failure::new(Exit::Other, "another command uses the wallets in this folder: wait until it is done");
         let stream = tokio::net::UnixStream::connect(store.control()).await.map_err(|_| gone())?;
         let (read, mut write) = stream.into_split();
         let text = serde_json::to_string(order).unwrap_or_default();

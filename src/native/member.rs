@@ -123,7 +123,8 @@ fn nobody() -> Result<PeerId, Failure> {
 }
 
 fn out_of_time(reporter: &Reporter, seconds: u64) -> Failure {
-    let text = format!("timed out after {seconds} s: too few members have approved and are there; what was asked for stands");
+    let text =
+        format!("timed out after {seconds} s: too few members have approved and are there; what was asked for stands");
     reporter.aborted(None, &text, None);
     Failure::told(Exit::TimedOut)
 }
@@ -160,7 +161,8 @@ pub(super) async fn node(args: NodeArgs) -> Result<(), Failure> {
     let store = Arc::new(open_existing(&args.local)?);
     let policy = args.policy.as_deref().map(Policy::read).transpose()?.unwrap_or_default();
     let started = Member::start(store.clone(), None, args.reach, &args.local)?;
-    let mut member = started.ok_or_else(|| Failure::new(Exit::Other, "another node uses the wallets in this folder"))?;
+    let mut member =
+        started.ok_or_else(|| Failure::new(Exit::Other, "another node uses the wallets in this folder"))?;
     member.policy = policy;
     member.remember_approvals(&store)?;
     member.control = Some(Control::listen(&store).or_exit(Exit::Other, "other commands cannot be heard")?);
@@ -300,9 +302,8 @@ impl Member {
         };
         broken.iter().for_each(|error| eprintln!("frostmesh: left out: {error}"));
         let server = reach.server.or_else(|| store.last_server());
-        let server = server.ok_or_else(|| {
-            Failure::new(Exit::Usage, "say with --server where the other members are to be found")
-        })?;
+        let server = server
+            .ok_or_else(|| Failure::new(Exit::Usage, "say with --server where the other members are to be found"))?;
         check_url(&server)?;
         let peer_id = match reach.peer_id {
             Some(peer_id) => peer_id,
@@ -338,7 +339,11 @@ impl Member {
                 }
                 () = &mut interrupted => return Err(Failure::new(Exit::Aborted, "stopped; what was asked for stands")),
             };
-            self.reporter.event(&event);
+            // What others ask for meanwhile is news for 'requests', and would be taken for the answer here.
+            if request_of(&event).is_none_or(|id| awaits.as_deref().is_none_or(|ours| ours == id) && is_ours(order, id))
+            {
+                self.reporter.event(&event);
+            }
             match &event {
                 Event::Registered { .. } => {
                     self.store.remember_server(&self.server);
@@ -507,11 +512,33 @@ impl Member {
     }
 }
 
+/// The request that an event is about, if it is.
+fn request_of(event: &Event) -> Option<&str> {
+    match event {
+        Event::Requested { request, .. }
+        | Event::Voted { request, .. }
+        | Event::Signing { request, .. }
+        | Event::SigningFailed { request, .. }
+        | Event::Signature { request, .. } => Some(request),
+        _ => None,
+    }
+}
+
+/// Whether a request can be what an order is about, before that is known for sure.
+fn is_ours(order: &Order, id: &str) -> bool {
+    match order {
+        Order::Vote { request, .. } => id.starts_with(request.as_str()),
+        Order::Sign { .. } => true,
+        Order::Check { .. } => false,
+    }
+}
+
 /// This node's name in a wallet, or in all of them.
 fn own_name(store: &Store, wallet: Option<&WalletInfo>) -> Result<PeerId, Failure> {
     let (all, _) = store.list(Kind::Wallet).or_exit(Exit::Other, "the wallets cannot be read")?;
     let own = |info: &WalletInfo| info.participants.get(usize::from(info.identifier).checked_sub(1)?).cloned();
-    let mut own: Vec<PeerId> = wallet.map_or_else(|| all.iter().filter_map(own).collect(), |w| own(w).into_iter().collect());
+    let mut own: Vec<PeerId> =
+        wallet.map_or_else(|| all.iter().filter_map(own).collect(), |w| own(w).into_iter().collect());
     own.sort();
     own.dedup();
     match (own.pop(), own.len()) {
@@ -519,7 +546,8 @@ fn own_name(store: &Store, wallet: Option<&WalletInfo>) -> Result<PeerId, Failur
         (None, _) => Err(Failure::new(Exit::Keystore, "there are no wallets here yet")),
         (Some(last), _) => {
             let all = format!("{}, {last}", names(&own));
-            let text = format!("this node goes by several names in its wallets: say with --peer-id which to use ({all})");
+            let text =
+                format!("this node goes by several names in its wallets: say with --peer-id which to use ({all})");
             Err(Failure::new(Exit::Usage, text))
         }
     }

@@ -155,8 +155,7 @@ impl Participation {
                 self.reporter.result("group key", &pubkey);
                 self.store.remember_server(&self.server);
                 // Only members that have proven who they are sign together.
-                let proven =
-                    self.driver.view().sessions.iter().any(|s| s.session_id == session_id && s.verified_only);
+                let proven = self.driver.view().sessions.iter().any(|s| s.session_id == session_id && s.verified_only);
                 if !(proven && self.driver.has_wallets()) {
                     return Some(Ok(()));
                 }

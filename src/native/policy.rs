@@ -137,7 +137,8 @@ impl Rule {
     fn fits(&self, pubkey: &str, request: &RequestView, now: Timestamp) -> bool {
         let size: usize = request.shown.iter().map(|(_, value)| value.len()).sum();
         let nostr_kind = || request.shown.iter().find(|(name, _)| *name == "kind").and_then(|(_, v)| v.parse().ok());
-        let nostr = |kinds: &Vec<u16>| request.kind == "nostr-event" && nostr_kind().is_some_and(|k| kinds.contains(&k));
+        let nostr =
+            |kinds: &Vec<u16>| request.kind == "nostr-event" && nostr_kind().is_some_and(|k| kinds.contains(&k));
         self.wallets.as_ref().is_none_or(|all| all.iter().any(|w| !w.is_empty() && pubkey.starts_with(w)))
             && self.kinds.as_ref().is_none_or(|all| all.iter().any(|kind| kind == request.kind))
             && self.proposers.as_ref().is_none_or(|all| all.contains(&request.proposer))

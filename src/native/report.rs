@@ -123,10 +123,14 @@ impl Reporter {
             Event::Checked { answered, failed, .. } => checked(answered, failed),
             Event::Requested { request, peer_id, kind, digest, shown, .. } => {
                 let who = if *peer_id == self.me { "asked" } else { &format!("{peer_id} asks") };
-                let fields = shown.iter().map(|(name, value)| format!("\n             {name:<12} {}", printable(value)));
+                let fields =
+                    shown.iter().map(|(name, value)| format!("\n             {name:<12} {}", printable(value)));
                 let fields: String = fields.collect();
                 let warning = if *kind == "hash" { "\n             nobody can see what a hash means" } else { "" };
-                format!("{who} for a signature ({kind}), request {}{fields}\n             digest       {digest}{warning}", short(request))
+                format!(
+                    "{who} for a signature ({kind}), request {}{fields}\n             digest       {digest}{warning}",
+                    short(request)
+                )
             }
             Event::Voted { request, peer_id, approves, state, .. } => {
                 let does = if *approves { "approves" } else { "declines" };
@@ -134,7 +138,11 @@ impl Reporter {
             }
             Event::Signing { request, signers, .. } => format!("request {}: {} sign", short(request), names(signers)),
             Event::SigningFailed { request, culprits, reason, .. } => {
-                format!("request {}: {} {reason}; trying again without, if enough are left", short(request), names(culprits))
+                format!(
+                    "request {}: {} {reason}; trying again without, if enough are left",
+                    short(request),
+                    names(culprits)
+                )
             }
             Event::Signature { request, signers, .. } => {
                 format!("request {} is signed, by {}", short(request), names(signers))

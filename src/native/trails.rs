@@ -89,7 +89,9 @@ impl Trail {
         let identity = identity.ok_or_else(|| Failure::new(Exit::Other, "the log is of no member of the wallet"))?;
         let of = (pubkey.as_str(), *member, &identity);
         let verified = trail::verify(&self.circle(), of, &self.entries, self.head.as_ref());
-        verified.map(|(bodies, _)| bodies).or_exit(Exit::Other, &format!("the log of {} does not hold", self.name(*member)))
+        verified
+            .map(|(bodies, _)| bodies)
+            .or_exit(Exit::Other, &format!("the log of {} does not hold", self.name(*member)))
     }
 
     /// An entry as a sentence.

@@ -169,8 +169,7 @@ impl<R: RngCore + CryptoRng> Node<R> {
         }
         let tools = &mut Tools { key: &self.identity, rng: &mut self.rng };
         if hello && !repeat {
-            let context =
-                Context { session_id: session.clone(), initiator: from.clone(), responder: me, psk: None };
+            let context = Context { session_id: session.clone(), initiator: from.clone(), responder: me, psk: None };
             match Link::answer(context, data, tools, now) {
                 Ok(link) if known.is_none_or(Link::has_said_hello) => self.links.insert(session, from, link.patient()),
                 Ok(link) => self.links.succeed(session, from, link.patient()),
@@ -187,7 +186,7 @@ impl<R: RngCore + CryptoRng> Node<R> {
                 if successor {
                     self.links.promote(session, from);
                 }
-                self.circles[index].linked(place);
+                self.circles[index].linked(place, now, &mut Tools { key: &self.identity, rng: &mut self.rng });
             }
             Ok(Progress::Opened(identity)) => {
                 self.drop_link(now, session, from, successor);

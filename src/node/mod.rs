@@ -43,13 +43,13 @@ mod waiting;
 pub use self::core::Node;
 pub use circles::KeptWallet;
 pub use consensus::RequestState;
+pub use consensus::{CheckView, CircleView, MemberView, RequestView};
 pub use event::Event;
 pub use io::{Command, ContactChange, Input, Output, Role, StoreRequest};
 pub use links::{Carrier, CarrierChoice};
 pub use proposal::{ProposalError, Roster};
 pub use reason::{Reason, ReasonKind};
 pub use session::PhaseName;
-pub use consensus::{CircleView, MemberView, RequestView};
 pub use view::{ConnectionState, ConnectionView, ContactView, InviteView, PeerState, PeerView, SessionView, View};
 
 use serde::Serialize;

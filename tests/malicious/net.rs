@@ -359,7 +359,9 @@ impl Net {
                 }
                 seat.events.push(event);
             }
-            Output::KeepContacts(_) | Output::KeepEvidence(_) | Output::KeepEntry { .. } => panic!("{id} met or accuses a baseline peer"),
+            Output::KeepContacts(_) | Output::KeepEvidence(_) | Output::KeepEntry { .. } => {
+                panic!("{id} met or accuses a baseline peer")
+            }
             Output::ViewChanged => {}
             Output::WakeAt(at) => self.seat(id).wake = Some(at.millis() - START),
         }

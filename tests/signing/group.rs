@@ -124,7 +124,7 @@ impl Group {
                     }
                     Body::Signed { request, .. } => {
                         signed.insert(request);
-                    },
+                    }
                     _ => {}
                 }
             }

@@ -23,7 +23,7 @@ use crate::group::{Group, id_of, text};
 const NOW: u64 = 1_800_000_000_000;
 
 enum End {
-    Answered(Handshake),
+    Answered(Box<Handshake>),
     Open(Box<Frames>),
 }
 
@@ -139,7 +139,7 @@ impl Stage {
                     psk: None,
                 };
                 let (handshake, answer) = Handshake::answer(&context, &other.key, &data, &mut self.rng).unwrap();
-                other.end = Some(End::Answered(handshake));
+                other.end = Some(End::Answered(Box::new(handshake)));
                 self.relay_in(to, PeerMessage::Link { session_id: Some(self.links.clone()), data: answer });
             }
             PeerMessage::Link { data, .. } => {
@@ -225,16 +225,26 @@ impl Stage {
         self.input(Input::Command(Command::Vote { request: id, approves, rule: None }));
     }
 
-    fn begin(&mut self, who: &str, ceremony: CeremonyId, request: Option<RequestId>, signers: &[&str], votes: Vec<Vote>) {
+    fn begin(
+        &mut self,
+        who: &str,
+        ceremony: CeremonyId,
+        request: Option<RequestId>,
+        signers: &[&str],
+        votes: Vec<Vote>,
+    ) {
         let mut signers: Vec<Place> = signers.iter().map(|name| self.place(name)).collect();
         signers.sort_unstable();
         self.say(who, &CircleMessage::Start { ceremony, request, signers, votes });
     }
 
     fn refusals(&mut self) -> Vec<String> {
-        let refused = |m: &CircleMessage| if let CircleMessage::Refused { reason, .. } = m { Some(reason.clone()) } else { None };
+        let refused =
+            |m: &CircleMessage| if let CircleMessage::Refused { reason, .. } = m { Some(reason.clone()) } else { None };
         let heard = self.hear();
-        assert!(!heard.iter().any(|(_, m)| matches!(m, CircleMessage::Share { .. } | CircleMessage::Commitment { .. })));
+        assert!(
+            !heard.iter().any(|(_, m)| matches!(m, CircleMessage::Share { .. } | CircleMessage::Commitment { .. }))
+        );
         heard.iter().filter_map(|(_, m)| refused(m)).collect()
     }
 }

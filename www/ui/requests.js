@@ -71,10 +71,12 @@ function requestCard({ command }, { id, kind, shown, digest, created, wallet, ci
   const approve = el("button.primary", { "data-testid": "approve" }, t("approve"));
   const decline = el("button", { "data-testid": "decline" }, t("decline"));
   const title = wallet?.name ?? `${circle.pubkey.slice(0, 12)}…`;
+  const actions = el("div.actions", {}, approve, decline);
+  const self = circle.members.find(({ me }) => me)?.peer_id;
+  const asks = /** @type {const} */ (`asks_${kind === "nostr-event" ? "nostr" : kind}`);
   const node = el("article.card", { "data-testid": "request", "data-request-id": id },
     el("div.row", {}, el("h3", { title: circle.pubkey }, quote(title)), state), lead, content, warning, hash.node,
-    votes, declined, wait, el("p.meta.dots", {}, since, left), signature.node, signers, problem,
-    el("div.actions", {}, approve, decline));
+    votes, declined, wait, el("p.meta.dots", {}, since, left), signature.node, signers, problem, actions);
   approve.onclick = () => attempt(approve, problem, () => command({ type: "approve_request", request: id }));
   decline.onclick = () => attempt(decline, problem, () => command({ type: "decline_request", request: id }));
 
@@ -86,7 +88,7 @@ function requestCard({ command }, { id, kind, shown, digest, created, wallet, ci
       node.classList.toggle("asking", request.needs_decision);
       setText(state, t(`request_${request.state}`));
       state.classList.toggle("good", request.state === "signed");
-      setText(lead, t(`asks_${kind === "nostr-event" ? "nostr" : kind}`, quote(request.proposer)));
+      setText(lead, request.proposer === self ? t("asks_self") : t(asks, quote(request.proposer)));
       const { approved, waiting_for } = request;
       setText(votes, t("votes_for", approved.length, request.circle.threshold, names(approved)));
       votes.hidden = !approved.length;
@@ -103,6 +105,7 @@ function requestCard({ command }, { id, kind, shown, digest, created, wallet, ci
       // A vote can be changed until the signature is there.
       approve.hidden = over && request.state !== "declined" || request.decision === true;
       decline.hidden = over || request.decision === false;
+      actions.hidden = approve.hidden && decline.hidden;
       setText(decline, t(request.decision ? "approve_undo" : "decline"));
     },
   };

@@ -25,11 +25,13 @@ export function signView({ command, remember }) {
   const [typed, chosen] = [field(content, "sign_content"), field(file, "sign_file", "sign_file_hint")];
   const warning = el("p.problem", {}, t("hash_warning"));
   const here = el("p.meta", { "data-testid": "members" });
+  const tested = el("p.meta", { role: "status", "data-testid": "check-result" });
+  const caution = el("p.problem");
   const problem = problemLine();
   const submit = el("button.primary", { "data-testid": "sign-submit" }, t("sign_submit"));
   const check = el("button", { type: "button", "data-testid": "check" }, t("check"));
   const form = el("form", { novalidate: "" }, field(wallet, "wallet"), field(kind, "kind"), typed, chosen, warning,
-    here, problem, el("div.actions", {}, submit, check));
+    here, caution, tested, problem, el("div.actions", {}, submit, check));
   const node = el("details.card", {}, el("summary", { "data-testid": "sign" }, t("sign")), form);
   remember("sign-content", content);
 
@@ -48,6 +50,13 @@ export function signView({ command, remember }) {
     const circle = circles.find(({ pubkey }) => pubkey === wallet.value);
     const there = circle?.members.filter(({ me, online }) => me || online).map(({ peer_id }) => peer_id) ?? [];
     setText(here, circle && t("members_here", there.length, circle.threshold, names(there)));
+    const trouble = circle?.problem ? quote(circle.problem, 300) : circle && !circle.ready ? t("not_ready") : "";
+    caution.hidden = !trouble;
+    setText(caution, trouble);
+    const result = circle?.check;
+    tested.hidden = !result;
+    const failed = result?.failed.map(([peer, why]) => `${quote(peer)} ${quote(why, 300)}`) ?? [];
+    setText(tested, result?.running ? t("check_runs") : [t("check_signed", names(result?.answered ?? [])), ...failed].join(" · "));
   };
   form.onchange = describe;
 

@@ -118,6 +118,8 @@ export interface Circle {
   members: { peer_id: string; me: boolean; online: boolean }[];
   /** Why nothing is signed with it. */
   problem: string | null;
+  /** The last test of all signers that was started here: who signed, and who did not and why. */
+  check: null | { running: boolean; answered: string[]; failed: [string, string][] };
   requests: Request[];
 }
 

@@ -3,13 +3,14 @@
 
 use rand_core::{CryptoRng, RngCore};
 
-use super::Circle;
+use super::{CheckView, Circle};
 use crate::consensus::{CircleMessage, check_digest};
 use crate::few::Set;
 use crate::frost::Place;
 use crate::node::links::Tools;
 use crate::node::{Event, Timestamp};
 use crate::trail::Body;
+use crate::wire::PeerId;
 
 /// A health check that this node coordinates.
 #[derive(Default)]
@@ -29,6 +30,7 @@ impl Circle {
         let here = |place: &Place| *place == self.me || self.reachable.contains(place);
         let (pending, away): (Vec<Place>, Vec<Place>) = (1..=self.rules.total()).partition(here);
         let failed = away.into_iter().map(|place| (place, "is not connected".to_owned())).collect();
+        self.last_check = Some(CheckView { running: true, answered: Vec::new(), failed: Vec::new() });
         self.check = Some(Check { pending, failed, ..Check::default() });
         self.next_groups(now, tools);
     }
@@ -101,8 +103,10 @@ impl Circle {
         let Some(check) = self.check.take() else { return };
         let answered: Vec<Place> = check.done.iter().copied().collect();
         let failed = check.failed.into_iter();
-        let failed = failed.filter_map(|(place, why)| Some((self.rules.member(place)?.peer_id.clone(), why))).collect();
+        let named = |(place, why)| Some((self.rules.member(place)?.peer_id.clone(), why));
+        let failed: Vec<(PeerId, String)> = failed.filter_map(named).collect();
         let answered = self.names(&answered);
+        self.last_check = Some(CheckView { running: false, answered: answered.clone(), failed: failed.clone() });
         self.say(Event::Checked { pubkey: self.info.pubkey.clone(), answered, failed });
     }
 
@@ -123,7 +127,12 @@ impl Circle {
     }
 
     /// A member says that it has signed.
-    pub(super) fn has_checked<R: RngCore + CryptoRng>(&mut self, place: Place, now: Timestamp, tools: &mut Tools<'_, R>) {
+    pub(super) fn has_checked<R: RngCore + CryptoRng>(
+        &mut self,
+        place: Place,
+        now: Timestamp,
+        tools: &mut Tools<'_, R>,
+    ) {
         self.checked.insert(place);
         if !self.ready && self.checked.len() == self.rules.members.len() {
             self.ready = true;

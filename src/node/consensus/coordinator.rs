@@ -32,7 +32,8 @@ impl Ceremony {
     /// Those of whom the next message is awaited.
     pub fn awaited(&self) -> impl Iterator<Item = Place> + '_ {
         let committing = self.commitments.len() < self.signers.len();
-        let has = move |p: &Place| if committing { self.commitments.contains_key(p) } else { self.shares.contains_key(p) };
+        let has =
+            move |p: &Place| if committing { self.commitments.contains_key(p) } else { self.shares.contains_key(p) };
         self.signers.iter().copied().filter(move |place| !has(place))
     }
 }
@@ -172,7 +173,9 @@ impl Circle {
         now: Timestamp,
         tools: &mut Tools<'_, R>,
     ) {
-        let Some(running) = self.ceremonies.get_mut(&ceremony).filter(|c| c.awaited().any(|p| p == from)) else { return };
+        let Some(running) = self.ceremonies.get_mut(&ceremony).filter(|c| c.awaited().any(|p| p == from)) else {
+            return;
+        };
         if running.commitments.len() < running.signers.len() {
             return; // before anyone could make one
         }
@@ -272,6 +275,20 @@ impl Circle {
             }
         }
         for (id, culprits, reason) in failed {
+            self.failed(id, Failure { culprits, reason, for_good: false }, now, tools);
+        }
+    }
+
+    /// A member has a new link, and knows nothing of what it had promised over the old one.
+    pub(super) fn began_anew<R: RngCore + CryptoRng>(
+        &mut self,
+        place: Place,
+        now: Timestamp,
+        tools: &mut Tools<'_, R>,
+    ) {
+        let void = self.ceremonies.iter().filter(|(_, ceremony)| ceremony.signers.contains(&place));
+        for id in void.map(|(id, _)| *id).collect::<Vec<_>>() {
+            let (culprits, reason) = (vec![place], "began anew".to_owned());
             self.failed(id, Failure { culprits, reason, for_good: false }, now, tools);
         }
     }

@@ -15,7 +15,7 @@ use rand_core::{CryptoRng, RngCore};
 
 pub use book::RequestState;
 pub(super) use book::{Book, Rules, Signed, Tracked};
-pub use view::{CircleView, MemberView, RequestView};
+pub use view::{CheckView, CircleView, MemberView, RequestView};
 
 use self::checks::Check;
 use self::coordinator::{Ceremony, LeftOut};
@@ -60,6 +60,7 @@ pub(super) struct Circle {
     /// Who was not there, or refused, and by when it is asked again.
     left_out: Map<(RequestId, Place), LeftOut>,
     check: Option<Check>,
+    last_check: Option<CheckView>,
     /// Health checks of late: for whom, and when.
     check_pledges: Vec<(Place, Timestamp)>,
     /// Who has signed in a health check, by its own word.
@@ -121,6 +122,7 @@ impl Circle {
             pledges: Vec::new(),
             left_out: Map::default(),
             check: None,
+            last_check: None,
             check_pledges: Vec::new(),
             checked: Set::default(),
             ready: false,
@@ -307,7 +309,8 @@ impl Circle {
     }
 
     /// A link to a member stands: it hears what is held here.
-    pub(super) fn linked(&mut self, place: Place) {
+    pub(super) fn linked<R: RngCore + CryptoRng>(&mut self, place: Place, now: Timestamp, tools: &mut Tools<'_, R>) {
+        self.began_anew(place, now, tools);
         self.forgive(place);
         self.tell_holdings(place);
         if self.checked.contains(&self.me) {
@@ -400,7 +403,8 @@ impl Circle {
         let ready = self.log.kept(number, result.map_err(|error| clip(&error)));
         self.acts.extend(ready);
         if let (false, Some(problem)) = (broken, self.log.broken.clone()) {
-            let reason = format!("the audit trail of a wallet cannot be written, so nothing is signed with it: {problem}");
+            let reason =
+                format!("the audit trail of a wallet cannot be written, so nothing is signed with it: {problem}");
             self.say(Event::Ignored { peer_id: None, reason });
         }
     }

@@ -139,7 +139,8 @@ impl Circle {
             return Err("named signers of whom this wallet cannot be signed for".to_owned());
         }
         let Some(id) = request else {
-            let recent = self.check_pledges.iter().filter(|(p, at)| *p == coordinator && now.since(*at) < CHECKS_WITHIN);
+            let recent =
+                self.check_pledges.iter().filter(|(p, at)| *p == coordinator && now.since(*at) < CHECKS_WITHIN);
             let fine = coordinator == self.me || recent.count() < MAX_CHECKS;
             return fine.then_some(()).ok_or_else(|| "asks for health checks too often".to_owned());
         };
@@ -153,7 +154,9 @@ impl Circle {
         }
         match signers.iter().find(|place| !tracked.approves(**place)) {
             Some(place) if *place == self.me => Err("asked a member that has not approved it".to_owned()),
-            Some(place) => Err(format!("named {} as a signer, who has not approved it", self.name(*place).unwrap_or("?"))),
+            Some(place) => {
+                Err(format!("named {} as a signer, who has not approved it", self.name(*place).unwrap_or("?")))
+            }
             None => Ok(()),
         }
     }

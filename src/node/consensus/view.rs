@@ -22,8 +22,21 @@ pub struct CircleView {
     pub members: Vec<MemberView>,
     /// Why nothing is signed with it.
     pub problem: Option<String>,
+    /// The last health check that this node coordinated.
+    pub check: Option<CheckView>,
     /// Requests, oldest first.
     pub requests: Vec<RequestView>,
+}
+
+/// A health check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CheckView {
+    /// It is not over yet.
+    pub running: bool,
+    /// Members who have signed.
+    pub answered: Vec<PeerId>,
+    /// Members who have not, and why.
+    pub failed: Vec<(PeerId, String)>,
 }
 
 /// A member of a wallet.
@@ -114,6 +127,7 @@ impl Circle {
             threshold: self.rules.threshold,
             members: (1..=self.rules.total()).filter_map(member).collect(),
             problem: self.problem().map(str::to_owned),
+            check: self.last_check.clone(),
             requests: self.book.iter().map(|(id, tracked)| self.request_view(id, tracked, now)).collect(),
         }
     }
