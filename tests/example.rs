@@ -1,12 +1,15 @@
-//! The worked example of docs/PROTOCOL.md, section 3: every value in it is computed here again.
+//! The worked examples of docs/PROTOCOL.md, sections 4 and 5: every value in it is computed here again.
 #![cfg(not(target_family = "wasm"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::collections::BTreeMap;
 
 use frostmesh::agreement::{Agreement, Member, committing, holding, joining, making, nonce_hash, package_hash, words};
-use frostmesh::identity::{IdentityKey, Invite, tagged_hash};
+use frostmesh::consensus::{Request, Vote, check_digest, circle};
+use frostmesh::content::Content;
+use frostmesh::identity::{IdentityKey, Invite, Signature, tagged_hash};
 use frostmesh::link::{Context, Handshake, Window};
+use frostmesh::trail::{Body, Head};
 use frostmesh::wire::{PeerId, Statement};
 use rand_core::{CryptoRng, Error, RngCore};
 
@@ -117,6 +120,33 @@ fn values() -> Vec<(&'static str, String)> {
     let invite: Invite = uri.parse().unwrap();
     assert_eq!(invite.uri().as_str(), uri);
     all.push(("invite.psk", hex::encode(invite.secret.psk().as_slice())));
+
+    let bound = circle(&agreement, "02aa");
+    let unsigned = Request {
+        proposer: 1,
+        kind: "text".to_owned(),
+        content: "I agree".to_owned(),
+        created: 1_800_000_000_000,
+        expires: 1_800_003_600_000,
+        nonce: [0xaa; 16],
+        signature: Signature::from_bytes([0; 64]),
+    };
+    let request = unsigned.signed(&bound, &alice, &mut Constant(0x88));
+    let vote = Vote::new((request.id(&bound), &bound), 2, 1, true, &bob, &mut Constant(0x88));
+    let text = Content::read("text", "I agree", None).unwrap();
+    let opened = Body::Opened { pubkey: "02aa".to_owned(), member: 1 };
+    let entry = Head::default().write(&bound, 1_800_000_000_000, &opened, &alice, &mut Constant(0x88));
+    all.extend([
+        ("circle", hex::encode(bound)),
+        ("check", hex::encode(check_digest(&bound))),
+        ("request", hex::encode(request.id(&bound))),
+        ("request, signed", hex::encode(request.signature.as_bytes())),
+        ("text", hex::encode(text.digest())),
+        ("vote of bob, signed", hex::encode(vote.signature.as_bytes())),
+        ("entry.body", entry.body.clone()),
+        ("entry.hash", hex::encode(entry.hash(&bound))),
+        ("entry, signed", hex::encode(entry.signature.as_bytes())),
+    ]);
     all
 }
 

@@ -1,4 +1,4 @@
-//! What the members of a wallet say to each other inside the frames of their links (docs/PROTOCOL.md, section 4).
+//! What the members of a wallet say to each other inside the frames of their links (docs/PROTOCOL.md, section 5).
 
 use std::fmt;
 

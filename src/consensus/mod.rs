@@ -1,5 +1,5 @@
 //! What the members of a wallet do together: requests and votes, which they sign, and the messages of a signing ceremony
-//! (docs/PROTOCOL.md, section 4). Values and their encodings; the decisions are in [`crate::node`].
+//! (docs/PROTOCOL.md, section 5). Values and their encodings; the decisions are in [`crate::node`].
 
 mod message;
 mod request;

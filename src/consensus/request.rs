@@ -1,5 +1,5 @@
 //! Requests and votes: what a member of a wallet asks the others to do, and what each says to that (docs/PROTOCOL.md,
-//! section 4). Both are signed by the identity that the wallet's certificate names, so that anyone can pass them on.
+//! section 5). Both are signed by the identity that the wallet's certificate names, so that anyone can pass them on.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,5 @@
 //! How the node serves its wallets: it opens them, keeps a link to each member that it can reach, and carries out what their
-//! circles ask for (docs/PROTOCOL.md, section 4).
+//! circles ask for (docs/PROTOCOL.md, section 5).
 //!
 //! Whoever comes later says hello, since it learns from the server who is there. A member that starts anew says hello to who
 //! still holds an old link: that one stands until the new one is proven, so nobody can knock it out.
