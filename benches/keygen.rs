@@ -1,4 +1,4 @@
-//! What key generation costs one participant, natively. `cargo xtask bench` prints it beside the same in Chromium.
+//! What key generation and signing cost one participant, natively. `cargo xtask bench` prints it beside the same in Chromium.
 #![allow(clippy::expect_used, missing_docs)]
 
 #[cfg(not(target_family = "wasm"))]
@@ -8,7 +8,7 @@ mod support;
 mod native {
     use criterion::{BatchSize, Criterion, criterion_group};
 
-    use super::support::{GROUPS, Others, part2, part3};
+    use super::support::{GROUPS, Others, Signers, part2, part3};
 
     fn keygen(c: &mut Criterion) {
         for (threshold, total) in GROUPS {
@@ -31,10 +31,22 @@ mod native {
         }
     }
 
+    fn signing(c: &mut Criterion) {
+        for (threshold, total) in GROUPS {
+            let group = format!("{threshold}-of-{total}");
+            let signers = Signers::new(threshold, total);
+            c.bench_function(&format!("commit, {group}"), |b| b.iter(|| signers.commit()));
+            c.bench_function(&format!("sign, {group}"), |b| {
+                b.iter_batched(|| signers.nonces(), |nonces| signers.sign(nonces), BatchSize::SmallInput);
+            });
+            c.bench_function(&format!("aggregate, {group}"), |b| b.iter(|| signers.aggregate()));
+        }
+    }
+
     criterion_group! {
         name = benches;
         config = Criterion::default().sample_size(20);
-        targets = keygen
+        targets = keygen, signing
     }
 }
 

@@ -1,4 +1,4 @@
-//! One participant's part of key generation as a wasm module of its own, compiled as the product's is.
+//! One participant's part of key generation and of signing as a wasm module of its own, compiled as the product's is.
 //! `cargo xtask bench` builds it; `tests/e2e/bench-keygen.mjs` runs it in Chromium and keeps the time.
 #![cfg(target_family = "wasm")]
 #![allow(clippy::expect_used, missing_docs)]
@@ -9,7 +9,7 @@ mod support;
 use std::collections::BTreeMap;
 
 use frostmesh::frost::{Round1, Round2};
-use support::{Others, part2, part3};
+use support::{Others, Signers, part2, part3};
 use wasm_bindgen::prelude::wasm_bindgen;
 use zeroize::Zeroizing;
 
@@ -20,6 +20,7 @@ pub struct Bench {
     commitments: BTreeMap<u16, Vec<u8>>,
     part2: Vec<Box<dyn Round1>>,
     part3: Vec<(Box<dyn Round2>, BTreeMap<u16, Zeroizing<Vec<u8>>>)>,
+    signers: Signers,
 }
 
 #[wasm_bindgen]
@@ -38,6 +39,7 @@ impl Bench {
             commitments: others.commitments(),
             part2: (0..runs).map(|_| others.part1()).collect(),
             part3: (0..runs).map(ready).collect(),
+            signers: Signers::new(threshold, total),
             others,
         }
     }
@@ -53,5 +55,17 @@ impl Bench {
     pub fn part3(&mut self) {
         let (round, shares) = self.part3.pop().expect("too many calls");
         drop(part3(round, &shares));
+    }
+
+    pub fn commit(&self) {
+        drop(self.signers.commit());
+    }
+
+    pub fn sign(&self) {
+        drop(self.signers.sign(self.signers.nonces()));
+    }
+
+    pub fn aggregate(&self) {
+        drop(self.signers.aggregate());
     }
 }

@@ -1,8 +1,8 @@
-//! One participant's part of key generation, cut into the pieces that are measured. Native and wasm use it alike.
+//! One participant's part of key generation and of signing, cut into the pieces that are measured. Native and wasm use it alike.
 
 use std::collections::BTreeMap;
 
-use frostmesh::frost::{KeyMaterial, Round1, Round2, Suite};
+use frostmesh::frost::{Commitments, Key, KeyMaterial, Nonces, Round1, Round2, Shares, Suite};
 use frostmesh::random::SystemRng;
 use zeroize::Zeroizing;
 
@@ -46,6 +46,75 @@ impl Others {
             Some((place, shares.remove(&ME)?))
         };
         self.rounds.into_iter().filter_map(share).collect()
+    }
+}
+
+/// The signers of one key, as many as it takes, and what they send each other for one signature.
+pub struct Signers {
+    keys: Vec<Box<dyn Key>>,
+    commitments: Commitments,
+    shares: Shares,
+    /// Ours, as they are drawn: each signature takes its own.
+    nonces: Vec<u8>,
+}
+
+/// What is signed.
+const DIGEST: [u8; 32] = [7; 32];
+
+impl Signers {
+    /// Makes the key, and signs once.
+    pub fn new(threshold: u16, total: u16) -> Self {
+        let rounds: BTreeMap<u16, Box<dyn Round1>> = (ME..=total).map(|p| (p, start(p, total, threshold))).collect();
+        let packages: BTreeMap<u16, Vec<u8>> = rounds.iter().map(|(p, round)| (*p, round.package().to_vec())).collect();
+        let without =
+            |place: &u16| packages.iter().filter(|(p, _)| *p != place).map(|(p, c)| (*p, c.clone())).collect();
+        let mut inboxes: BTreeMap<u16, BTreeMap<u16, Zeroizing<Vec<u8>>>> = BTreeMap::new();
+        let mut seconds = Vec::new();
+        for (place, round) in rounds {
+            let (second, shares) = round.advance(&without(&place)).map_err(|(_, fault)| fault).expect("part 2");
+            for (to, share) in shares {
+                inboxes.entry(to).or_default().insert(place, share);
+            }
+            seconds.push((place, second));
+        }
+        seconds.truncate(usize::from(threshold));
+        let key = |(place, round): (u16, Box<dyn Round2>)| {
+            let made = part3(round, &inboxes[&place]);
+            Suite::default().key(&made.key_package, &made.public_key_package).expect("a key")
+        };
+        let keys: Vec<Box<dyn Key>> = seconds.into_iter().map(key).collect();
+        let (mut commitments, mut drawn) = (Commitments::new(), Vec::new());
+        for (place, key) in (ME..).zip(&keys) {
+            let (nonces, commitment) = key.commit(&mut SystemRng).expect("commitments");
+            commitments.insert(place, commitment);
+            drawn.push(nonces);
+        }
+        let nonces = drawn[0].as_bytes().to_vec();
+        let mut shares = Shares::new();
+        for ((place, key), nonces) in (ME..).zip(&keys).zip(drawn) {
+            shares.insert(place, key.sign(nonces, &commitments, &DIGEST).map_err(|(_, f)| f).expect("a share"));
+        }
+        Self { keys, commitments, shares, nonces }
+    }
+
+    /// Our nonces and commitments.
+    pub fn commit(&self) -> (Nonces, Vec<u8>) {
+        self.keys[0].commit(&mut SystemRng).expect("commitments")
+    }
+
+    /// The nonces of our one share. Made again for each measurement, and never outside of one.
+    pub fn nonces(&self) -> Nonces {
+        Nonces::from_bytes(Zeroizing::new(self.nonces.clone()))
+    }
+
+    /// Our share.
+    pub fn sign(&self, nonces: Nonces) -> Vec<u8> {
+        self.keys[0].sign(nonces, &self.commitments, &DIGEST).map_err(|(_, fault)| fault).expect("a share")
+    }
+
+    /// The signature.
+    pub fn aggregate(&self) -> Vec<u8> {
+        self.keys[0].aggregate(&self.commitments, &self.shares, &DIGEST).map_err(|(_, f)| f).expect("a signature")
     }
 }
 

@@ -1,7 +1,9 @@
-//! Any text where a message is expected: of a node, of the server, relayed, or of a peer. What is taken is written in a way
+//! Any text where a message or content is expected: of a node, of the server, relayed, of a peer, or of a member of a wallet. What is taken is written in a way
 //! that reads as the same again.
 #![no_main]
 
+use frostmesh::consensus::CircleMessage;
+use frostmesh::content::Content;
 use frostmesh::wire::{ClientMessage, PeerMessage, RelayData, ServerMessage};
 use libfuzzer_sys::fuzz_target;
 use serde_json::value::RawValue;
@@ -10,6 +12,16 @@ fuzz_target!(|text: &str| {
     if let Ok((message, _)) = PeerMessage::parse(text) {
         let again = PeerMessage::parse(message.to_text().as_str()).expect("what we write can be read");
         assert!(again.0 == message, "{message:?} reads as something else");
+    }
+    if let Ok(message) = CircleMessage::parse(text) {
+        let again = CircleMessage::parse(&message.to_text()).expect("what we write can be read");
+        assert!(again == message, "{message:?} reads as something else");
+    }
+    for kind in ["text", "file", "nostr-event", "hash"] {
+        if let Ok(content) = Content::read(kind, text, Some(&[2; 32])) {
+            let again = Content::read(kind, &content.written(), Some(&[2; 32])).expect("what we write can be read");
+            assert_eq!(again.digest(), content.digest(), "it reads as something else");
+        }
     }
     if let Ok(message) = ServerMessage::parse(text) {
         let written = message.to_json();

@@ -1,4 +1,4 @@
-// What key generation costs one participant: our wasm in Chromium, beside @noble/curves in the same Chromium and beside
+// What key generation and signing cost one participant: our wasm in Chromium, beside @noble/curves in the same Chromium and beside
 // our native code, whose figures `cargo bench` has just left. Prints medians and ratios. Run by `cargo xtask bench`.
 
 import { readFile } from "node:fs/promises";
@@ -9,7 +9,7 @@ import { startBrowser } from "./lib/chromium.mjs";
 import { inProject } from "./lib/settings.mjs";
 
 const GROUPS = [[2, 3], [3, 5], [7, 10]];
-const PARTS = ["part1", "part2", "part3"];
+const PARTS = ["part1", "part2", "part3", "commit", "sign", "aggregate"];
 /** Calls in one timed stretch (a browser's clock is coarse), and stretches. */
 const CALLS = 10;
 const STRETCHES = 9;
@@ -62,7 +62,7 @@ async function measureNoble({ threshold, total, calls, stretches }) {
   const { secp256k1_FROST } = await import("@noble/curves/secp256k1.js");
   const { DKG, Identifier } = secp256k1_FROST;
   const signers = { min: threshold, max: total };
-  const times = { part1: [], part2: [], part3: [] };
+  const times = { part1: [], part2: [], part3: [], commit: [], sign: [], aggregate: [] };
   const timed = (name, keep, work) => {
     const start = performance.now();
     const made = Array.from({ length: calls }, work);
@@ -83,6 +83,18 @@ async function measureNoble({ threshold, total, calls, stretches }) {
       });
     });
     timed("part3", stretch, (_, call) => DKG.round3(ours[call].secret, seen[call], shares[call]));
+
+    const [deal, message] = [secp256k1_FROST.trustedDealer(signers), new Uint8Array(32).fill(7)];
+    const secrets = Object.values(deal.secretShares).slice(0, threshold);
+    const drawn = timed("commit", stretch, () => secp256k1_FROST.commit(secrets[0]));
+    const cosigners = secrets.slice(1).map((secret) => [secret, secp256k1_FROST.commit(secret)]);
+    const lists = drawn.map(({ commitments }) => [commitments, ...cosigners.map(([, made]) => made.commitments)]);
+    const made = timed("sign", stretch, (_, call) =>
+      secp256k1_FROST.signShare(secrets[0], deal.public, drawn[call].nonces, lists[call], message));
+    // One signature is made whole, and aggregated over and over.
+    const rest = cosigners.map(([secret, { nonces }]) => [secret.identifier, secp256k1_FROST.signShare(secret, deal.public, nonces, lists[0], message)]);
+    const sigShares = Object.fromEntries([[secrets[0].identifier, made[0]], ...rest]);
+    timed("aggregate", stretch, () => secp256k1_FROST.aggregate(deal.public, lists[0], message, sigShares));
   }
   return times;
 }
@@ -92,7 +104,7 @@ const median = (times) => times.toSorted((a, b) => a - b)[times.length >> 1];
 /** What criterion measured natively, in ms. */
 async function native(part, group) {
   const folder = process.env.FROSTMESH_CRITERION || inProject("target/criterion");
-  const name = `part ${part.at(-1)}, ${group}`;
+  const name = `${part.replace(/^part/, "part ")}, ${group}`;
   try {
     const estimates = JSON.parse(await readFile(join(folder, name, "new", "estimates.json"), "utf8"));
     return estimates.median.point_estimate / 1e6;
@@ -122,7 +134,7 @@ try {
         plain === null ? "-" : (ours / plain).toFixed(2),
         (theirs / ours).toFixed(2),
       ];
-      console.log(`${group.padEnd(8)} ${part}  ${" ".repeat(16)}${columns.map((text) => text.padStart(9)).join("")}`);
+      console.log(`${group.padEnd(8)} ${part.padEnd(9)}${" ".repeat(13)}${columns.map((text) => text.padStart(9)).join("")}`);
     }
   }
 } finally {
