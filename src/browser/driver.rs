@@ -1,6 +1,7 @@
 //! Drives a [`Node`] in a browser: carries its outputs out, hands it what happens, and publishes snapshots.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use gloo_timers::callback::Timeout;
@@ -11,6 +12,7 @@ use wasm_bindgen_futures::spawn_local;
 use super::command::Refusal;
 use super::fatal;
 use super::inbox::Inbox;
+use super::keeping::Writing;
 use super::peer_connection::PeerConnection;
 use super::snapshot::{KeystoreState, Snapshot, Wallet, to_js};
 use super::store::Store;
@@ -51,6 +53,9 @@ pub(super) struct State {
     pub wallets: Vec<Wallet>,
     pub problems: Vec<String>,
     publishing: bool,
+    /// Entries of audit trails that wait to be kept, and whether a task is at it.
+    pub writing: VecDeque<Writing>,
+    pub is_writing: bool,
 }
 
 impl State {
@@ -90,6 +95,8 @@ impl Driver {
             wallets: Vec::new(),
             problems: Vec::new(),
             publishing: false,
+            writing: VecDeque::new(),
+            is_writing: false,
         };
         let this = Rc::new(Self { state: RefCell::new(state), inbox: Inbox::new(), store, listener });
         let driver = this.clone();

@@ -16,6 +16,13 @@ use crate::random::SystemRng;
 use crate::trail::{Entry, Head};
 use crate::wire::SessionId;
 
+/// An entry of an audit trail and its new head, sealed or not, that is to be kept.
+pub(super) struct Writing {
+    pubkey: String,
+    number: u64,
+    sealed: Result<(Vec<u8>, Vec<u8>), String>,
+}
+
 impl Driver {
     /// The keystore is unlocked, for the first time or again: there can be a node now.
     pub(super) async fn unlocked(self: &Rc<Self>, keystore: Keystore) -> Result<(), Refusal> {
@@ -68,8 +75,8 @@ impl Driver {
         Ok(KeptWallet { record, trail, head })
     }
 
-    /// Keeps an entry of a wallet's audit trail. Tasks begin in this order, and so do their transactions.
-    pub(super) fn keep_entry(self: &Rc<Self>, state: &State, pubkey: String, entry: Box<Entry>, head: Head) {
+    /// Keeps an entry of a wallet's audit trail.
+    pub(super) fn keep_entry(self: &Rc<Self>, state: &mut State, pubkey: String, entry: Box<Entry>, head: Head) {
         let sealed = state.keystore.as_ref().ok_or("the keystore is locked".to_owned()).and_then(|keystore| {
             let seal = || {
                 let entry = keystore.seal_record(Kind::Entry, &entry, &mut SystemRng)?;
@@ -77,14 +84,34 @@ impl Driver {
             };
             seal().map_err(|e: KeystoreError| e.to_string())
         });
-        let (driver, number) = (self.clone(), entry.number);
+        let number = entry.number;
+        state.writing.push_back(Writing { pubkey, number, sealed });
+        if std::mem::replace(&mut state.is_writing, true) {
+            return;
+        }
+        let driver = self.clone();
+        // One after the other: after one that could not be kept none is, since a trail with a gap is worth nothing.
         spawn_local(async move {
-            let result = match sealed {
-                Ok((entry, head)) => driver.store.keep_entry(&pubkey, number, &entry, &head).await,
-                Err(error) => Err(error),
-            };
-            driver.inbox.put(Report::Other(Input::EntryKept { pubkey, number, result }));
+            let mut failed: Vec<(String, String)> = Vec::new();
+            while let Some(Writing { pubkey, number, sealed }) = driver.next_to_write() {
+                let before = failed.iter().find(|(key, _)| *key == pubkey).map(|(_, error)| error.clone());
+                let result = match (before, sealed) {
+                    (Some(error), _) | (None, Err(error)) => Err(error),
+                    (None, Ok((entry, head))) => driver.store.keep_entry(&pubkey, number, &entry, &head).await,
+                };
+                if let Err(error) = &result {
+                    failed.push((pubkey.clone(), error.clone()));
+                }
+                driver.inbox.put(Report::Other(Input::EntryKept { pubkey, number, result }));
+            }
         });
+    }
+
+    fn next_to_write(&self) -> Option<Writing> {
+        let mut state = self.state.borrow_mut();
+        let next = state.writing.pop_front();
+        state.is_writing = next.is_some();
+        next
     }
 
     /// Who this node is, made at first, and whom it knows.

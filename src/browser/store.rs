@@ -35,6 +35,7 @@ fn store_of(kind: Kind) -> &'static str {
         Kind::Evidence => "evidence",
         Kind::Entry => "trail",
         Kind::Head => "heads",
+        Kind::Settings => SETTINGS,
     }
 }
 

@@ -10,6 +10,7 @@ const MAX_NAME: usize = 255;
 
 /// A file to sign.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct File {
     /// What it is called where it lies; for people.
     pub name: String,

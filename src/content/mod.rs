@@ -77,6 +77,9 @@ impl Content {
     /// # Errors
     /// A kind that is not known here, or what is wrong with the content.
     pub fn read(kind: &str, written: &str, author: Option<&[u8; 32]>) -> Result<Self, ContentError> {
+        if written.len() > MAX_CONTENT {
+            return Err(ContentError::TooLarge { size: written.len() });
+        }
         Ok(match kind {
             "text" => Self::Text(Text::new(written.to_owned())?),
             "file" => Self::File(File::read(written)?),

@@ -55,6 +55,8 @@ pub enum Kind {
     Entry,
     /// What a wallet's audit trail ends in.
     Head,
+    /// What a command line remembers between its runs.
+    Settings,
 }
 
 impl Kind {
@@ -68,6 +70,7 @@ impl Kind {
             Self::Evidence => 5,
             Self::Entry => 6,
             Self::Head => 7,
+            Self::Settings => 8,
         }
     }
 }

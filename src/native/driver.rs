@@ -61,15 +61,22 @@ impl Driver {
         let (writer, entries) = std::sync::mpsc::channel::<(String, Box<Entry>, Head)>();
         let (store, report) = (settings.store.clone(), reporter.clone());
         let written = std::thread::spawn(move || {
+            // After one that could not be kept none is: a trail with a gap is worth nothing.
+            let mut failed: HashMap<String, String> = HashMap::new();
             for (pubkey, entry, head) in entries {
-                let result = store.keep_entry(&pubkey, &entry, &head).map_err(|e| e.to_string());
+                let result = match failed.get(&pubkey) {
+                    Some(error) => Err(error.clone()),
+                    None => store.keep_entry(&pubkey, &entry, &head).map_err(|e| e.to_string()),
+                };
+                if let Err(error) = &result {
+                    failed.insert(pubkey.clone(), error.clone());
+                }
                 let _ = report.send(Report::Other(Input::EntryKept { pubkey, number: entry.number, result }));
             }
         });
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Ok(Self {
             node: Node::new(settings.config, identity, contacts, SystemRng),
-            started: (Instant::now(), u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)),
+            started: (Instant::now(), since_1970()),
             settings,
             reports,
             reporter,
@@ -84,9 +91,15 @@ impl Driver {
         })
     }
 
-    fn now(&self) -> Timestamp {
+    /// The time since 1970, which never goes back. A machine that slept has not counted that time itself.
+    fn now(&mut self) -> Timestamp {
         let elapsed = u64::try_from(self.started.0.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Timestamp::from_millis(self.started.1).after(elapsed)
+        let ours = self.started.1.saturating_add(elapsed);
+        let clock = since_1970();
+        if clock > ours.saturating_add(ASLEEP) {
+            self.started.1 += clock - ours;
+        }
+        Timestamp::from_millis(self.started.1.saturating_add(elapsed))
     }
 
     /// Gives the node a command.
@@ -112,7 +125,9 @@ impl Driver {
                     return event;
                 }
             }
-            let wait = self.wake.map(|at| Duration::from_millis(at.since(self.now())));
+            let now = self.now();
+            // A clock that sleeps with the machine is looked at now and then.
+            let wait = self.wake.map(|at| Duration::from_millis(at.since(now)).min(LONGEST_WAIT));
             let input = tokio::select! {
                 report = self.reports.recv() => match report {
                     Some(Report::Server(socket, _)) if socket != self.sockets_opened => continue,
@@ -290,6 +305,16 @@ impl Driver {
             let _ = tokio::task::spawn_blocking(|| written.join()).await; // before the folder is anyone else's
         }
     }
+}
+
+/// Longest wait before the clock is looked at again.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// How far the clock has to be ahead for the machine to have slept, in milliseconds.
+const ASLEEP: u64 = 2_000;
+
+fn since_1970() -> u64 {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)
 }
 
 async fn sleep(wait: Option<Duration>) {

@@ -249,13 +249,8 @@ async fn news(store: &Arc<Store>, reach: Reach, local: &Local) -> Result<View, F
     }
     let Some(mut member) = Member::start(store.clone(), None, reach, local)? else { return known(store) };
     let end = Instant::now() + NEWS;
-    let all_told = |view: &View, heard: bool| {
-        let there = |peer: &PeerId| view.peers_online.contains(peer);
-        let told = |c: &crate::node::CircleView| c.members.iter().all(|m| m.me || m.online || !there(&m.peer_id));
-        heard && view.circles.iter().all(told)
-    };
     let mut registered = false;
-    while Instant::now() < end && !(registered && all_told(&member.driver.view(), member.driver.is_heard())) {
+    while Instant::now() < end && !(registered && member.driver.is_heard() && all_told(&member.driver.view())) {
         tokio::select! {
             event = member.driver.next() => match event {
                 Event::Peers { .. } => registered = true,
@@ -271,6 +266,13 @@ async fn news(store: &Arc<Store>, reach: Reach, local: &Local) -> Result<View, F
     let view = member.driver.view();
     member.finish().await;
     Ok(view)
+}
+
+/// Whether there is a link to every member who is there.
+fn all_told(view: &View) -> bool {
+    let there = |peer: &PeerId| view.peers_online.contains(peer);
+    let told = |c: &crate::node::CircleView| c.members.iter().all(|m| m.me || m.online || !there(&m.peer_id));
+    view.circles.iter().all(told)
 }
 
 // ---- a node as a member ----
@@ -317,6 +319,11 @@ impl Member {
     }
 
     async fn finish(mut self) {
+        // Members who are there are to hear what was decided, even if their links had not stood yet.
+        let end = Instant::now() + NEWS;
+        while Instant::now() < end && !all_told(&self.driver.view()) {
+            let _ = tokio::time::timeout(Duration::from_millis(10), self.driver.next()).await;
+        }
         self.driver.until_heard(LINGER).await;
         self.driver.finish().await;
     }

@@ -9,7 +9,8 @@
 //! DATA_DIR/evidence/ID          what participants have signed against each other
 //! DATA_DIR/trail/PUBKEY/NUMBER  the entries of a wallet's audit trail
 //! DATA_DIR/heads/PUBKEY         what the trail ends in
-//! DATA_DIR/lock                 held by the node that uses the wallets
+//! DATA_DIR/server               the signaling server that was used last
+//! DATA_DIR/lock                 empty; held by the node that uses the wallets
 //! DATA_DIR/control              that node's ear for other commands
 //! ```
 
@@ -62,7 +63,7 @@ const SERVER: &str = "server";
 
 fn folder_of(kind: Kind) -> &'static str {
     match kind {
-        Kind::Keystore | Kind::Identity | Kind::Contacts => "",
+        Kind::Keystore | Kind::Identity | Kind::Contacts | Kind::Settings => "",
         Kind::Wallet => "wallets",
         Kind::Unconfirmed => "unconfirmed",
         Kind::Evidence => "evidence",
@@ -244,14 +245,13 @@ impl Store {
     /// The signaling server that was used last.
     #[must_use]
     pub fn last_server(&self) -> Option<String> {
-        fs::read_to_string(self.folder.join(SERVER)).ok().filter(|url| url.len() < 2048)
+        self.load(Kind::Settings, SERVER).ok()
     }
 
     /// Remembers the signaling server. It is no loss if that fails.
     pub fn remember_server(&self, url: &str) {
         if self.last_server().as_deref() != Some(url) {
-            let written = write_temporary(&self.folder, url.as_bytes());
-            let _ = written.map(|temporary| fs::rename(temporary, self.folder.join(SERVER)));
+            let _ = self.write(Kind::Settings, SERVER, &url);
         }
     }
 

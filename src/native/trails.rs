@@ -14,7 +14,7 @@ use crate::agreement::Certificate;
 use crate::consensus::circle;
 use crate::frost::Place;
 use crate::keystore::Kind;
-use crate::trail::{self, Body, Entry, Head};
+use crate::trail::{self, Body, End, Entry, Head};
 
 /// The first line of an export: whose log it is, and by what to check it.
 #[derive(Serialize, Deserialize)]
@@ -46,6 +46,8 @@ struct Trail {
     title: Title,
     entries: Vec<Entry>,
     head: Option<Head>,
+    /// It is this node's own.
+    ours: bool,
 }
 
 impl Trail {
@@ -56,7 +58,8 @@ impl Trail {
         let text = "this wallet has no certificate, and so no audit trail: nothing can be signed with it";
         let certificate = record.certificate.ok_or_else(|| Failure::new(Exit::Other, text))?;
         let (entries, head) = store.trail(&info.pubkey).or_exit(Exit::Other, "the audit trail cannot be read")?;
-        Ok(Self { title: Title { pubkey: info.pubkey, member: info.identifier, certificate }, entries, head })
+        let title = Title { pubkey: info.pubkey, member: info.identifier, certificate };
+        Ok(Self { title, entries, head, ours: true })
     }
 
     /// An export of another member. It proves itself by the certificate of the wallet here, not by its own.
@@ -72,7 +75,7 @@ impl Trail {
             return Err(Failure::new(Exit::Other, "the other log is of another wallet"));
         }
         let entries = lines.map(serde_json::from_str).collect::<Result<Vec<Entry>, _>>().or_exit(Exit::Usage, &what)?;
-        Ok(Self { title, entries, head: None })
+        Ok(Self { title, entries, head: None, ours: false })
     }
 
     fn circle(&self) -> [u8; 32] {
@@ -88,7 +91,8 @@ impl Trail {
         let identity = certificate.agreement.member(*member).map(|m| m.identity);
         let identity = identity.ok_or_else(|| Failure::new(Exit::Other, "the log is of no member of the wallet"))?;
         let of = (pubkey.as_str(), *member, &identity);
-        let verified = trail::verify(&self.circle(), of, &self.entries, self.head.as_ref());
+        let end = if self.ours { End::Kept(self.head.as_ref()) } else { End::Unknown };
+        let verified = trail::verify(&self.circle(), of, &self.entries, end);
         verified
             .map(|(bodies, _)| bodies)
             .or_exit(Exit::Other, &format!("the log of {} does not hold", self.name(*member)))

@@ -9,6 +9,7 @@ use super::report::{line, names};
 use super::store::Store;
 use crate::agreement::Member;
 use crate::keystore::{Kind, WalletInfo};
+use crate::trail::Body;
 
 /// A wallet and whether all participants confirmed it.
 pub(super) struct Entry {
@@ -91,7 +92,9 @@ pub(super) fn show(pubkey: &str, local: &Local) -> Result<(), Failure> {
     let store = open_existing(local)?;
     let entry = one(&store, pubkey)?;
     if local.json {
-        line(&entry.json());
+        let mut value = entry.json();
+        value["ready"] = json!(is_tested(&store, &entry.info.pubkey));
+        line(&value);
         return Ok(());
     }
     let info = &entry.info;
@@ -117,9 +120,21 @@ pub(super) fn show(pubkey: &str, local: &Local) -> Result<(), Failure> {
     };
     println!("verified      {verified}");
     println!("certificate   {}", if certified { "yes: check it with 'frostmesh wallets verify'" } else { "none" });
+    let tested = match (certified, is_tested(&store, &info.pubkey)) {
+        (_, true) => "yes: every member has signed once",
+        (true, false) => "not by every member: see who can sign with 'frostmesh wallets check'",
+        (false, false) => "no: nothing can be signed with it here",
+    };
+    println!("tested        {tested}");
     println!("ciphersuite   {}", info.ciphersuite);
     println!("session       {}", info.session_id);
     Ok(())
+}
+
+/// Whether every member has signed a test with the key, by the audit trail.
+fn is_tested(store: &Store, pubkey: &str) -> bool {
+    let ready = |entry: &crate::trail::Entry| matches!(entry.read(), Ok(Body::Ready));
+    store.trail(pubkey).is_ok_and(|(entries, _)| entries.iter().any(ready))
 }
 
 /// The one wallet whose group key begins so.

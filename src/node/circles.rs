@@ -119,10 +119,11 @@ impl<R: RngCore + CryptoRng> Node<R> {
                     None if self.server.present.contains(peer) && !self.contacts.is_blocked(peer) => {
                         due.push((circle.links.clone(), peer.clone()));
                     }
-                    // Who is away says hello itself when it comes; who is there and does not answer is left alone.
+                    // Who is away says hello itself when it comes; who is there and does not answer is left alone for a while.
                     Some(link) if !link.is_open() && !self.server.present.contains(peer) => {
                         due.push((circle.links.clone(), peer.clone()));
                     }
+                    Some(link) if link.is_worth_a_try(now) => due.push((circle.links.clone(), peer.clone())),
                     _ => {}
                 }
             }
@@ -177,10 +178,22 @@ impl<R: RngCore + CryptoRng> Node<R> {
             }
             return;
         }
-        let successor = Step::of(data) == Some(Step::Proof) && self.links.successor(session, from).is_some();
-        let link = if successor { self.links.successor_mut(session, from) } else { self.links.of_mut(session, from) };
-        let Some(link) = link else { return };
-        match link.handshake(data, tools, now) {
+        // A proof may belong to either of two handshakes.
+        let proves = Step::of(data) == Some(Step::Proof) && self.links.successor(session, from).is_some();
+        let mut successor = false;
+        let mut result = Ok(Progress::Waiting);
+        if !proves || self.links.of(session, from).is_some_and(Link::has_answered) {
+            let Some(link) = self.links.of_mut(session, from) else { return };
+            result = link.handshake(data, tools, now);
+        }
+        if proves
+            && matches!(result, Ok(Progress::Waiting))
+            && let Some(link) = self.links.successor_mut(session, from)
+        {
+            successor = true;
+            result = link.handshake(data, tools, now);
+        }
+        match result {
             Ok(Progress::Waiting) => {}
             Ok(Progress::Opened(identity)) if self.circles[index].identity_of(from) == Some(&identity) => {
                 if successor {
@@ -229,7 +242,10 @@ impl<R: RngCore + CryptoRng> Node<R> {
                 let Some(me) = self.server.me.clone() else { return };
                 return self.start_link(now, session, &me, from);
             }
-            Some(link) if link.has_failed() => return self.drop_link(now, session, from, false),
+            Some(link) if link.has_failed() => {
+                let Some(me) = self.server.me.clone() else { return };
+                return self.start_link(now, session, &me, from);
+            }
             Some(_) => {}
         }
         let Some(link) = self.links.of_mut(session, from) else { return };

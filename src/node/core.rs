@@ -108,7 +108,8 @@ impl<R: RngCore + CryptoRng> Node<R> {
     /// Whether the others who are there have everything that was said over links.
     #[must_use]
     pub fn is_heard(&self) -> bool {
-        !self.links.are_waiting(|peer| self.server.present.contains(peer) || self.mesh.state(peer).open)
+        self.circles.iter().all(|circle| circle.is_durable() || circle.problem().is_some())
+            && !self.links.are_waiting(|peer| self.server.present.contains(peer) || self.mesh.state(peer).open)
     }
 
     /// A snapshot for people.

@@ -160,6 +160,17 @@ impl Link {
         matches!(self.state, State::Failed)
     }
 
+    /// Whether it failed so long ago that it can be tried anew.
+    pub(super) fn is_worth_a_try(&self, now: Timestamp) -> bool {
+        const REST: u64 = 180_000;
+        self.has_failed() && self.again_at.after(REST) <= now
+    }
+
+    /// Whether it has answered a hello, and waits for the proof.
+    pub(super) fn has_answered(&self) -> bool {
+        matches!(self.state, State::Answered { .. })
+    }
+
     /// Whether this side said hello and has not been answered.
     pub(super) fn has_said_hello(&self) -> bool {
         matches!(self.state, State::Hello(..))
@@ -363,7 +374,7 @@ impl Links {
 
     /// Says no more hellos that were said so often.
     pub(super) fn give_up(&mut self, tries: u32, which: impl Fn(&SessionId) -> bool) {
-        let silent = |link: &Link| !link.is_open() && link.tries > tries;
+        let silent = |link: &Link| !link.is_confirmed() && !link.has_failed() && link.tries > tries;
         for (_, link) in self.links.iter_mut().filter(|((session, _), link)| which(session) && silent(link)) {
             link.state = State::Failed;
         }

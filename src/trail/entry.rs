@@ -134,6 +134,9 @@ pub enum TrailError {
         /// Entries that are there.
         found: u64,
     },
+    /// Nothing says how long it was.
+    #[error("the head of the trail is missing: nothing tells whether its end was cut off")]
+    NoHead,
     /// It has the right length, and another end.
     #[error("entry {0} is not the one that was written there: the trail is an old or another one")]
     Head(u64),
@@ -176,10 +179,17 @@ impl Entry {
     }
 }
 
-/// Checks that entries are a whole trail of the member `place` with that identity, and that it ends where `head`, kept apart,
-/// says. Returns what they tell, and the head that follows from them.
-///
-/// The head may be one entry behind: it is written after the entry.
+/// What is known of where a trail ends.
+#[derive(Debug, Clone, Copy)]
+pub enum End<'a> {
+    /// Nothing: it is another member's, and ends where that member says.
+    Unknown,
+    /// The head that was kept apart. It may be behind, since it is written after the entry: a process can be killed in between.
+    Kept(Option<&'a Head>),
+}
+
+/// Checks that entries are a whole trail of the member `place` with that identity, and that it ends where it has to. Returns what
+/// they tell, and the head that follows from them.
 ///
 /// # Errors
 /// The first thing that is wrong.
@@ -187,8 +197,13 @@ pub fn verify(
     circle: &Digest,
     (pubkey, place, identity): (&str, Place, &Identity),
     entries: &[Entry],
-    head: Option<&Head>,
+    end: End<'_>,
 ) -> Result<(Vec<Body>, Head), TrailError> {
+    let head = match end {
+        End::Kept(None) if entries.len() > 1 => return Err(TrailError::NoHead),
+        End::Kept(head) => head,
+        End::Unknown => None,
+    };
     let mut bodies = Vec::with_capacity(entries.len());
     let mut last = Head::default();
     let mut hash_at_head = None;

@@ -8,4 +8,4 @@ mod compare;
 mod entry;
 
 pub use compare::{Difference, compare};
-pub use entry::{Body, Entry, Head, TrailError, verify};
+pub use entry::{Body, End, Entry, Head, TrailError, verify};

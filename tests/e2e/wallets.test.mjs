@@ -38,12 +38,13 @@ scenario("files are for their owner only, and hold nothing in the clear", async 
     assert.equal(mode.toString(8), isFile ? "600" : "700", path);
     if (!isFile) continue;
     const text = (await readFile(path)).toString("latin1");
-    assert.ok(text.startsWith("frostmesh"), path);
+    assert.ok(path.endsWith("/lock") ? text === "" : text.startsWith("frostmesh"), path);
     assert.doesNotMatch(text, /key_package|participants|alice|threshold/, path);
     assert.ok(!text.includes(pubkey), `${path} holds the group key in the clear`);
   }
   const files = found.filter(({ isFile }) => isFile).map(({ path }) => path.slice(stage.dataOf("alice").length + 1));
-  assert.deepEqual(files.sort(), ["identity", "keystore", `wallets/${pubkey}`], "nothing unconfirmed or temporary is left");
+  const kept = ["identity", "keystore", "lock", "server", `wallets/${pubkey}`];
+  assert.deepEqual(files.sort(), kept, "nothing unconfirmed or temporary is left");
 });
 
 scenario("nothing of a share is told, however much is asked for", async (stage) => {

@@ -7,7 +7,7 @@ use frostmesh::content::{Content, Text};
 use frostmesh::frost::Suite;
 use frostmesh::identity::Contacts;
 use frostmesh::node::{CircleView, Command, Event, Node, RequestState, RequestView};
-use frostmesh::trail::{self, Body};
+use frostmesh::trail::{self, Body, End};
 
 use crate::common::session;
 use crate::common::weather::Weather;
@@ -95,7 +95,7 @@ impl Group {
         let place = wallet.record.info.identifier;
         let of = (self.pubkey.as_str(), place, &agreement.member(place).unwrap().identity);
         let bound = circle(agreement, &self.pubkey);
-        trail::verify(&bound, of, &wallet.trail, wallet.head.as_ref()).unwrap().0
+        trail::verify(&bound, of, &wallet.trail, End::Kept(wallet.head.as_ref())).unwrap().0
     }
 
     /// Every trail holds; no share was ever given twice with the same commitments, nor for what its giver had not approved; and

@@ -498,3 +498,106 @@ impl Stage {
         self.write(9);
     }
 }
+
+#[test]
+fn a_name_that_another_coordinator_took_first_keeps_nobody_from_signing() {
+    let mut stage = Stage::new(3, 2);
+    let id = approved(&mut stage, &text("both want it"));
+    let carols = stage.vote_of("carol", "carol", id, true);
+    stage.say("carol", &CircleMessage::Vote(carols));
+    stage.begin("carol", [1; 16], Some(id), &["alice", "carol"], vec![]);
+    assert_eq!(stage.hear().len(), 1, "carol gets her commitments");
+    let alices = begun(&mut stage, id, [1; 16]);
+    let (_, bobs) = bobs_commitments(&mut stage);
+    stage.say("bob", &CircleMessage::Package { ceremony: [1; 16], commitments: vec![alices, bobs] });
+    stage.write(99);
+    assert_eq!(shares(&stage.hear()).len(), 1);
+}
+
+#[test]
+fn a_request_from_the_future_is_refused() {
+    let mut stage = Stage::new(3, 2);
+    for (created, expires) in [(1 << 62, (1 << 62) + 1_000), (0, NOW + 1_000), (NOW, NOW + 40 * 24 * 3_600_000)] {
+        let bob: PeerId = "bob".parse().unwrap();
+        let unsigned = Request {
+            proposer: stage.place("bob"),
+            kind: "text".into(),
+            content: "when?".into(),
+            created,
+            expires,
+            nonce: [1; 16],
+            signature: Signature::from_bytes([0; 64]),
+        };
+        let request = unsigned.signed(&stage.circle, &stage.others[&bob].key, &mut stage.rng);
+        stage.say("bob", &CircleMessage::Request(Box::new(request)));
+    }
+    assert!(stage.node.as_ref().unwrap().view().circles[0].requests.is_empty());
+    assert!(stage.writing.is_empty(), "nothing of it is kept");
+}
+
+#[test]
+fn junk_in_a_members_name_does_not_take_its_link_down() {
+    let mut stage = Stage::new(3, 2);
+    let bob: PeerId = "bob".parse().unwrap();
+    for size in [0, 17, 7_185, 7_200, 8_192] {
+        let frame = frostmesh::wire::Sealed { number: 99, acknowledges: false, data: vec![7; size] };
+        stage.relay_in(&bob, PeerMessage::Frame { session_id: Some(stage.links.clone()), frame });
+    }
+    for step in 1..=3 {
+        let data = [[step].as_slice(), &[7; 200]].concat();
+        stage.relay_in(&bob, PeerMessage::Link { session_id: Some(stage.links.clone()), data });
+    }
+    let id = approved(&mut stage, &text("still here"));
+    begun(&mut stage, id, [1; 16]);
+}
+
+#[test]
+fn whoever_asks_over_and_over_what_is_held_is_told_once_a_second() {
+    let mut stage = Stage::new(3, 2);
+    for number in 0..10 {
+        stage.ask("bob", &text(&format!("request {number}")));
+        stage.write(99);
+    }
+    stage.now += 2_000;
+    stage.hear();
+    for _ in 0..50 {
+        stage.say("carol", &CircleMessage::Holdings(Vec::new()));
+    }
+    let told = stage.hear().iter().filter(|(_, m)| matches!(m, CircleMessage::Request(_))).count();
+    assert!((10..=40).contains(&told), "{told} requests told");
+    // Votes on what nobody knows are asked about once each.
+    for number in 0..50 {
+        let vote = stage.vote_of("bob", "bob", [number; 32], true);
+        stage.say("bob", &CircleMessage::Vote(vote));
+        stage.say("bob", &CircleMessage::Vote(vote));
+    }
+    let asked = stage.hear().iter().filter(|(_, m)| matches!(m, CircleMessage::Holdings(_))).count();
+    assert_eq!(asked, 50);
+}
+
+#[test]
+fn a_member_that_votes_both_ways_under_one_number_does_not_count_and_everyone_sees_it() {
+    let mut stage = Stage::new(3, 2);
+    let id = stage.ask("carol", &text("yes and no"));
+    let (yes, no) = (stage.vote_of("bob", "bob", id, true), stage.vote_of("bob", "bob", id, false));
+    let carols = stage.vote_of("carol", "carol", id, true);
+    stage.say("carol", &CircleMessage::Vote(carols));
+    stage.say("bob", &CircleMessage::Vote(yes));
+    stage.write(99);
+    assert_eq!(stage.node.as_ref().unwrap().view().circles[0].requests[0].approved.len(), 2);
+    stage.hear();
+    stage.say("carol", &CircleMessage::Vote(no));
+    stage.write(99);
+    let heard = stage.hear();
+    for vote in [yes, no] {
+        let told = |(to, m): &(PeerId, CircleMessage)| to.as_str() == "carol" && *m == CircleMessage::Vote(vote);
+        assert!(heard.iter().any(told), "carol hears of both");
+    }
+    stage.alice_votes(id, true);
+    stage.write(99);
+    stage.hear();
+    stage.begin("bob", [1; 16], Some(id), &["alice", "bob"], vec![]);
+    assert_eq!(stage.refusals().len(), 1, "bob neither made nor approved it");
+    let kept = stage.trail.iter().filter(|e| matches!(e.read(), Ok(Body::Vote { vote }) if vote.member == yes.member));
+    assert_eq!(kept.count(), 2, "both stand in the trail");
+}

@@ -4,7 +4,7 @@
 use crate::agreement::Member;
 use crate::consensus::{Holding, MAX_HOLDINGS, MAX_REQUEST_LIFE, Request, RequestId, Vote};
 use crate::content::Content;
-use crate::few::Map;
+use crate::few::{Map, Set};
 use crate::frost::{Place, Suite};
 use crate::identity::Digest;
 use crate::node::Timestamp;
@@ -13,6 +13,10 @@ use crate::node::Timestamp;
 const MAX_OPEN: usize = 16;
 /// Most votes of one member on one request.
 const MAX_VOTES: u32 = 16;
+/// How far another member's clock may be ahead, in milliseconds.
+const MAX_SKEW: u64 = 3_600_000;
+/// Most requests that are remembered as forgotten.
+const MAX_FORGOTTEN: usize = 4 * MAX_HOLDINGS;
 
 /// What a wallet's statements are judged by.
 pub(in crate::node) struct Rules {
@@ -84,21 +88,23 @@ pub(in crate::node) struct Tracked {
     pub digest: [u8; 32],
     pub votes: Map<Place, Vote>,
     pub signed: Option<Signed>,
+    /// Members who signed two different votes with one number: their word is worth nothing here.
+    pub liars: Set<Place>,
     /// Since when enough approve.
     pub approved_since: Option<Timestamp>,
 }
 
 impl Tracked {
     pub fn approves(&self, place: Place) -> bool {
-        self.votes.get(&place).is_some_and(|vote| vote.approves)
+        self.votes.get(&place).is_some_and(|vote| vote.approves) && !self.liars.contains(&place)
     }
 
     pub fn approvers(&self) -> impl Iterator<Item = Place> + '_ {
-        self.votes.values().filter(|vote| vote.approves).map(|vote| vote.member)
+        self.votes.keys().copied().filter(|place| self.approves(*place))
     }
 
     pub fn state(&self, rules: &Rules, now: Timestamp) -> RequestState {
-        let declining = self.votes.values().filter(|vote| !vote.approves).count();
+        let declining = self.votes.keys().filter(|place| !self.approves(**place)).count();
         let withdrawn = self.votes.get(&self.request.proposer).is_some_and(|vote| !vote.approves);
         match () {
             () if self.signed.is_some() => RequestState::Signed,
@@ -115,6 +121,8 @@ impl Tracked {
 pub(in crate::node) struct Book {
     requests: Map<RequestId, Tracked>,
     order: Vec<RequestId>,
+    /// Those that had to make room, and when they end: until then they would come again as new ones.
+    forgotten: Vec<(RequestId, u64)>,
 }
 
 impl Book {
@@ -133,7 +141,7 @@ impl Book {
     /// Why it is refused; nothing has changed.
     pub fn request(&mut self, rules: &Rules, request: Request, now: Timestamp) -> Result<bool, String> {
         let id = request.id(&rules.circle);
-        if self.requests.contains_key(&id) {
+        if self.knows(&id) {
             return Ok(false);
         }
         let proposer = rules.member(request.proposer).ok_or("a request of no member")?;
@@ -141,7 +149,10 @@ impl Book {
             return Err(format!("a request that {} did not sign", proposer.peer_id));
         }
         if request.expires.saturating_sub(request.created) > MAX_REQUEST_LIFE || request.expires <= request.created {
-            return Err("a request that never or long ago ended: 31 days are the most".to_owned());
+            return Err("a request that ends before it begins, or after more than 31 days".to_owned());
+        }
+        if request.expires > now.after(MAX_REQUEST_LIFE + MAX_SKEW).millis() {
+            return Err("a request from the future: one of the two clocks is wrong".to_owned());
         }
         let content = Content::read(&request.kind, &request.content, rules.author().as_ref());
         let content = content.map_err(|error| error.to_string())?;
@@ -155,8 +166,9 @@ impl Book {
             return Err(format!("more than {MAX_HOLDINGS} requests of this wallet"));
         }
         let digest = content.digest();
-        let (votes, signed, approved_since) = (Map::default(), None, None);
-        self.requests.insert(id, Tracked { request, content, digest, votes, signed, approved_since });
+        let (votes, signed, liars) = (Map::default(), None, Set::default());
+        let tracked = Tracked { request, content, digest, votes, signed, liars, approved_since: None };
+        self.requests.insert(id, tracked);
         self.order.push(id);
         Ok(true)
     }
@@ -167,9 +179,17 @@ impl Book {
         let place = self.order.iter().position(|id| self.requests.get(id).is_none_or(over));
         if let Some(place) = place {
             let id = self.order.remove(place);
-            self.requests.remove(&id);
+            let ends = self.requests.remove(&id).map_or(0, |tracked| tracked.request.expires);
+            self.forgotten.retain(|(_, ends)| *ends > now.millis());
+            self.forgotten.truncate(MAX_FORGOTTEN - 1);
+            self.forgotten.insert(0, (id, ends));
         }
         place.is_some()
+    }
+
+    /// Whether a request is here, or was.
+    pub fn knows(&self, id: &RequestId) -> bool {
+        self.requests.contains_key(id) || self.forgotten.iter().any(|(forgotten, _)| forgotten == id)
     }
 
     /// Takes a vote. True when it is new, and counts.
@@ -177,7 +197,13 @@ impl Book {
     /// # Errors
     /// Why it is refused; nothing has changed.
     pub fn vote(&mut self, rules: &Rules, vote: Vote, now: Timestamp) -> Result<bool, String> {
-        let tracked = self.requests.get_mut(&vote.request).ok_or("a vote on a request that is not known here")?;
+        let Some(tracked) = self.requests.get_mut(&vote.request) else {
+            return if self.knows(&vote.request) {
+                Ok(false)
+            } else {
+                Err("a vote on a request that is not known".into())
+            };
+        };
         let member = rules.member(vote.member).ok_or("a vote of no member")?;
         let known = tracked.votes.get(&vote.member);
         if known.is_some_and(|known| known.number > vote.number || *known == vote) {
@@ -191,11 +217,8 @@ impl Book {
         }
         if let Some(known) = known.filter(|known| known.number == vote.number) {
             // Signing anew makes another signature of the same word.
-            return if known.approves == vote.approves {
-                Ok(false)
-            } else {
-                Err(format!("two different votes with one number, both signed by {}", member.peer_id))
-            };
+            // Both stand in the trail, where everyone can see them.
+            return Ok(known.approves != vote.approves && tracked.liars.insert(vote.member));
         }
         tracked.votes.insert(vote.member, vote);
         let enough = tracked.approvers().count() >= usize::from(rules.threshold);
@@ -208,7 +231,9 @@ impl Book {
     /// # Errors
     /// Why it is refused; nothing has changed.
     pub fn signature(&mut self, rules: &Rules, id: &RequestId, signed: Signed) -> Result<bool, String> {
-        let tracked = self.requests.get_mut(id).ok_or("a signature of a request that is not known here")?;
+        let Some(tracked) = self.requests.get_mut(id) else {
+            return if self.knows(id) { Ok(false) } else { Err("a signature of a request that is not known".into()) };
+        };
         if tracked.signed.is_some() {
             return Ok(false);
         }

@@ -113,11 +113,15 @@ impl Circle {
     /// A group's signature is here. Who signed tells everyone that it could.
     pub(super) fn check_signed<R: RngCore + CryptoRng>(
         &mut self,
+        coordinator: Place,
         signers: &[Place],
         signature: &[u8],
         now: Timestamp,
         tools: &mut Tools<'_, R>,
     ) {
+        if !self.gave_check.contains(&coordinator) {
+            return; // it has no share of this node's
+        }
         let digest = check_digest(&self.rules.circle);
         let verified = self.rules.suite.verify(&self.rules.pubkey, &digest, signature).is_ok();
         if verified && signers.contains(&self.me) && !self.checked.contains(&self.me) {

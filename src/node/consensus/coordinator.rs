@@ -53,6 +53,8 @@ pub(super) struct Failure {
     pub reason: String,
     /// It was no matter of being there or of what was agreed on.
     pub for_good: bool,
+    /// For how long they are left out at first, in milliseconds.
+    pub pause: u64,
 }
 
 impl Circle {
@@ -94,7 +96,9 @@ impl Circle {
         let rank = others.filter(|p| *p != self.me && before(p) && self.reachable.contains(p)).count() as u64;
         let busy = self.pledges.iter().filter(|p| p.request == Some(*id)).map(|p| p.until).max();
         let at = since.after(GRACE + rank * 2 * self.deadlines.sign);
-        Some(busy.filter(|until| *until > now).map_or(at, |until| at.max(until)))
+        // Whoever is at it may finish, but nobody can be at it for ever.
+        let longest = since.after(GRACE + 2 * u64::from(self.rules.total()) * 2 * self.deadlines.sign);
+        Some(busy.filter(|until| *until > now).map_or(at, |until| at.max(until.min(longest))))
     }
 
     /// Who signs: this node if it approved, and others who approved and can be reached. `None` while there are too few.
@@ -125,7 +129,9 @@ impl Circle {
         let votes: Vec<Vote> = signers.iter().filter_map(votes).collect();
         for place in &signers {
             let (signers, votes) = (signers.clone(), votes.clone());
-            self.acts.push(Act::Send(*place, CircleMessage::Start { ceremony, request, signers, votes }));
+            // This node's own vote is among them.
+            let start = self.log.then(Act::Send(*place, CircleMessage::Start { ceremony, request, signers, votes }));
+            self.acts.extend(start);
         }
         if let Some(id) = request {
             let signers = self.names(&signers);
@@ -150,7 +156,8 @@ impl Circle {
             return;
         }
         if let Err(fault) = self.key.check_commitments(&data) {
-            let failure = Failure { culprits: vec![from], reason: fault.to_string(), for_good: true };
+            let (reason, pause) = (fault.to_string(), self.deadlines.sign);
+            let failure = Failure { culprits: vec![from], reason, for_good: true, pause };
             return self.failed(ceremony, failure, now, tools);
         }
         running.commitments.insert(from, data);
@@ -189,7 +196,8 @@ impl Circle {
             Ok(signature) => self.signed(ceremony, signature, now, tools),
             Err((culprit, fault)) => {
                 let culprits = culprit.map_or_else(|| running.signers.clone(), |place| vec![place]);
-                let failure = Failure { culprits, reason: fault.to_string(), for_good: culprit.is_some() };
+                let (reason, pause) = (fault.to_string(), self.deadlines.sign);
+                let failure = Failure { culprits, reason, for_good: culprit.is_some(), pause };
                 self.failed(ceremony, failure, now, tools);
             }
         }
@@ -214,7 +222,7 @@ impl Circle {
                 for place in signers.iter().filter(|place| **place != self.me) {
                     self.acts.push(Act::Send(*place, message.clone()));
                 }
-                self.check_signed(&signers, &signature, now, tools);
+                self.check_signed(self.me, &signers, &signature, now, tools);
                 self.check_done(&signers, now, tools);
             }
         }
@@ -231,7 +239,8 @@ impl Circle {
     ) {
         if self.ceremonies.get(&ceremony).is_some_and(|c| c.signers.contains(&from)) {
             let reason = format!("refuses: this node {reason}");
-            self.failed(ceremony, Failure { culprits: vec![from], reason, for_good: false }, now, tools);
+            let pause = self.deadlines.sign;
+            self.failed(ceremony, Failure { culprits: vec![from], reason, for_good: false, pause }, now, tools);
         }
     }
 
@@ -244,13 +253,14 @@ impl Circle {
         tools: &mut Tools<'_, R>,
     ) {
         let Some(Ceremony { request, .. }) = self.ceremonies.remove(&ceremony) else { return };
-        let Failure { culprits, reason, for_good } = failure;
-        let culprit = culprits.first().copied().filter(|_| culprits.len() == 1);
+        let Failure { culprits, reason, for_good, pause } = failure;
+        // Who was not there, or refused, may have had a reason: the network's, or another member's.
+        let culprit = culprits.first().copied().filter(|_| for_good && culprits.len() == 1);
         self.write(&Body::Aborted { request, reason: reason.clone(), culprit }, now, tools);
         let Some(id) = request else { return self.check_failed(&culprits, &reason, now, tools) };
         for place in &culprits {
             let left_out = self.left_out.or_default((id, *place));
-            let pause = (self.deadlines.sign << left_out.times.min(8)).min(LONGEST_PAUSE);
+            let pause = (pause << left_out.times.min(8)).min(LONGEST_PAUSE);
             *left_out = LeftOut { until: now.after(pause), times: left_out.times + 1, for_good };
         }
         self.say(Event::SigningFailed {
@@ -275,7 +285,8 @@ impl Circle {
             }
         }
         for (id, culprits, reason) in failed {
-            self.failed(id, Failure { culprits, reason, for_good: false }, now, tools);
+            let pause = self.deadlines.sign;
+            self.failed(id, Failure { culprits, reason, for_good: false, pause }, now, tools);
         }
     }
 
@@ -289,13 +300,26 @@ impl Circle {
         let void = self.ceremonies.iter().filter(|(_, ceremony)| ceremony.signers.contains(&place));
         for id in void.map(|(id, _)| *id).collect::<Vec<_>>() {
             let (culprits, reason) = (vec![place], "began anew".to_owned());
-            self.failed(id, Failure { culprits, reason, for_good: false }, now, tools);
+            self.failed(id, Failure { culprits, reason, for_good: false, pause: GRACE }, now, tools);
         }
     }
 
-    /// A member has come again: what it did not do before is forgiven, unless it was wrong.
+    /// A member has come again: what it did not do before is forgiven, unless it was wrong or was so too often.
     pub(super) fn forgive(&mut self, place: Place) {
-        self.left_out.retain(|(_, member), left_out| *member != place || left_out.for_good);
+        const TIMES: u32 = 3;
+        let forgiven = |left_out: &&mut LeftOut| !left_out.for_good && left_out.times < TIMES;
+        for (_, left_out) in self.left_out.iter_mut().filter(|((_, member), _)| *member == place) {
+            if forgiven(&left_out) {
+                left_out.until = Timestamp::default();
+            }
+        }
+    }
+
+    /// Forgets who is left out of what is over.
+    pub(super) fn forget_what_is_over(&mut self, now: Timestamp) {
+        let (book, rules) = (&self.book, &self.rules);
+        let open = |id: &RequestId| book.get(id).is_some_and(|t| t.state(rules, now) != RequestState::Expired);
+        self.left_out.retain(|(id, _), _| open(id));
     }
 
     /// The next moment at which the clock alone makes this node coordinate something.
@@ -343,7 +367,7 @@ impl Circle {
     ) {
         match request {
             Some(id) => self.take_signature(from, id, signed, now, tools),
-            None => self.check_signed(&signed.signers, &signed.signature, now, tools),
+            None => self.check_signed(from, &signed.signers, &signed.signature, now, tools),
         }
     }
 }

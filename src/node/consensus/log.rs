@@ -55,6 +55,11 @@ impl Log {
         None
     }
 
+    /// Whether all of it is on disk.
+    pub(super) fn is_durable(&self) -> bool {
+        self.durable == self.head.entries && self.broken.is_none()
+    }
+
     /// The driver has kept the entry of that number, or failed to. Returns what may happen now.
     pub(super) fn kept(&mut self, number: u64, result: Result<(), String>) -> Vec<Act> {
         if let Err(error) = result {

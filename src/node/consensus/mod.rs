@@ -5,6 +5,7 @@
 //! said to others, where it must not be unsaid: this node's own requests and votes, and that its share leaves.
 
 mod book;
+mod budget;
 mod checks;
 mod coordinator;
 mod log;
@@ -17,6 +18,7 @@ pub use book::RequestState;
 pub(super) use book::{Book, Rules, Signed, Tracked};
 pub use view::{CheckView, CircleView, MemberView, RequestView};
 
+use self::budget::{Budget, Cost};
 use self::checks::Check;
 use self::coordinator::{Ceremony, LeftOut};
 use self::log::Log;
@@ -29,7 +31,7 @@ use crate::few::{Map, Set};
 use crate::frost::{Key, Place, Suite};
 use crate::identity::{Identity, Signature};
 use crate::keystore::{WalletInfo, WalletRecord};
-use crate::trail::{self, Body, Entry, Head};
+use crate::trail::{self, Body, End, Entry, Head};
 use crate::wire::{PeerId, SessionId, WireError, clip};
 
 /// Shortest life of a request, in milliseconds.
@@ -71,6 +73,14 @@ pub(super) struct Circle {
     first_check: Option<Timestamp>,
     /// Members who can be reached.
     pub(super) reachable: Set<Place>,
+    /// What members hold, who are to be told what that lacks; and when each was told last.
+    owed: Map<Place, Vec<Holding>>,
+    told: Map<Place, Timestamp>,
+    /// Requests that members spoke of and that are not known here: each is asked about once.
+    asked: Set<(Place, RequestId)>,
+    budget: Budget,
+    /// Coordinators to whom a share for a health check was given.
+    gave_check: Set<Place>,
     deadlines: Deadlines,
     acts: Vec<Act>,
 }
@@ -109,7 +119,7 @@ impl Circle {
         let links = hex::encode(bound).parse().map_err(|_| "its links cannot be named")?;
         let (entries, head) = trail;
         let of = (info.pubkey.as_str(), me, &identity);
-        let (bodies, head) = trail::verify(&bound, of, entries, head).map_err(|error| error.to_string())?;
+        let (bodies, head) = trail::verify(&bound, of, entries, End::Kept(head)).map_err(|error| error.to_string())?;
         let mut this = Self {
             info,
             links,
@@ -128,6 +138,11 @@ impl Circle {
             ready: false,
             first_check: None,
             reachable: Set::default(),
+            owed: Map::default(),
+            told: Map::default(),
+            asked: Set::default(),
+            budget: Budget::default(),
+            gave_check: Set::default(),
             deadlines,
             acts: Vec::new(),
         };
@@ -233,7 +248,9 @@ impl Circle {
     /// What to do, in order, after everything that this node says to itself has been heard.
     pub(super) fn settle<R: RngCore + CryptoRng>(&mut self, now: Timestamp, tools: &mut Tools<'_, R>) -> Vec<Act> {
         self.leave_out_the_silent(now, tools);
+        self.tell_what_is_owed(now);
         self.pledges.retain(|pledge| pledge.until > now);
+        self.forget_what_is_over(now);
         let all_here = self.reachable.len() + 1 == self.rules.members.len();
         if self.first_check.is_some_and(|at| all_here || at <= now) {
             self.first_check = None;
@@ -274,7 +291,7 @@ impl Circle {
         tools: &mut Tools<'_, R>,
     ) {
         match message {
-            CircleMessage::Holdings(theirs) => self.tell_what_lacks(from, &theirs),
+            CircleMessage::Holdings(theirs) => drop(self.owed.insert(from, theirs)),
             CircleMessage::Request(request) => self.take_request(from, *request, now, tools),
             CircleMessage::Vote(vote) => self.take_vote(from, vote, now, tools),
             CircleMessage::Signature { request, data: signature, signers } => {
@@ -310,8 +327,9 @@ impl Circle {
 
     /// A link to a member stands: it hears what is held here.
     pub(super) fn linked<R: RngCore + CryptoRng>(&mut self, place: Place, now: Timestamp, tools: &mut Tools<'_, R>) {
-        self.began_anew(place, now, tools);
         self.forgive(place);
+        self.began_anew(place, now, tools);
+        self.forget_what_was_asked(place);
         self.tell_holdings(place);
         if self.checked.contains(&self.me) {
             self.acts.push(Act::Send(place, CircleMessage::Checked));
@@ -326,11 +344,36 @@ impl Circle {
 
     /// Whether a request is not known here yet: links to different members are not in step. Who spoke of it tells.
     fn lacks(&mut self, from: Place, id: &RequestId) -> bool {
-        let lacks = from != self.me && self.book.get(id).is_none();
-        if lacks {
+        const MOST: usize = 1_024;
+        let lacks = from != self.me && !self.book.knows(id);
+        if lacks && self.asked.len() < MOST && self.asked.insert((from, *id)) {
             self.tell_holdings(from);
         }
         lacks
+    }
+
+    fn forget_what_was_asked(&mut self, place: Place) {
+        self.asked = std::mem::take(&mut self.asked).into_iter().filter(|(member, _)| *member != place).collect();
+    }
+
+    /// Tells members what they lack, once what is held here is durable, and none of them too often.
+    fn tell_what_is_owed(&mut self, now: Timestamp) {
+        if !self.log.is_durable() {
+            return;
+        }
+        let due: Vec<Place> = self.owed.keys().copied().filter(|place| self.may_tell(*place) <= now).collect();
+        for place in due {
+            if let Some(theirs) = self.owed.remove(&place) {
+                self.told.insert(place, now);
+                self.tell_what_lacks(place, &theirs);
+            }
+        }
+    }
+
+    /// When a member may be told again.
+    fn may_tell(&self, place: Place) -> Timestamp {
+        const PAUSE: u64 = 1_000;
+        self.told.get(&place).map_or(Timestamp::default(), |told| told.after(PAUSE))
     }
 
     fn tell_what_lacks(&mut self, to: Place, theirs: &[Holding]) {
@@ -347,11 +390,7 @@ impl Circle {
                 signers: signed.signers.clone(),
             }));
         }
-        for message in lacks {
-            // Some of it may have been written just now.
-            let act = self.log.then(Act::Send(to, message));
-            self.acts.extend(act);
-        }
+        self.acts.extend(lacks.into_iter().map(|message| Act::Send(to, message)));
     }
 
     fn take_request<R: RngCore + CryptoRng>(
@@ -362,6 +401,11 @@ impl Circle {
         tools: &mut Tools<'_, R>,
     ) {
         let id = request.id(&self.rules.circle);
+        let member = self.rules.member(request.proposer);
+        let made = member.is_some_and(|m| request.is_signed(&self.rules.circle, &m.identity));
+        if !self.book.knows(&id) && made && !self.budget.take(request.proposer, Cost::Request, now) {
+            return self.ignore(from, "a member asks too often".to_owned());
+        }
         let body = Body::Request { request: Box::new(request.clone()) };
         match self.book.request(&self.rules, request, now) {
             Ok(false) => {}
@@ -387,6 +431,7 @@ impl Circle {
             Ok(false) => {}
             Ok(true) => {
                 self.write(&Body::Vote { vote }, now, tools);
+                self.pass_on_a_lie(&vote);
                 let (request, pubkey) = (hex::encode(vote.request), self.info.pubkey.clone());
                 let state = self.book.get(&vote.request).map(|tracked| tracked.state(&self.rules, now));
                 if let (Some(peer_id), Some(state)) = (self.peer(vote.member).cloned(), state) {
@@ -395,6 +440,24 @@ impl Circle {
             }
             Err(why) => self.ignore(from, why),
         }
+    }
+
+    /// A member that told different members different things under one number: everyone has to see it.
+    fn pass_on_a_lie(&mut self, vote: &Vote) {
+        if self.book.get(&vote.request).is_some_and(|tracked| tracked.liars.contains(&vote.member)) {
+            let first = self.book.get(&vote.request).and_then(|tracked| tracked.votes.get(&vote.member)).copied();
+            for vote in first.into_iter().chain([*vote]) {
+                self.broadcast(&CircleMessage::Vote(vote));
+            }
+            let who = self.name(vote.member).unwrap_or_default().to_owned();
+            let reason = format!("{who} signed two different votes with one number: its vote does not count");
+            self.say(Event::Ignored { peer_id: self.peer(vote.member).cloned(), reason });
+        }
+    }
+
+    /// Whether all that was written is durable.
+    pub(super) fn is_durable(&self) -> bool {
+        self.log.is_durable()
     }
 
     /// The driver has kept the entry of that number, or failed to.
@@ -412,7 +475,8 @@ impl Circle {
     pub(super) fn next_deadline(&self, now: Timestamp) -> Option<Timestamp> {
         let pledges = self.pledges.iter().map(|pledge| pledge.until);
         let times = [self.next_turn(now), self.book.next_end(now), self.first_check];
-        times.into_iter().flatten().chain(pledges).filter(|at| *at > now).min()
+        let owed = self.owed.keys().map(|place| self.may_tell(*place));
+        times.into_iter().flatten().chain(pledges).chain(owed).filter(|at| *at > now).min()
     }
 
     // ---- what people here want ----

@@ -7,7 +7,7 @@
 use rand_core::{CryptoRng, RngCore};
 use sha2::{Digest as _, Sha256};
 
-use super::{Act, Circle};
+use super::{Act, Circle, Cost};
 use crate::consensus::{CeremonyId, CircleMessage, RequestId, Vote, check_digest};
 use crate::frost::{Commitments, Nonces, Place};
 use crate::node::Timestamp;
@@ -46,10 +46,18 @@ impl Circle {
         tools: &mut Tools<'_, R>,
     ) {
         for vote in votes {
+            // A coordinator that goes by an old vote hears the newer one.
+            let known = self.book.get(&vote.request).and_then(|tracked| tracked.votes.get(&vote.member)).copied();
+            if let Some(newer) = known.filter(|known| known.number > vote.number) {
+                let newer = self.log.then(Act::Send(coordinator, CircleMessage::Vote(newer)));
+                self.acts.extend(newer);
+            }
             self.take_vote(coordinator, vote, now, tools);
         }
         let answer = self.may_sign(coordinator, request, &signers, now).and_then(|()| {
-            let taken = self.pledges.iter().any(|p| p.ceremony == ceremony);
+            let within = coordinator == self.me || self.budget.take(coordinator, Cost::Ceremony, now);
+            within.then_some(()).ok_or("asks too often")?;
+            let taken = self.pledges.iter().any(|p| p.ceremony == ceremony && p.coordinator == coordinator);
             let drawn = (!taken).then(|| self.key.commit(tools.rng));
             let drawn = drawn.ok_or("has used the name of this ceremony before")?;
             drawn.map_err(|fault| fault.to_string())
@@ -88,6 +96,9 @@ impl Circle {
         let hash = Sha256::digest(&pledge.commitments).into();
         match self.share(pledge, commitments, now) {
             Ok(data) => {
+                if request.is_none() {
+                    self.gave_check.insert(coordinator);
+                }
                 self.write(&Body::Commit { request, coordinator, signers, commitments: hash }, now, tools);
                 let share = self.log.then(Act::Send(coordinator, CircleMessage::Share { ceremony, data }));
                 self.acts.extend(share);
