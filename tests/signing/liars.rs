@@ -411,7 +411,7 @@ fn a_member_that_floods_is_bounded() {
 fn no_nonce_is_ever_used_twice_whenever_the_process_is_killed() {
     let mut stage = Stage::new(3, 2);
     let luck = &mut Luck::new(4);
-    let runs: u32 = std::env::var("FROSTMESH_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(1_000);
+    let runs: u32 = std::env::var("FROSTMESH_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(300);
     let mut seen = BTreeSet::new();
     let mut given = BTreeMap::<Vec<u8>, usize>::new();
     let mut kills = 0;
