@@ -18,7 +18,7 @@ use super::snapshot::{KeystoreState, Snapshot, Wallet, to_js};
 use super::store::Store;
 use super::websocket::Socket;
 use crate::keystore::Keystore;
-use crate::node::{Command, ConnectionState, ConnectionView, Input, Node, Output, Timestamp, View};
+use crate::node::{Command, ConnectionState, ConnectionView, Event, Input, Node, Output, Timestamp, View};
 use crate::random::SystemRng;
 use crate::wire::PeerId;
 
@@ -61,6 +61,13 @@ pub(super) struct State {
 impl State {
     fn peer(&self, peer: &PeerId, attempt: u32) -> Option<&PeerConnection> {
         self.peers.iter().find(|(id, number, _)| id == peer && *number == attempt).map(|(_, _, connection)| connection)
+    }
+
+    /// Shows why nothing can be signed with a wallet, unless it shows already that it has no certificate.
+    fn unusable(&mut self, pubkey: &str, reason: &str) {
+        if self.wallets.iter().any(|wallet| wallet.info.pubkey == pubkey && wallet.certified) {
+            self.problems.push(format!("nothing can be signed with the key {pubkey}: {reason}"));
+        }
     }
 
     fn close(&mut self, peer: &PeerId, attempt: u32) {
@@ -135,6 +142,7 @@ impl Driver {
     fn carry_out(self: &Rc<Self>, state: &mut State) {
         while let Some(output) = state.node.as_mut().and_then(Node::poll) {
             match output {
+                Output::Event(Event::WalletUnusable { pubkey, reason }) => state.unusable(&pubkey, &reason),
                 Output::Event(_) => {}
                 Output::ViewChanged => self.publish_soon(state),
                 Output::WakeAt(at) => self.wake(state, at),

@@ -23,6 +23,7 @@ use crate::group::{Group, id_of, text};
 const NOW: u64 = 1_800_000_000_000;
 
 enum End {
+    Hello(Box<Handshake>),
     Answered(Box<Handshake>),
     Open(Box<Frames>),
 }
@@ -142,6 +143,14 @@ impl Stage {
                 other.end = Some(End::Answered(Box::new(handshake)));
                 self.relay_in(to, PeerMessage::Link { session_id: Some(self.links.clone()), data: answer });
             }
+            PeerMessage::Link { data, .. } if Step::of(&data) == Some(Step::Answer) => {
+                if let Some(End::Hello(handshake)) = other.end.take() {
+                    let (proof, opened) = handshake.prove(&other.key, &data, &mut self.rng).unwrap();
+                    other.end = Some(End::Open(Box::new(opened.frames)));
+                    self.relay_in(to, PeerMessage::Link { session_id: Some(self.links.clone()), data: proof });
+                    self.flush(to);
+                }
+            }
             PeerMessage::Link { data, .. } => {
                 if let Some(End::Answered(handshake)) = other.end.take() {
                     let mut opened = handshake.finish(&data).unwrap();
@@ -160,6 +169,22 @@ impl Stage {
             }
             _ => {}
         }
+    }
+
+    /// A member begins anew, or says so.
+    fn relink(&mut self, name: &str) {
+        let peer: PeerId = name.parse().unwrap();
+        let context = Context {
+            session_id: self.links.clone(),
+            initiator: peer.clone(),
+            responder: "alice".parse().unwrap(),
+            psk: None,
+        };
+        let other = self.others.get_mut(&peer).unwrap();
+        let (handshake, hello) = Handshake::start(&context, &other.key, &mut self.rng).unwrap();
+        other.end = Some(End::Hello(Box::new(handshake)));
+        self.relay_in(&peer, PeerMessage::Link { session_id: Some(self.links.clone()), data: hello });
+        assert!(matches!(self.others[&peer].end, Some(End::Open(_))), "the new link stands");
     }
 
     fn flush(&mut self, other: &PeerId) {
@@ -600,4 +625,25 @@ fn a_member_that_votes_both_ways_under_one_number_does_not_count_and_everyone_se
     assert_eq!(stage.refusals().len(), 1, "bob neither made nor approved it");
     let kept = stage.trail.iter().filter(|e| matches!(e.read(), Ok(Body::Vote { vote }) if vote.member == yes.member));
     assert_eq!(kept.count(), 2, "both stand in the trail");
+}
+
+#[test]
+fn a_signer_that_begins_anew_over_and_over_is_left_out() {
+    let mut stage = Stage::new(3, 2);
+    let command =
+        Command::Request { pubkey: stage.record.info.pubkey.clone(), content: text("with whom?"), lifetime: 3_600 };
+    stage.input(Input::Command(command));
+    let id = id_of(&stage.node.as_ref().unwrap().view().circles[0].requests[0].id);
+    for name in ["bob", "carol"] {
+        let vote = stage.vote_of(name, name, id, true);
+        stage.say(name, &CircleMessage::Vote(vote));
+    }
+    let started = |stage: &mut Stage, name: &str| {
+        stage.write(99);
+        let start = |(to, m): &(PeerId, CircleMessage)| to.as_str() == name && matches!(m, CircleMessage::Start { .. });
+        stage.hear().iter().any(start)
+    };
+    assert!(started(&mut stage, "bob"), "bob comes first");
+    stage.relink("bob");
+    assert!(started(&mut stage, "carol"), "in bob's place");
 }

@@ -117,10 +117,11 @@ fn judge(group: &Group, seed: u64) -> usize {
 }
 
 fn seeds() -> std::ops::Range<u64> {
-    let count = std::env::var("FROSTMESH_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(400);
+    let first = std::env::var("FROSTMESH_FIRST_SEED").ok().and_then(|n| n.parse().ok()).unwrap_or(0);
+    let count: u64 = std::env::var("FROSTMESH_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(400);
     match std::env::var("FROSTMESH_SEED").ok().and_then(|n| n.parse().ok()) {
         Some(seed) => seed..seed + 1,
-        None => 0..count,
+        None => first..first + count,
     }
 }
 

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use crate::project::{Project, cargo};
 use crate::run;
 
-/// Runs `tests/simulation.rs` for the seeds `from .. from + seeds`.
+/// Runs `tests/simulation.rs` (key generation) and `tests/signing.rs` for the seeds `from .. from + seeds`.
 pub fn command(project: &Project, arguments: &[String]) -> Result<()> {
     const HOW: &str = "Usage: cargo xtask simulate --seeds N [--from S]";
     let (mut seeds, mut from) = (None, 1_u64);
@@ -23,7 +23,8 @@ pub fn command(project: &Project, arguments: &[String]) -> Result<()> {
     println!("Simulating {seeds} seeds from {from}");
     let mut test = cargo();
     test.current_dir(&project.root)
-        .args(["test", "--locked", "--release", "--package", "frostmesh", "--test", "simulation"])
+        .args(["test", "--locked", "--release", "--package", "frostmesh"])
+        .args(["--test", "simulation", "--test", "signing"])
         .args(["--", "--nocapture"])
         .env("FROSTMESH_SEEDS", seeds.to_string())
         .env("FROSTMESH_FIRST_SEED", from.to_string());
