@@ -275,9 +275,10 @@ impl Driver {
     }
 
     /// Goes on until the others have everything that was said, or a moment has passed.
-    pub async fn until_heard(&mut self, longest: Duration) {
+    pub async fn until_heard(&mut self) {
+        const LONGEST: Duration = Duration::from_secs(2);
         const LOOK: Duration = Duration::from_millis(5);
-        let end = Instant::now() + longest;
+        let end = Instant::now() + LONGEST;
         while !self.node.is_heard() && Instant::now() < end {
             let _ = tokio::time::timeout(LOOK, self.next()).await;
         }
@@ -312,7 +313,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// How far the clock has to be ahead for the machine to have slept, in milliseconds.
 const ASLEEP: u64 = 2_000;
 
-fn since_1970() -> u64 {
+/// Milliseconds since 1970, by the system's clock.
+pub(super) fn since_1970() -> u64 {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)
 }

@@ -2,7 +2,7 @@
 //! is such a node itself for as long as it takes, or has the node that runs in its folder do it.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use super::cli::{Decide, Local, NodeArgs, Reach, Requests, Sign};
 use super::commands::{check_url, interrupted};
 use super::control::{Control, Order, Ordered, Waiting};
+use super::driver::since_1970;
 use super::exit::{Exit, Failure, OrExit};
 use super::policy::Policy;
 use super::report::{Reporter, as_json, line, names, printable, short};
@@ -23,8 +24,6 @@ use crate::node::{Command, Config, Deadlines, Event, RequestState, RequestView, 
 use crate::trail::Body;
 use crate::wire::PeerId;
 
-/// How long the end waits for the others to have heard what was said, at most.
-const LINGER: Duration = Duration::from_secs(2);
 /// How long `requests` waits for the members that are there to tell what is new, at most.
 const NEWS: Duration = Duration::from_secs(3);
 /// How often a policy looks at what waits for a decision: limits of time end without anything else happening.
@@ -230,8 +229,7 @@ fn span(time: Duration) -> String {
 }
 
 fn now() -> Timestamp {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_millis(u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX))
+    Timestamp::from_millis(since_1970())
 }
 
 /// What is known here, from the audit trails.
@@ -284,8 +282,6 @@ struct Member {
     server: String,
     policy: Policy,
     control: Option<Control>,
-    /// Orders about requests that are not known here yet.
-    early: Vec<Waiting>,
 }
 
 impl Member {
@@ -314,8 +310,7 @@ impl Member {
         let reporter = Reporter::new(peer_id.clone(), local.json, local.verbose);
         let connect = Command::Connect { server_url: server.clone(), peer_id };
         driver.command(connect).or_exit(Exit::Usage, "cannot connect")?;
-        let (policy, control, early) = (Policy::default(), None, Vec::new());
-        Ok(Some(Self { driver, reporter, store, server, policy, control, early }))
+        Ok(Some(Self { driver, reporter, store, server, policy: Policy::default(), control: None }))
     }
 
     async fn finish(mut self) {
@@ -324,7 +319,7 @@ impl Member {
         while Instant::now() < end && !all_told(&self.driver.view()) {
             let _ = tokio::time::timeout(Duration::from_millis(10), self.driver.next()).await;
         }
-        self.driver.until_heard(LINGER).await;
+        self.driver.until_heard().await;
         self.driver.finish().await;
     }
 
@@ -446,8 +441,7 @@ impl Member {
             let event = tokio::select! {
                 event = self.driver.next() => event,
                 Some(waiting) = order => {
-                    self.early.push(waiting);
-                    self.obey_all();
+                    self.answer(waiting);
                     continue;
                 }
                 _ = look.tick() => {
@@ -463,27 +457,17 @@ impl Member {
             match &event {
                 Event::Registered { .. } => self.store.remember_server(&self.server),
                 Event::ServerRefused { .. } => return Err(Failure::told(Exit::Other)),
-                Event::Requested { .. } | Event::Voted { .. } => {
-                    self.apply_policy();
-                    self.obey_all();
-                }
+                Event::Requested { .. } | Event::Voted { .. } => self.apply_policy(),
                 _ => {}
             }
         }
     }
 
-    /// Carries out what other commands have ordered.
-    fn obey_all(&mut self) {
-        for (order, answer) in std::mem::take(&mut self.early) {
-            match self.obey(&order) {
-                Ok(Some(awaits)) => drop(answer.send(Ok(awaits))),
-                Ok(None) if answer.is_closed() => {}
-                Ok(None) => {
-                    drop(answer.send(Err("no such request is known here; 'frostmesh requests' lists them".to_owned())));
-                }
-                Err(error) => drop(answer.send(Err(error))),
-            }
-        }
+    /// Carries out what another command has ordered.
+    fn answer(&mut self, (order, answer): Waiting) {
+        let unknown = || "no such request is known here; 'frostmesh requests' lists them".to_owned();
+        let result = self.obey(&order).and_then(|awaits| awaits.ok_or_else(unknown));
+        let _ = answer.send(result); // who ordered may have gone
     }
 
     /// Decides what waits for a decision and is in the policy.

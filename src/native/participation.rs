@@ -53,15 +53,13 @@ pub(super) async fn take_part(
     let connect = Command::Connect { server_url: place.server, peer_id: place.peer_id };
     this.driver.command(connect).or_exit(Exit::Usage, "cannot connect")?;
     let result = this.until(Instant::now() + Duration::from_secs(network.timeout), network.timeout).await;
-    this.driver.until_heard(LINGER).await;
+    this.driver.until_heard().await;
     this.driver.finish().await;
     result
 }
 
 /// How long the participants may take to sign a test with a new key.
 const TEST: Duration = Duration::from_secs(30);
-/// How long the end waits for the others to have heard what was said, at most.
-const LINGER: Duration = Duration::from_secs(2);
 
 /// A node that takes part in one session.
 struct Participation {

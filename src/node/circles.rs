@@ -8,7 +8,7 @@ use rand_core::{CryptoRng, RngCore};
 
 use super::consensus::{Act, Circle};
 use super::core::Node;
-use super::links::{Carrier, CarrierChoice, Link, Progress, Tools};
+use super::links::{CarrierChoice, Link, Progress, Tools};
 use super::session::Session;
 use super::{Error, Event, Output, Timestamp};
 use crate::consensus::RequestId;
@@ -69,21 +69,15 @@ impl<R: RngCore + CryptoRng> Node<R> {
         }
     }
 
-    fn circle_of(&mut self, pubkey: &str) -> Result<&mut Circle, Error> {
-        if let Some((_, reason)) = self.unusable.iter().find(|(key, _)| key == pubkey) {
-            return Err(Error::WalletUnusable(reason.clone()));
-        }
-        let found = self.circles.iter_mut().find(|circle| circle.info.pubkey == pubkey);
-        found.ok_or_else(|| Error::NoSuchWallet(pubkey.to_owned()))
-    }
-
     /// Lets a wallet's circle do something.
     pub(super) fn in_circle<T>(
         &mut self,
         pubkey: &str,
         act: impl FnOnce(&mut Circle, &mut Tools<'_, R>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        self.circle_of(pubkey)?;
+        if let Some((_, reason)) = self.unusable.iter().find(|(key, _)| key == pubkey) {
+            return Err(Error::WalletUnusable(reason.clone()));
+        }
         let found = self.circles.iter_mut().find(|circle| circle.info.pubkey == pubkey);
         let circle = found.ok_or_else(|| Error::NoSuchWallet(pubkey.to_owned()))?;
         act(circle, &mut Tools { key: &self.identity, rng: &mut self.rng })
@@ -236,17 +230,10 @@ impl<R: RngCore + CryptoRng> Node<R> {
         frame: &crate::wire::Sealed,
     ) {
         let Some((index, place)) = self.membership(session, from) else { return };
-        match self.links.of(session, from) {
+        if self.links.of(session, from).is_none_or(Link::has_failed) {
             // The other end has a link that this node does not know any more.
-            None => {
-                let Some(me) = self.server.me.clone() else { return };
-                return self.start_link(now, session, &me, from);
-            }
-            Some(link) if link.has_failed() => {
-                let Some(me) = self.server.me.clone() else { return };
-                return self.start_link(now, session, &me, from);
-            }
-            Some(_) => {}
+            let Some(me) = self.server.me.clone() else { return };
+            return self.start_link(now, session, &me, from);
         }
         let Some(link) = self.links.of_mut(session, from) else { return };
         let messages = match link.frame(frame, now) {
@@ -273,15 +260,8 @@ impl<R: RngCore + CryptoRng> Node<R> {
     pub(super) fn settle_circles(&mut self, now: Timestamp) {
         for index in 0..self.circles.len() {
             let circle = &self.circles[index];
-            let by_link = |peer: &PeerId| {
-                self.links.is_open(&circle.links, peer)
-                    && match self.carrier(peer) {
-                        Some(Carrier::Direct) => true,
-                        Some(Carrier::Relay) => self.server.present.contains(peer),
-                        None => false,
-                    }
-            };
-            let reachable: Set<Place> = circle.others().filter(|(_, peer)| by_link(peer)).map(|(p, _)| p).collect();
+            let linked = circle.others().filter(|(_, peer)| self.is_linked(&circle.links, peer));
+            let reachable: Set<Place> = linked.map(|(place, _)| place).collect();
             let circle = &mut self.circles[index];
             if circle.reachable != reachable {
                 circle.reach(reachable);

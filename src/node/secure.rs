@@ -231,18 +231,20 @@ impl<R: RngCore + CryptoRng> Node<R> {
         choose(self.mesh.state(peer).open, self.server.is_online(), self.config.carrier)
     }
 
+    /// Whether a link to a peer stands, and something carries it right now.
+    pub(super) fn is_linked(&self, session: &SessionId, peer: &PeerId) -> bool {
+        self.links.is_open(session, peer)
+            && match self.carrier(peer) {
+                Some(Carrier::Direct) => true,
+                Some(Carrier::Relay) => self.server.present.contains(peer),
+                None => false,
+            }
+    }
+
     /// The participants of a session that can be reached: by a link, or by a channel where that will do.
     pub(super) fn reachable(&self, session: &Session) -> Set<PeerId> {
-        let by_link = |peer: &PeerId| {
-            self.links.is_open(&session.id, peer)
-                && match self.carrier(peer) {
-                    Some(Carrier::Direct) => true,
-                    Some(Carrier::Relay) => self.server.present.contains(peer),
-                    None => false,
-                }
-        };
         let by_channel = |peer: &PeerId| session.is_plain(peer) && self.mesh.state(peer).open;
-        session.roster.others().filter(|peer| by_link(peer) || by_channel(peer)).cloned().collect()
+        session.roster.others().filter(|peer| self.is_linked(&session.id, peer) || by_channel(peer)).cloned().collect()
     }
 
     /// Whether somebody can be reached through the server only.

@@ -103,6 +103,18 @@ impl Tracked {
         self.votes.keys().copied().filter(|place| self.approves(*place))
     }
 
+    /// What another member, who holds that, lacks of it: the request itself, votes, the signature.
+    pub fn lacking(&self, id: &RequestId, theirs: &[Holding]) -> (bool, Vec<Vote>, Option<&Signed>) {
+        let held = theirs.iter().find(|held| held.request == *id);
+        let number = |place: Place| {
+            let index = usize::from(place).saturating_sub(1);
+            held.and_then(|held| held.votes.get(index)).copied().unwrap_or_default()
+        };
+        let votes = self.votes.values().filter(|vote| vote.number > number(vote.member)).copied().collect();
+        let signed = self.signed.as_ref().filter(|_| !held.is_some_and(|held| held.signed));
+        (held.is_none(), votes, signed)
+    }
+
     pub fn state(&self, rules: &Rules, now: Timestamp) -> RequestState {
         let declining = self.votes.keys().filter(|place| !self.approves(**place)).count();
         let withdrawn = self.votes.get(&self.request.proposer).is_some_and(|vote| !vote.approves);
@@ -256,23 +268,6 @@ impl Book {
     pub fn holdings(&self, rules: &Rules) -> Vec<Holding> {
         let votes = |t: &Tracked| (1..=rules.total()).map(|p| t.votes.get(&p).map_or(0, |v| v.number)).collect();
         self.iter().map(|(id, t)| Holding { request: *id, votes: votes(t), signed: t.signed.is_some() }).collect()
-    }
-
-    /// What another member, who holds that, lacks of a request: the request itself, votes, the signature.
-    pub fn lacking<'a>(
-        &'a self,
-        id: &RequestId,
-        tracked: &'a Tracked,
-        theirs: &[Holding],
-    ) -> (bool, Vec<Vote>, Option<&'a Signed>) {
-        let held = theirs.iter().find(|held| held.request == *id);
-        let number = |place: Place| {
-            let index = usize::from(place).saturating_sub(1);
-            held.and_then(|held| held.votes.get(index)).copied().unwrap_or_default()
-        };
-        let votes = tracked.votes.values().filter(|vote| vote.number > number(vote.member)).copied().collect();
-        let signed = tracked.signed.as_ref().filter(|_| !held.is_some_and(|held| held.signed));
-        (held.is_none(), votes, signed)
     }
 
     /// The next moment at which a request ends.

@@ -307,9 +307,8 @@ impl Circle {
     /// A member has come again: what it did not do before is forgiven, unless it was wrong or was so too often.
     pub(super) fn forgive(&mut self, place: Place) {
         const TIMES: u32 = 3;
-        let forgiven = |left_out: &&mut LeftOut| !left_out.for_good && left_out.times < TIMES;
-        for (_, left_out) in self.left_out.iter_mut().filter(|((_, member), _)| *member == place) {
-            if forgiven(&left_out) {
+        for ((_, member), left_out) in self.left_out.iter_mut() {
+            if *member == place && !left_out.for_good && left_out.times < TIMES {
                 left_out.until = Timestamp::default();
             }
         }

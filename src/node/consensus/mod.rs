@@ -379,7 +379,7 @@ impl Circle {
     fn tell_what_lacks(&mut self, to: Place, theirs: &[Holding]) {
         let mut lacks = Vec::new();
         for (id, tracked) in self.book.iter() {
-            let (request, votes, signed) = self.book.lacking(id, tracked, theirs);
+            let (request, votes, signed) = tracked.lacking(id, theirs);
             if request {
                 lacks.push(CircleMessage::Request(Box::new(tracked.request.clone())));
             }
@@ -401,9 +401,12 @@ impl Circle {
         tools: &mut Tools<'_, R>,
     ) {
         let id = request.id(&self.rules.circle);
+        if self.book.knows(&id) {
+            return;
+        }
         let member = self.rules.member(request.proposer);
         let made = member.is_some_and(|m| request.is_signed(&self.rules.circle, &m.identity));
-        if !self.book.knows(&id) && made && !self.budget.take(request.proposer, Cost::Request, now) {
+        if made && !self.budget.take(request.proposer, Cost::Request, now) {
             return self.ignore(from, "a member asks too often".to_owned());
         }
         let body = Body::Request { request: Box::new(request.clone()) };
