@@ -37,7 +37,7 @@ mod native {
             let signers = Signers::new(threshold, total);
             c.bench_function(&format!("commit, {group}"), |b| b.iter(|| signers.commit()));
             c.bench_function(&format!("sign, {group}"), |b| {
-                b.iter_batched(|| signers.nonces(), |nonces| signers.sign(nonces), BatchSize::SmallInput);
+                b.iter_batched(|| signers.drawn(), |drawn| signers.sign(drawn), BatchSize::SmallInput);
             });
             c.bench_function(&format!("aggregate, {group}"), |b| b.iter(|| signers.aggregate()));
         }

@@ -2,16 +2,15 @@
 #![cfg(not(target_family = "wasm"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
-use frost_core::round1::Nonce;
 use frost_secp256k1::keys::{KeyPackage, PublicKeyPackage, SigningShare, VerifyingShare};
-use frost_secp256k1::round1::SigningNonces;
 use frost_secp256k1::{Identifier, VerifyingKey};
 use frostmesh::frost::{BadSignature, Commitments, Key, Nonces, PackageFault, Place, Round1, Shares, Suite};
 use k256::schnorr::signature::hazmat::PrehashVerifier;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
+use rand_core::{CryptoRng, RngCore};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -90,6 +89,43 @@ fn signatures_of_rfc_9591_are_taken_by_the_crates_own_verifier() {
     assert_eq!(signature.len(), suite.signature_size());
 }
 
+/// The same bytes in SEC 1's compact form of a point (first byte 5, for an even y), once at each place where one may begin.
+fn compact(bytes: &[u8]) -> impl Iterator<Item = (usize, Vec<u8>)> {
+    let again = |place: usize| (place, [&bytes[..place], &[5], &bytes[place + 1..]].concat());
+    (0..bytes.len()).filter(|place| bytes[*place] == 2).map(again)
+}
+
+#[test]
+fn nothing_has_a_second_encoding() {
+    for suite in Suite::all() {
+        let mut rng = ChaCha20Rng::seed_from_u64(3);
+        let ours = suite.start(1, 9, 2, &mut rng).unwrap();
+        let mut points = 0;
+        for place in 2..=9 {
+            let theirs = suite.start(place, 9, 2, &mut rng).unwrap().package().to_vec();
+            assert!(ours.check(&[&theirs[..], &[0]].concat()).is_err());
+            for (at, package) in compact(&theirs) {
+                // Beyond the points it may be in a number of the proof, which does not hold then.
+                let in_points = at >= 6 && (at - 6) % 33 == 0 && at < 6 + 2 * 33;
+                points += usize::from(in_points);
+                assert!(!in_points || ours.check(&package).is_err(), "{at}");
+                let certified = suite.group_key(2, &[(1, ours.package().to_vec()), (2, package.clone())].into());
+                assert_eq!(ours.check(&package).is_ok(), certified.is_ok(), "who makes the key can show how it came");
+            }
+        }
+        assert!(points > 1);
+
+        let (keys, pubkey) = keys(suite, 2, 2, 1);
+        let (commitments, shares) = signed(&keys, &[1, 2], 2);
+        assert!(keys[&1].check_commitments(&[&commitments[&2][..], &[0]].concat()).is_err());
+        let refused = compact(&commitments[&1]).chain(compact(&commitments[&2]));
+        let refused = refused.map(|(at, bytes)| assert!(keys[&1].check_commitments(&bytes).is_err(), "{at}"));
+        assert!(refused.count() > 0);
+        let signature = keys[&1].aggregate(&commitments, &shares, &DIGEST).unwrap();
+        assert!(compact(&signature).all(|(_, bytes)| suite.verify(&pubkey, &DIGEST, &bytes).is_err()));
+    }
+}
+
 #[test]
 fn a_signature_of_something_else_or_by_another_key_does_not_verify() {
     for suite in Suite::all() {
@@ -160,8 +196,8 @@ struct Rfc9591 {
 
 #[derive(Deserialize)]
 struct Signer {
-    hiding_nonce: String,
-    binding_nonce: String,
+    hiding_nonce_randomness: String,
+    binding_nonce_randomness: String,
     hiding_nonce_commitment: String,
     binding_nonce_commitment: String,
     share: String,
@@ -179,6 +215,30 @@ fn vector_key(vector: &Rfc9591, place: Place) -> Box<dyn Key> {
     Suite::default().key(&own.serialize().unwrap(), &public.serialize().unwrap()).unwrap()
 }
 
+/// Gives what a vector says was drawn.
+struct Drawn(VecDeque<u8>);
+
+impl CryptoRng for Drawn {}
+
+impl RngCore for Drawn {
+    fn next_u32(&mut self) -> u32 {
+        rand_core::impls::next_u32_via_fill(self)
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        rand_core::impls::next_u64_via_fill(self)
+    }
+
+    fn fill_bytes(&mut self, bytes: &mut [u8]) {
+        bytes.fill_with(|| self.0.pop_front().expect("no more was drawn"));
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), rand_core::Error> {
+        self.fill_bytes(bytes);
+        Ok(())
+    }
+}
+
 #[test]
 fn the_vectors_of_rfc_9591() {
     let vector: Rfc9591 = serde_json::from_str(include_str!("vectors/rfc9591.json")).unwrap();
@@ -186,14 +246,13 @@ fn the_vectors_of_rfc_9591() {
     let mut commitments = Commitments::new();
     let mut nonces = BTreeMap::new();
     for (place, signer) in &vector.signers {
-        let nonce =
-            |text: &str| Nonce::<frost_secp256k1::Secp256K1Sha256>::deserialize(&hex::decode(text).unwrap()).unwrap();
-        let both = SigningNonces::from_nonces(nonce(&signer.hiding_nonce), nonce(&signer.binding_nonce));
-        let made = both.commitments();
-        assert_eq!(hex::encode(made.hiding().serialize().unwrap()), signer.hiding_nonce_commitment);
-        assert_eq!(hex::encode(made.binding().serialize().unwrap()), signer.binding_nonce_commitment);
-        commitments.insert(*place, made.serialize().unwrap());
-        nonces.insert(*place, Nonces::from_bytes(Zeroizing::new(both.serialize().unwrap())));
+        let drawn = [&signer.hiding_nonce_randomness, &signer.binding_nonce_randomness];
+        let mut rng = Drawn(drawn.iter().flat_map(|text| hex::decode(text).unwrap()).collect());
+        let (both, made) = vector_key(&vector, *place).commit(&mut rng).unwrap();
+        let points = [&signer.hiding_nonce_commitment, &signer.binding_nonce_commitment];
+        assert!(hex::encode(&made).ends_with(&points.map(String::as_str).concat()));
+        commitments.insert(*place, made);
+        nonces.insert(*place, both);
     }
     let mut shares = Shares::new();
     for (place, nonces) in nonces {

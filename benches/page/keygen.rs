@@ -8,7 +8,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use frostmesh::frost::{Round1, Round2};
+use frostmesh::frost::{Commitments, Nonces, Round1, Round2};
 use support::{Others, Signers, part2, part3};
 use wasm_bindgen::prelude::wasm_bindgen;
 use zeroize::Zeroizing;
@@ -21,6 +21,7 @@ pub struct Bench {
     part2: Vec<Box<dyn Round1>>,
     part3: Vec<(Box<dyn Round2>, BTreeMap<u16, Zeroizing<Vec<u8>>>)>,
     signers: Signers,
+    sign: Vec<(Nonces, Commitments)>,
 }
 
 #[wasm_bindgen]
@@ -35,11 +36,13 @@ impl Bench {
             let package = ours.package().to_vec();
             (part2(ours, &others.commitments()), others.shares(&package))
         };
+        let signers = Signers::new(threshold, total);
         Self {
             commitments: others.commitments(),
             part2: (0..runs).map(|_| others.part1()).collect(),
             part3: (0..runs).map(ready).collect(),
-            signers: Signers::new(threshold, total),
+            sign: (0..runs).map(|_| signers.drawn()).collect(),
+            signers,
             others,
         }
     }
@@ -61,8 +64,8 @@ impl Bench {
         drop(self.signers.commit());
     }
 
-    pub fn sign(&self) {
-        drop(self.signers.sign(self.signers.nonces()));
+    pub fn sign(&mut self) {
+        drop(self.signers.sign(self.sign.pop().expect("too many calls")));
     }
 
     pub fn aggregate(&self) {

@@ -54,8 +54,6 @@ pub struct Signers {
     keys: Vec<Box<dyn Key>>,
     commitments: Commitments,
     shares: Shares,
-    /// Ours, as they are drawn: each signature takes its own.
-    nonces: Vec<u8>,
 }
 
 /// What is signed.
@@ -89,12 +87,11 @@ impl Signers {
             commitments.insert(place, commitment);
             drawn.push(nonces);
         }
-        let nonces = drawn[0].as_bytes().to_vec();
         let mut shares = Shares::new();
         for ((place, key), nonces) in (ME..).zip(&keys).zip(drawn) {
             shares.insert(place, key.sign(nonces, &commitments, &DIGEST).map_err(|(_, f)| f).expect("a share"));
         }
-        Self { keys, commitments, shares, nonces }
+        Self { keys, commitments, shares }
     }
 
     /// Our nonces and commitments.
@@ -102,14 +99,17 @@ impl Signers {
         self.keys[0].commit(&mut SystemRng).expect("commitments")
     }
 
-    /// The nonces of our one share. Made again for each measurement, and never outside of one.
-    pub fn nonces(&self) -> Nonces {
-        Nonces::from_bytes(Zeroizing::new(self.nonces.clone()))
+    /// What our share is made of: nonces that nobody has used, and everyone's commitments with ours among them.
+    pub fn drawn(&self) -> (Nonces, Commitments) {
+        let (nonces, commitment) = self.commit();
+        let mut commitments = self.commitments.clone();
+        commitments.insert(ME, commitment);
+        (nonces, commitments)
     }
 
     /// Our share.
-    pub fn sign(&self, nonces: Nonces) -> Vec<u8> {
-        self.keys[0].sign(nonces, &self.commitments, &DIGEST).map_err(|(_, fault)| fault).expect("a share")
+    pub fn sign(&self, (nonces, commitments): (Nonces, Commitments)) -> Vec<u8> {
+        self.keys[0].sign(nonces, &commitments, &DIGEST).map_err(|(_, fault)| fault).expect("a share")
     }
 
     /// The signature.

@@ -12,8 +12,8 @@ use frost_core::keys::{KeyPackage, PublicKeyPackage};
 use zeroize::Zeroizing;
 
 use super::{
-    Fault, Flavour, PackageFault, Place, Randomness, canonical, culprit, identifier, library, not_canonical,
-    undecodable,
+    Fault, Flavour, HEADER, PackageFault, Place, Randomness, canonical, compressed, culprit, identifier, library,
+    not_canonical, undecodable,
 };
 
 /// The key that came out: secret and public part in the reference serialization.
@@ -82,9 +82,7 @@ pub(super) fn group_key<C: Flavour>(threshold: u16, packages: &BTreeMap<Place, V
     let mut commitments = BTreeMap::new();
     for (place, bytes) in packages {
         let blame = |f| (Some(*place), f);
-        let package = decode_round1::<C>(bytes).map_err(blame)?;
-        canonical(&package.serialize().map_err(library).map_err(blame)?, bytes).map_err(blame)?;
-        has_degree(&package, threshold).map_err(blame)?;
+        let package = checked_round1::<C>(bytes, threshold).map_err(blame)?;
         commitments.insert(identifier::<C>(*place).map_err(blame)?, package.commitment().clone());
     }
     let public = PublicKeyPackage::from_dkg_commitments(&commitments.iter().map(|(id, c)| (*id, c)).collect());
@@ -119,9 +117,19 @@ fn decode_round1<C: Flavour>(bytes: &[u8]) -> Result<round1::Package<C>, Package
     round1::Package::<C>::deserialize(bytes).map_err(undecodable)
 }
 
-fn has_degree<C: Flavour>(package: &round1::Package<C>, expected: u16) -> Result<(), PackageFault> {
-    let found = package.commitment().coefficients().len();
-    if found == usize::from(expected) { Ok(()) } else { Err(PackageFault::WrongDegree { found, expected }) }
+/// Decodes a round-1 package of that many coefficients in the one way of writing it: a header, their number, their points, and
+/// the proof after its length.
+fn checked_round1<C: Flavour>(bytes: &[u8], threshold: u16) -> Result<round1::Package<C>, PackageFault> {
+    let package = decode_round1::<C>(bytes)?;
+    let (found, expected) = (package.commitment().coefficients().len(), threshold);
+    if found != usize::from(expected) {
+        return Err(PackageFault::WrongDegree { found, expected });
+    }
+    let start = HEADER + if found < 0x80 { 1 } else { 2 };
+    let end = start + found * C::POINT;
+    compressed::<C>(bytes.get(start..end).ok_or_else(not_canonical)?)?;
+    canonical(&package.proof_of_knowledge().serialize().map_err(library)?, bytes.get(end + 1..).unwrap_or_default())?;
+    Ok(package)
 }
 
 fn decode_round2<C: Flavour>(bytes: &[u8]) -> Result<round2::Package<C>, PackageFault> {
@@ -136,10 +144,7 @@ impl<C: Flavour> Round1 for First<C> {
     }
 
     fn check(&self, bytes: &[u8]) -> Result<(), PackageFault> {
-        has_degree(&decode_round1::<C>(bytes)?, self.threshold)?;
-        // Points and scalars have one encoding, which the library insists on, and packages of one degree have one length: what
-        // is longer has bytes that do not belong to it. Writing it again to compare would double what round 1 costs.
-        if bytes.len() == self.package.len() { Ok(()) } else { Err(not_canonical()) }
+        checked_round1::<C>(bytes, self.threshold).map(drop)
     }
 
     fn advance(self: Box<Self>, packages: &BTreeMap<Place, Vec<u8>>) -> Result<Round2Start, Fault> {

@@ -65,6 +65,8 @@ trait Flavour: Ciphersuite {
     const NAME: &'static str;
     /// Bytes of a signature, as the world takes it.
     const SIGNATURE: usize;
+    /// Bytes of a point, compressed.
+    const POINT: usize = 33;
 
     /// What the library makes of the public key once key generation is over.
     fn settled(public: PublicKeyPackage<Self>) -> PublicKeyPackage<Self>;
@@ -280,6 +282,16 @@ fn undecodable<C: Flavour>(error: frost_core::Error<C>) -> PackageFault {
 /// Refuses any encoding of a package but the one that we would write.
 fn canonical(ours: &[u8], theirs: &[u8]) -> Result<(), PackageFault> {
     if ours == theirs { Ok(()) } else { Err(not_canonical()) }
+}
+
+/// Bytes before what a package holds: its version, and which ciphersuite it is of.
+const HEADER: usize = 5;
+
+/// Refuses points that were decoded, but are not written as we would: the library also takes SEC 1's compact form (tag 5, for
+/// an even y). To write each again and compare would cost an inversion a point.
+fn compressed<C: Flavour>(points: &[u8]) -> Result<(), PackageFault> {
+    let fine = points.chunks(C::POINT).all(|point| matches!(point, [2 | 3, ..]));
+    if fine { Ok(()) } else { Err(not_canonical()) }
 }
 
 fn not_canonical() -> PackageFault {

@@ -1,40 +1,29 @@
 //! Signing behind an interface of bytes: the two rounds of FROST (RFC 9591, section 5) as ZF FROST implements them, for any
 //! ciphersuite. What frostmesh signs is always 32 bytes; that is for who calls this to see to.
 //!
-//! Nonces are a value that signing consumes. Who keeps them on disk deletes them there, durably, before the share that they
-//! made leaves (docs/PROTOCOL.md, section 3, point 6).
+//! Nonces are a value that signing consumes and that has no form of bytes: they cannot outlive the process, so none can come
+//! back from a disk or a backup (docs/PROTOCOL.md, section 3, point 6).
 
+use std::any::Any;
 use std::collections::BTreeMap;
 
 use frost_core::keys::{KeyPackage, PublicKeyPackage};
 use frost_core::round1::{self, SigningCommitments, SigningNonces};
 use frost_core::round2::{self, SignatureShare};
 use frost_core::{Signature, SigningPackage};
-use zeroize::Zeroizing;
 
-use super::{Fault, Flavour, PackageFault, Place, Randomness, canonical, culprit, identifier, library, undecodable};
+use super::{
+    Fault, Flavour, HEADER, PackageFault, Place, Randomness, compressed, culprit, identifier, library, not_canonical,
+    undecodable,
+};
 
 /// The commitments of all signers of one signature, `SigningCommitments::serialize()` each.
 pub type Commitments = BTreeMap<Place, Vec<u8>>;
 /// The signature shares of all signers, 32 bytes each.
 pub type Shares = BTreeMap<Place, Vec<u8>>;
 
-/// The secret half of commitments, for one signature. Neither copied nor shown; wiped when dropped.
-pub struct Nonces(Zeroizing<Vec<u8>>);
-
-impl Nonces {
-    /// What to keep, sealed, where they have to outlive the process.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// Those that were kept.
-    #[must_use]
-    pub fn from_bytes(bytes: Zeroizing<Vec<u8>>) -> Self {
-        Self(bytes)
-    }
-}
+/// The secret half of commitments, for one signature. Neither copied nor written nor shown; wiped when dropped.
+pub struct Nonces(Box<dyn Any + Send>);
 
 /// Why a signature does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -93,13 +82,19 @@ pub(super) fn key<C: Flavour>(own: &[u8], public: &[u8]) -> Result<Box<dyn Key>,
 
 pub(super) fn verify<C: Flavour>(pubkey: &[u8], message: &[u8], signature: &[u8]) -> Result<(), BadSignature> {
     let key = C::verifying_key(pubkey).map_err(|_| BadSignature::Key)?;
-    let signature = Signature::<C>::deserialize(signature).map_err(|_| BadSignature::Encoding)?;
-    key.verify(message, &signature).map_err(|_| BadSignature::Invalid)
+    let decoded = Signature::<C>::deserialize(signature).map_err(|_| BadSignature::Encoding)?;
+    // One signature has one encoding, or somebody could pass on a second one that others refuse.
+    if decoded.serialize().ok().as_deref() != Some(signature) {
+        return Err(BadSignature::Encoding);
+    }
+    key.verify(message, &decoded).map_err(|_| BadSignature::Invalid)
 }
 
 fn decode_commitments<C: Flavour>(bytes: &[u8]) -> Result<SigningCommitments<C>, PackageFault> {
     let commitments = SigningCommitments::<C>::deserialize(bytes).map_err(undecodable)?;
-    canonical(&commitments.serialize().map_err(library)?, bytes)?;
+    // A header of one length and two points: what is longer has bytes that do not belong to it.
+    let points = bytes.get(HEADER..).filter(|points| points.len() == 2 * C::POINT).ok_or_else(not_canonical)?;
+    compressed::<C>(points)?;
     Ok(commitments)
 }
 
@@ -116,8 +111,7 @@ impl<C: Flavour> Key for Held<C> {
     fn commit(&self, rng: &mut dyn Randomness) -> Result<(Nonces, Vec<u8>), PackageFault> {
         let mut rng = rng;
         let (nonces, commitments) = round1::commit::<C, _>(self.own.signing_share(), &mut rng);
-        let nonces = Nonces(Zeroizing::new(nonces.serialize().map_err(library)?));
-        Ok((nonces, commitments.serialize().map_err(library)?))
+        Ok((Nonces(Box::new(nonces)), commitments.serialize().map_err(library)?))
     }
 
     fn check_commitments(&self, bytes: &[u8]) -> Result<(), PackageFault> {
@@ -125,10 +119,11 @@ impl<C: Flavour> Key for Held<C> {
     }
 
     fn sign(&self, nonces: Nonces, commitments: &Commitments, message: &[u8]) -> Result<Vec<u8>, Fault> {
-        let plain = |f| (None, f);
         let package = package::<C>(commitments, message)?;
-        let nonces = SigningNonces::<C>::deserialize(&nonces.0).map_err(|e| plain(library(e)))?;
-        let share = round2::sign(&package, &nonces, &self.own);
+        let Some(nonces) = nonces.0.downcast_ref::<SigningNonces<C>>() else {
+            return Err((None, PackageFault::Library("the nonces are of another ciphersuite".into())));
+        };
+        let share = round2::sign(&package, nonces, &self.own);
         Ok(share.map_err(|e| (culprit(&e, commitments.keys().copied()), library(e)))?.serialize())
     }
 

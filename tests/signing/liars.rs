@@ -342,7 +342,10 @@ fn a_share_is_for_what_alice_saw_and_for_nothing_else() {
     let mut stage = Stage::new(3, 2);
     let id = approved(&mut stage, &text("a coffee"));
     let alices = begun(&mut stage, id, [1; 16]);
+    let twice = stage.rng.clone();
     let (nonces, bobs) = bobs_commitments(&mut stage);
+    stage.rng = twice;
+    let (again, _) = bobs_commitments(&mut stage);
     stage.say("bob", &CircleMessage::Package { ceremony: [1; 16], commitments: vec![alices.clone(), bobs.clone()] });
     assert!(shares(&stage.hear()).is_empty(), "her trail is not written yet");
     stage.write(99);
@@ -357,7 +360,6 @@ fn a_share_is_for_what_alice_saw_and_for_nothing_else() {
         let shares = BTreeMap::from([(stage.place("alice"), given[0].clone()), (bob.place, bobs)]);
         bob.share.aggregate(&commitments, &shares, &digest)
     };
-    let again = Nonces::from_bytes(nonces.as_bytes().to_vec().into());
     assert!(sign(&stage, &text("a house"), again).is_err(), "bob would have it another text");
     assert!(sign(&stage, &text("a coffee"), nonces).is_ok());
 }
