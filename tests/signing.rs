@@ -11,6 +11,7 @@ mod liars;
 mod storm;
 
 use common::weather::Weather;
+use common::world::Happening;
 use frostmesh::content::{Content, Text};
 use frostmesh::frost::Suite;
 use frostmesh::node::{Command, Event, RequestState};
@@ -47,6 +48,25 @@ fn the_key_is_ready_once_everyone_has_signed_a_test() {
             assert!(group.circle(seat).ready);
         }
     }
+}
+
+#[test]
+fn the_key_gets_ready_by_itself_whoever_crashes_on_the_way() {
+    let mut early = 0;
+    for (n, k) in [(2, 2), (3, 2)] {
+        for (seat, steps) in (0..usize::from(n)).flat_map(|seat| (0..90).step_by(3).map(move |steps| (seat, steps))) {
+            let mut group = Group::with_key(n, k, 12, Suite::default());
+            let world = &mut group.world;
+            assert!((0..steps).all(|_| world.step()));
+            early += usize::from(!Group::all_ready(world));
+            world.at(world.now, Happening::Crash(seat));
+            world.at(world.now + 3_000, Happening::Revive(seat));
+            world.run_for(4_000);
+            assert!(world.run_until_true(Group::all_ready), "{k} of {n}: seat {seat} crashed after {steps} steps");
+            group.check_trails();
+        }
+    }
+    assert!(early > 50, "{early} crashes before the key was ready");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::cli::{Local, Network};
 use super::commands::{check_url, interrupted, open_store};
+use super::control::node_runs;
 use super::exit::{Exit, Failure, OrExit};
 use super::report::Reporter;
 use super::{Driver, Settings, Store};
@@ -49,7 +50,12 @@ pub(super) async fn take_part(
         store,
         server: place.server.clone(),
     };
-    this.driver.use_wallets().or_exit(Exit::Other, "the wallets cannot be used")?;
+    let free = this.driver.use_wallets().or_exit(Exit::Other, "the wallets cannot be used")?.is_some();
+    if !free && node_runs(&this.store).await {
+        let text = "a node runs in this folder and would lose its place at the server: stop it, make the key, and start \
+                    it again, which takes the key into use";
+        return Err(Failure::new(Exit::Other, text));
+    }
     let connect = Command::Connect { server_url: place.server, peer_id: place.peer_id };
     this.driver.command(connect).or_exit(Exit::Usage, "cannot connect")?;
     let result = this.until(Instant::now() + Duration::from_secs(network.timeout), network.timeout).await;

@@ -130,6 +130,7 @@ impl Trail {
                 let who = culprit.map(|place| format!("{} ", self.name(place))).unwrap_or_default();
                 format!("a ceremony for {} failed: {who}{}", what(request), printable(reason))
             }
+            Body::Checked { member } => format!("{} has signed a test", self.name(*member)),
             Body::Ready => "every member has signed a test: the wallet is ready".to_owned(),
         }
     }

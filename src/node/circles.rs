@@ -46,12 +46,7 @@ impl<R: RngCore + CryptoRng> Node<R> {
         let tools = &mut Tools { key: &self.identity, rng: &mut self.rng };
         let trail = (wallet.trail.as_slice(), wallet.head.as_ref());
         match Circle::open(&wallet.record, trail, self.config.deadlines, now, tools) {
-            Ok(mut circle) => {
-                // Made just now by a session of this node: whoever proposed that lets everyone sign once.
-                let made = self.sessions.get(&info.session_id).filter(|s| s.pubkey() == Some(&info.pubkey));
-                if wallet.trail.is_empty() && made.is_some_and(|s| Some(&s.proposer) == self.server.me.as_ref()) {
-                    circle.check_when_all_are_here(now);
-                }
+            Ok(circle) => {
                 let (links, others) = (circle.links.clone(), circle.others().map(|(_, peer)| peer.clone()));
                 let others: Vec<PeerId> = others.collect();
                 self.circles.push(circle);

@@ -73,7 +73,12 @@ pub enum Body {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         culprit: Option<Place>,
     },
-    /// Every member has signed the text of health checks.
+    /// A member says that it has signed the text of health checks, for the first time.
+    Checked {
+        /// Its FROST identifier.
+        member: Place,
+    },
+    /// Every member has.
     Ready,
 }
 

@@ -125,6 +125,11 @@ scenario("a health check tells who answers", async (stage) => {
   assert.equal(code, 1);
   const { answered, failed } = events.find(({ event }) => event === "checked");
   assert.deepEqual([answered, failed], [["alice", "bob"], [["carol", "is not connected"]]]);
+  // Beside it nothing else may take its place at the server.
+  const beside = await stage.run("join", ...flags(stage, server, "bob"), "--timeout", "5");
+  assert.equal(beside.code, 1);
+  assert.match(beside.stderr, /stop it/);
+  assert.equal(bob.ended, null, "it goes on");
 });
 
 scenario("an unattended node signs what its policy approves, also after a restart, and says why", async (stage) => {

@@ -33,6 +33,13 @@ pub fn text(text: &str) -> Content {
 impl Group {
     /// Makes the key in calm weather, and waits until everyone has signed a test.
     pub fn new(n: u16, threshold: u16, seed: u64, suite: Suite) -> Self {
+        let mut group = Self::with_key(n, threshold, seed, suite);
+        assert!(group.world.run_until_true(Self::all_ready), "{threshold} of {n}, seed {seed}: not ready");
+        group
+    }
+
+    /// Makes the key in calm weather, and stops when the last one has it.
+    pub fn with_key(n: u16, threshold: u16, seed: u64, suite: Suite) -> Self {
         let mut world = World::new(seed, Weather::CALM);
         world.plain = false;
         world.use_wallets = true;
@@ -50,13 +57,17 @@ impl Group {
             allow_unverified: false,
         };
         world.command_at(0, 100, propose);
-        let ready = |w: &World, seat: usize| {
-            w.seats[seat].events.iter().any(|(_, event)| matches!(event, Event::WalletReady { .. }))
-        };
-        let all = |w: &World| (0..usize::from(n)).all(|seat| ready(w, seat));
-        assert!(world.run_until_true(all), "{threshold} of {n}, seed {seed}: not ready");
+        let has = |event: &Event| matches!(event, Event::WalletCreated { .. });
+        let all = |w: &World| w.seats.iter().all(|seat| seat.events.iter().any(|(_, event)| has(event)));
+        assert!(world.run_until_true(all), "{threshold} of {n}, seed {seed}: no key");
         let pubkey = world.seats[0].disk.keys().next().unwrap().clone();
         Self { world, pubkey, suite, threshold }
+    }
+
+    /// Everyone has signed a test, and everyone knows.
+    pub fn all_ready(world: &World) -> bool {
+        let ready = |node: &Node<_>| node.view().circles.iter().any(|circle| circle.ready);
+        world.seats.iter().all(|seat| seat.node().is_some_and(ready))
     }
 
     pub fn circle(&self, seat: usize) -> CircleView {

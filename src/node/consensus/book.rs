@@ -4,7 +4,7 @@
 use crate::agreement::Member;
 use crate::consensus::{Holding, MAX_HOLDINGS, MAX_REQUEST_LIFE, Request, RequestId, Vote};
 use crate::content::Content;
-use crate::few::{Map, Set};
+use crate::few::Map;
 use crate::frost::{Place, Suite};
 use crate::identity::Digest;
 use crate::node::Timestamp;
@@ -88,15 +88,15 @@ pub(in crate::node) struct Tracked {
     pub digest: [u8; 32],
     pub votes: Map<Place, Vote>,
     pub signed: Option<Signed>,
-    /// Members who signed two different votes with one number: their word is worth nothing here.
-    pub liars: Set<Place>,
+    /// Members who signed two different votes with one number, and the second one: their word is worth nothing here.
+    pub liars: Map<Place, Vote>,
     /// Since when enough approve.
     pub approved_since: Option<Timestamp>,
 }
 
 impl Tracked {
     pub fn approves(&self, place: Place) -> bool {
-        self.votes.get(&place).is_some_and(|vote| vote.approves) && !self.liars.contains(&place)
+        self.votes.get(&place).is_some_and(|vote| vote.approves) && !self.liars.contains_key(&place)
     }
 
     pub fn approvers(&self) -> impl Iterator<Item = Place> + '_ {
@@ -110,7 +110,9 @@ impl Tracked {
             let index = usize::from(place).saturating_sub(1);
             held.and_then(|held| held.votes.get(index)).copied().unwrap_or_default()
         };
-        let votes = self.votes.values().filter(|vote| vote.number > number(vote.member)).copied().collect();
+        // Numbers do not tell whether a lie is known there.
+        let votes = self.votes.values().filter(|vote| vote.number > number(vote.member)).chain(self.liars.values());
+        let votes = votes.copied().collect();
         let signed = self.signed.as_ref().filter(|_| !held.is_some_and(|held| held.signed));
         (held.is_none(), votes, signed)
     }
@@ -178,7 +180,7 @@ impl Book {
             return Err(format!("more than {MAX_HOLDINGS} requests of this wallet"));
         }
         let digest = content.digest();
-        let (votes, signed, liars) = (Map::default(), None, Set::default());
+        let (votes, signed, liars) = (Map::default(), None, Map::default());
         let tracked = Tracked { request, content, digest, votes, signed, liars, approved_since: None };
         self.requests.insert(id, tracked);
         self.order.push(id);
@@ -230,7 +232,11 @@ impl Book {
         if let Some(known) = known.filter(|known| known.number == vote.number) {
             // Signing anew makes another signature of the same word.
             // Both stand in the trail, where everyone can see them.
-            return Ok(known.approves != vote.approves && tracked.liars.insert(vote.member));
+            let lies = known.approves != vote.approves && !tracked.liars.contains_key(&vote.member);
+            if lies {
+                tracked.liars.insert(vote.member, vote);
+            }
+            return Ok(lies);
         }
         tracked.votes.insert(vote.member, vote);
         let enough = tracked.approvers().count() >= usize::from(rules.threshold);

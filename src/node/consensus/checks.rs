@@ -1,5 +1,6 @@
 //! Health checks: the members sign a fixed text of their own domain, in as many groups as it takes for each of them to have
-//! signed once. After key generation they do so at once, and only then does the wallet count as ready.
+//! signed once. After key generation they do so at once, and only then does the wallet count as ready. The first member of the
+//! roster sees to that: should somebody be missing, it begins again once that one has come.
 
 use rand_core::{CryptoRng, RngCore};
 
@@ -22,6 +23,21 @@ pub(super) struct Check {
 }
 
 impl Circle {
+    /// Whether this node is the one to let everyone sign, and that has not come about yet.
+    pub(super) fn owes_first_check(&self) -> bool {
+        !self.ready && self.me == 1
+    }
+
+    /// Begins the first health check once everyone can be reached; just after key generation, without those who cannot.
+    pub(super) fn check_first<R: RngCore + CryptoRng>(&mut self, now: Timestamp, tools: &mut Tools<'_, R>) {
+        let all_here = self.reachable.len() + 1 == self.rules.members.len();
+        let due = self.first_check.is_some_and(|at| at <= now);
+        if self.check.is_none() && (due || all_here && self.somebody_came) && self.owes_first_check() {
+            (self.first_check, self.somebody_came) = (None, false);
+            self.start_check(now, tools);
+        }
+    }
+
     /// Begins a health check, unless one runs.
     pub(in crate::node) fn start_check<R: RngCore + CryptoRng>(&mut self, now: Timestamp, tools: &mut Tools<'_, R>) {
         if self.check.is_some() {
@@ -125,8 +141,8 @@ impl Circle {
         let digest = check_digest(&self.rules.circle);
         let verified = self.rules.suite.verify(&self.rules.pubkey, &digest, signature).is_ok();
         if verified && signers.contains(&self.me) && !self.checked.contains(&self.me) {
-            self.broadcast(&CircleMessage::Checked);
             self.has_checked(self.me, now, tools);
+            self.broadcast_durably(&CircleMessage::Checked);
         }
     }
 
@@ -137,8 +153,11 @@ impl Circle {
         now: Timestamp,
         tools: &mut Tools<'_, R>,
     ) {
-        self.checked.insert(place);
-        if !self.ready && self.checked.len() == self.rules.members.len() {
+        if self.ready || !self.checked.insert(place) {
+            return;
+        }
+        self.write(&Body::Checked { member: place }, now, tools);
+        if self.checked.len() == self.rules.members.len() {
             self.ready = true;
             self.write(&Body::Ready, now, tools);
             self.say(Event::WalletReady { pubkey: self.info.pubkey.clone() });

@@ -69,8 +69,10 @@ pub(super) struct Circle {
     checked: Set<Place>,
     /// Everyone has.
     pub ready: bool,
-    /// This node begins the first health check: by then at the latest.
+    /// This node begins the first health check: by then at the latest, or once everyone can be reached.
     first_check: Option<Timestamp>,
+    /// A member came, or began anew, since the last check.
+    somebody_came: bool,
     /// Members who can be reached.
     pub(super) reachable: Set<Place>,
     /// What members hold, who are to be told what that lacks; and when each was told last.
@@ -137,6 +139,7 @@ impl Circle {
             checked: Set::default(),
             ready: false,
             first_check: None,
+            somebody_came: false,
             reachable: Set::default(),
             owed: Map::default(),
             told: Map::default(),
@@ -150,6 +153,7 @@ impl Circle {
         if entries.is_empty() {
             let body = Body::Opened { pubkey: this.info.pubkey.clone(), member: me };
             this.write(&body, now, tools);
+            this.first_check = this.owes_first_check().then(|| now.after(this.deadlines.step));
         }
         Ok(this)
     }
@@ -169,14 +173,13 @@ impl Circle {
                     self.checked.extend(1..=self.rules.total());
                     Ok(true)
                 }
+                Body::Checked { member } => {
+                    self.checked.insert(member);
+                    Ok(true)
+                }
                 Body::Opened { .. } | Body::Decision { .. } | Body::Commit { .. } | Body::Aborted { .. } => Ok(true),
             };
         }
-    }
-
-    /// The wallet has just been made, and this node is the one to let everyone sign.
-    pub(super) fn check_when_all_are_here(&mut self, now: Timestamp) {
-        self.first_check = Some(now.after(self.deadlines.step));
     }
 
     pub(super) fn peer(&self, place: Place) -> Option<&PeerId> {
@@ -251,11 +254,7 @@ impl Circle {
         self.tell_what_is_owed(now);
         self.pledges.retain(|pledge| pledge.until > now);
         self.forget_what_is_over(now);
-        let all_here = self.reachable.len() + 1 == self.rules.members.len();
-        if self.first_check.is_some_and(|at| all_here || at <= now) {
-            self.first_check = None;
-            self.start_check(now, tools);
-        }
+        self.check_first(now, tools);
         let mut out = Vec::new();
         loop {
             self.coordinate(now, tools);
@@ -277,6 +276,7 @@ impl Circle {
         for place in 1..=self.rules.total() {
             let online = self.reachable.contains(&place);
             if let (true, Some(peer_id)) = (before.contains(&place) != online, self.peer(place).cloned()) {
+                self.somebody_came |= online;
                 self.say(Event::Member { pubkey: self.info.pubkey.clone(), peer_id, online });
             }
         }
@@ -327,12 +327,14 @@ impl Circle {
 
     /// A link to a member stands: it hears what is held here.
     pub(super) fn linked<R: RngCore + CryptoRng>(&mut self, place: Place, now: Timestamp, tools: &mut Tools<'_, R>) {
+        self.somebody_came = true;
         self.forgive(place);
         self.began_anew(place, now, tools);
         self.forget_what_was_asked(place);
         self.tell_holdings(place);
         if self.checked.contains(&self.me) {
-            self.acts.push(Act::Send(place, CircleMessage::Checked));
+            let word = self.log.then(Act::Send(place, CircleMessage::Checked));
+            self.acts.extend(word);
         }
     }
 
@@ -447,7 +449,7 @@ impl Circle {
 
     /// A member that told different members different things under one number: everyone has to see it.
     fn pass_on_a_lie(&mut self, vote: &Vote) {
-        if self.book.get(&vote.request).is_some_and(|tracked| tracked.liars.contains(&vote.member)) {
+        if self.book.get(&vote.request).is_some_and(|tracked| tracked.liars.contains_key(&vote.member)) {
             let first = self.book.get(&vote.request).and_then(|tracked| tracked.votes.get(&vote.member)).copied();
             for vote in first.into_iter().chain([*vote]) {
                 self.broadcast(&CircleMessage::Vote(vote));
