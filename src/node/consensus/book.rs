@@ -149,11 +149,18 @@ impl Book {
         self.order.iter().filter_map(|id| Some((id, self.requests.get(id)?)))
     }
 
-    /// Takes a request. True when it is new.
+    /// Takes a request. True when it is new. `admit` says whether there is room for one more of its proposer, once that one is
+    /// known to have made it.
     ///
     /// # Errors
     /// Why it is refused; nothing has changed.
-    pub fn request(&mut self, rules: &Rules, request: Request, now: Timestamp) -> Result<bool, String> {
+    pub fn request(
+        &mut self,
+        rules: &Rules,
+        request: Request,
+        now: Timestamp,
+        admit: impl FnOnce() -> bool,
+    ) -> Result<bool, String> {
         let id = request.id(&rules.circle);
         if self.knows(&id) {
             return Ok(false);
@@ -161,6 +168,9 @@ impl Book {
         let proposer = rules.member(request.proposer).ok_or("a request of no member")?;
         if !request.is_signed(&rules.circle, &proposer.identity) {
             return Err(format!("a request that {} did not sign", proposer.peer_id));
+        }
+        if !admit() {
+            return Err(format!("{} asks too often", proposer.peer_id));
         }
         if request.expires.saturating_sub(request.created) > MAX_REQUEST_LIFE || request.expires <= request.created {
             return Err("a request that ends before it begins, or after more than 31 days".to_owned());

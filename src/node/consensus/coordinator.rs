@@ -49,12 +49,24 @@ pub(super) struct LeftOut {
 
 /// Why a ceremony failed, and by whom.
 pub(super) struct Failure {
-    pub culprits: Vec<Place>,
-    pub reason: String,
+    culprits: Vec<Place>,
+    reason: String,
     /// It was no matter of being there or of what was agreed on.
-    pub for_good: bool,
+    for_good: bool,
     /// For how long they are left out at first, in milliseconds.
-    pub pause: u64,
+    pause: u64,
+}
+
+impl Failure {
+    /// It was no matter of being there or of what was agreed on: who is at fault is not asked again.
+    fn proven(culprit: Place, reason: String) -> Self {
+        Self { culprits: vec![culprit], reason, for_good: true, pause: 0 }
+    }
+
+    /// They are left out for a while, in milliseconds.
+    fn passing(culprits: Vec<Place>, reason: impl Into<String>, pause: u64) -> Self {
+        Self { culprits, reason: reason.into(), for_good: false, pause }
+    }
 }
 
 impl Circle {
@@ -156,9 +168,7 @@ impl Circle {
             return;
         }
         if let Err(fault) = self.key.check_commitments(&data) {
-            let (reason, pause) = (fault.to_string(), self.deadlines.sign);
-            let failure = Failure { culprits: vec![from], reason, for_good: true, pause };
-            return self.failed(ceremony, failure, now, tools);
+            return self.failed(ceremony, Failure::proven(from, fault.to_string()), now, tools);
         }
         running.commitments.insert(from, data);
         if running.commitments.len() == running.signers.len() {
@@ -194,10 +204,11 @@ impl Circle {
         let shares = running.shares.iter().map(|(place, data)| (*place, data.clone())).collect();
         match self.key.aggregate(&commitments, &shares, &running.digest) {
             Ok(signature) => self.signed(ceremony, signature, now, tools),
-            Err((culprit, fault)) => {
-                let culprits = culprit.map_or_else(|| running.signers.clone(), |place| vec![place]);
-                let (reason, pause) = (fault.to_string(), self.deadlines.sign);
-                let failure = Failure { culprits, reason, for_good: culprit.is_some(), pause };
+            Err((Some(culprit), fault)) => {
+                self.failed(ceremony, Failure::proven(culprit, fault.to_string()), now, tools);
+            }
+            Err((None, fault)) => {
+                let failure = Failure::passing(running.signers.clone(), fault.to_string(), self.deadlines.sign);
                 self.failed(ceremony, failure, now, tools);
             }
         }
@@ -239,8 +250,8 @@ impl Circle {
     ) {
         if self.ceremonies.get(&ceremony).is_some_and(|c| c.signers.contains(&from)) {
             let reason = format!("refuses: this node {reason}");
-            let pause = self.deadlines.sign;
-            self.failed(ceremony, Failure { culprits: vec![from], reason, for_good: false, pause }, now, tools);
+            let failure = Failure::passing(vec![from], reason, self.deadlines.sign);
+            self.failed(ceremony, failure, now, tools);
         }
     }
 
@@ -285,8 +296,7 @@ impl Circle {
             }
         }
         for (id, culprits, reason) in failed {
-            let pause = self.deadlines.sign;
-            self.failed(id, Failure { culprits, reason, for_good: false, pause }, now, tools);
+            self.failed(id, Failure::passing(culprits, reason, self.deadlines.sign), now, tools);
         }
     }
 
@@ -299,8 +309,7 @@ impl Circle {
     ) {
         let void = self.ceremonies.iter().filter(|(_, ceremony)| ceremony.signers.contains(&place));
         for id in void.map(|(id, _)| *id).collect::<Vec<_>>() {
-            let (culprits, reason) = (vec![place], "began anew".to_owned());
-            self.failed(id, Failure { culprits, reason, for_good: false, pause: GRACE }, now, tools);
+            self.failed(id, Failure::passing(vec![place], "began anew", GRACE), now, tools);
         }
     }
 

@@ -8,8 +8,10 @@ mod book;
 mod budget;
 mod checks;
 mod coordinator;
+mod holdings;
 mod log;
 mod signer;
+mod statements;
 mod view;
 
 use rand_core::{CryptoRng, RngCore};
@@ -24,18 +26,14 @@ use self::coordinator::{Ceremony, LeftOut};
 use self::log::Log;
 use self::signer::Pledge;
 use super::links::Tools;
-use super::{Deadlines, Error, Event, Timestamp};
-use crate::consensus::{CeremonyId, CircleMessage, Holding, MAX_REQUEST_LIFE, Request, RequestId, Vote, circle};
-use crate::content::Content;
+use super::{Deadlines, Event, Timestamp};
+use crate::consensus::{CeremonyId, CircleMessage, Holding, RequestId, circle};
 use crate::few::{Map, Set};
 use crate::frost::{Key, Place, Suite};
-use crate::identity::{Identity, Signature};
+use crate::identity::Identity;
 use crate::keystore::{WalletInfo, WalletRecord};
 use crate::trail::{self, Body, End, Entry, Head};
 use crate::wire::{PeerId, SessionId, WireError, clip};
-
-/// Shortest life of a request, in milliseconds.
-const MIN_REQUEST_LIFE: u64 = 10_000;
 
 /// What a circle asks of the node.
 pub(super) enum Act {
@@ -163,7 +161,7 @@ impl Circle {
         for body in bodies {
             // What was taken once is taken again, except where there is no room for what is over.
             let _ = match body {
-                Body::Request { request } => self.book.request(&self.rules, *request, now),
+                Body::Request { request } => self.book.request(&self.rules, *request, now, || true),
                 Body::Vote { vote } => self.book.vote(&self.rules, vote, now),
                 Body::Signed { request, signature, signers } => {
                     self.book.signature(&self.rules, &request, Signed { signature, signers })
@@ -338,128 +336,6 @@ impl Circle {
         }
     }
 
-    /// Says what is held here.
-    pub(super) fn tell_holdings(&mut self, to: Place) {
-        let holdings = self.book.holdings(&self.rules);
-        self.acts.push(Act::Send(to, CircleMessage::Holdings(holdings)));
-    }
-
-    /// Whether a request is not known here yet: links to different members are not in step. Who spoke of it tells.
-    fn lacks(&mut self, from: Place, id: &RequestId) -> bool {
-        const MOST: usize = 1_024;
-        let lacks = from != self.me && !self.book.knows(id);
-        if lacks && self.asked.len() < MOST && self.asked.insert((from, *id)) {
-            self.tell_holdings(from);
-        }
-        lacks
-    }
-
-    fn forget_what_was_asked(&mut self, place: Place) {
-        self.asked = std::mem::take(&mut self.asked).into_iter().filter(|(member, _)| *member != place).collect();
-    }
-
-    /// Tells members what they lack, once what is held here is durable, and none of them too often.
-    fn tell_what_is_owed(&mut self, now: Timestamp) {
-        if !self.log.is_durable() {
-            return;
-        }
-        let due: Vec<Place> = self.owed.keys().copied().filter(|place| self.may_tell(*place) <= now).collect();
-        for place in due {
-            if let Some(theirs) = self.owed.remove(&place) {
-                self.told.insert(place, now);
-                self.tell_what_lacks(place, &theirs);
-            }
-        }
-    }
-
-    /// When a member may be told again.
-    fn may_tell(&self, place: Place) -> Timestamp {
-        const PAUSE: u64 = 1_000;
-        self.told.get(&place).map_or(Timestamp::default(), |told| told.after(PAUSE))
-    }
-
-    fn tell_what_lacks(&mut self, to: Place, theirs: &[Holding]) {
-        let mut lacks = Vec::new();
-        for (id, tracked) in self.book.iter() {
-            let (request, votes, signed) = tracked.lacking(id, theirs);
-            if request {
-                lacks.push(CircleMessage::Request(Box::new(tracked.request.clone())));
-            }
-            lacks.extend(votes.into_iter().map(CircleMessage::Vote));
-            lacks.extend(signed.map(|signed| CircleMessage::Signature {
-                request: Some(*id),
-                data: signed.signature.clone(),
-                signers: signed.signers.clone(),
-            }));
-        }
-        self.acts.extend(lacks.into_iter().map(|message| Act::Send(to, message)));
-    }
-
-    fn take_request<R: RngCore + CryptoRng>(
-        &mut self,
-        from: Place,
-        request: Request,
-        now: Timestamp,
-        tools: &mut Tools<'_, R>,
-    ) {
-        let id = request.id(&self.rules.circle);
-        if self.book.knows(&id) {
-            return;
-        }
-        let member = self.rules.member(request.proposer);
-        let made = member.is_some_and(|m| request.is_signed(&self.rules.circle, &m.identity));
-        if made && !self.budget.take(request.proposer, Cost::Request, now) {
-            return self.ignore(from, "a member asks too often".to_owned());
-        }
-        let body = Body::Request { request: Box::new(request.clone()) };
-        match self.book.request(&self.rules, request, now) {
-            Ok(false) => {}
-            Ok(true) => {
-                self.write(&body, now, tools);
-                self.tell_request(&id);
-            }
-            Err(why) => self.ignore(from, why),
-        }
-    }
-
-    pub(super) fn take_vote<R: RngCore + CryptoRng>(
-        &mut self,
-        from: Place,
-        vote: Vote,
-        now: Timestamp,
-        tools: &mut Tools<'_, R>,
-    ) {
-        if self.lacks(from, &vote.request) {
-            return;
-        }
-        match self.book.vote(&self.rules, vote, now) {
-            Ok(false) => {}
-            Ok(true) => {
-                self.write(&Body::Vote { vote }, now, tools);
-                self.pass_on_a_lie(&vote);
-                let (request, pubkey) = (hex::encode(vote.request), self.info.pubkey.clone());
-                let state = self.book.get(&vote.request).map(|tracked| tracked.state(&self.rules, now));
-                if let (Some(peer_id), Some(state)) = (self.peer(vote.member).cloned(), state) {
-                    self.say(Event::Voted { pubkey, request, peer_id, approves: vote.approves, state });
-                }
-            }
-            Err(why) => self.ignore(from, why),
-        }
-    }
-
-    /// A member that told different members different things under one number: everyone has to see it.
-    fn pass_on_a_lie(&mut self, vote: &Vote) {
-        if self.book.get(&vote.request).is_some_and(|tracked| tracked.liars.contains_key(&vote.member)) {
-            let first = self.book.get(&vote.request).and_then(|tracked| tracked.votes.get(&vote.member)).copied();
-            for vote in first.into_iter().chain([*vote]) {
-                self.broadcast(&CircleMessage::Vote(vote));
-            }
-            let who = self.name(vote.member).unwrap_or_default().to_owned();
-            let reason = format!("{who} signed two different votes with one number: its vote does not count");
-            self.say(Event::Ignored { peer_id: self.peer(vote.member).cloned(), reason });
-        }
-    }
-
     /// Whether all that was written is durable.
     pub(super) fn is_durable(&self) -> bool {
         self.log.is_durable()
@@ -482,107 +358,5 @@ impl Circle {
         let times = [self.next_turn(now), self.book.next_end(now), self.first_check];
         let owed = self.owed.keys().map(|place| self.may_tell(*place));
         times.into_iter().flatten().chain(pledges).chain(owed).filter(|at| *at > now).min()
-    }
-
-    // ---- what people here want ----
-
-    fn can_act(&self) -> Result<(), Error> {
-        match &self.log.broken {
-            Some(problem) => Err(Error::Trail(problem.clone())),
-            None => Ok(()),
-        }
-    }
-
-    /// Asks the others to sign something, and approves it here.
-    pub(super) fn request<R: RngCore + CryptoRng>(
-        &mut self,
-        content: &Content,
-        life: u64,
-        now: Timestamp,
-        tools: &mut Tools<'_, R>,
-    ) -> Result<(), Error> {
-        self.can_act()?;
-        let mut nonce = [0; 16];
-        tools.rng.fill_bytes(&mut nonce);
-        let unsigned = Request {
-            proposer: self.me,
-            kind: content.kind().to_owned(),
-            content: content.written(),
-            created: now.millis(),
-            expires: now.after(life.clamp(MIN_REQUEST_LIFE, MAX_REQUEST_LIFE)).millis(),
-            nonce,
-            signature: Signature::from_bytes([0; 64]),
-        };
-        let request = unsigned.signed(&self.rules.circle, tools.key, tools.rng);
-        let id = request.id(&self.rules.circle);
-        self.book.request(&self.rules, request.clone(), now).map_err(Error::Request)?;
-        self.write(&Body::Request { request: Box::new(request.clone()) }, now, tools);
-        self.tell_request(&id);
-        self.broadcast_durably(&CircleMessage::Request(Box::new(request)));
-        self.decide(&id, true, None, now, tools)
-    }
-
-    /// Votes, or changes this node's vote. `rule` is what decided, where no person did.
-    pub(super) fn decide<R: RngCore + CryptoRng>(
-        &mut self,
-        id: &RequestId,
-        approves: bool,
-        rule: Option<&str>,
-        now: Timestamp,
-        tools: &mut Tools<'_, R>,
-    ) -> Result<(), Error> {
-        self.can_act()?;
-        let unknown = || Error::NoSuchRequest(hex::encode(id));
-        let tracked = self.book.get(id).ok_or_else(unknown)?;
-        let state = tracked.state(&self.rules, now);
-        if matches!(state, RequestState::Signed | RequestState::Expired) {
-            return Err(Error::RequestOver(state.name()));
-        }
-        if tracked.votes.get(&self.me).is_some_and(|vote| vote.approves == approves) {
-            return Ok(()); // said already
-        }
-        let number = self.book.next_vote(id, self.me).ok_or(Error::RequestOver("voted on too often"))?;
-        if let Some(rule) = rule {
-            self.write(&Body::Decision { request: *id, rule: rule.to_owned(), approves }, now, tools);
-        }
-        let vote = Vote::new((*id, &self.rules.circle), self.me, number, approves, tools.key, tools.rng);
-        if !approves {
-            // What it has promised for this request does not hold any more.
-            self.pledges.retain(|pledge| pledge.request != Some(*id));
-        }
-        self.take_vote(self.me, vote, now, tools);
-        self.broadcast_durably(&CircleMessage::Vote(vote));
-        Ok(())
-    }
-
-    // ---- what is told outside ----
-
-    fn tell_request(&mut self, id: &RequestId) {
-        let Some(tracked) = self.book.get(id) else { return };
-        let Some(peer_id) = self.peer(tracked.request.proposer).cloned() else { return };
-        let event = Event::Requested {
-            pubkey: self.info.pubkey.clone(),
-            request: hex::encode(id),
-            peer_id,
-            kind: tracked.content.kind(),
-            digest: hex::encode(tracked.digest),
-            shown: tracked.content.shown(),
-            expires: tracked.request.expires,
-        };
-        self.say(event);
-    }
-
-    fn tell_signature(&mut self, id: &RequestId) {
-        let Some(tracked) = self.book.get(id) else { return };
-        let Some(signed) = &tracked.signed else { return };
-        let event = Event::Signature {
-            pubkey: self.info.pubkey.clone(),
-            request: hex::encode(id),
-            suite: self.rules.suite,
-            digest: hex::encode(tracked.digest),
-            signature: hex::encode(&signed.signature),
-            signers: self.names(&signed.signers),
-        };
-        self.say(event);
     }
 }
