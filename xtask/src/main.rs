@@ -28,7 +28,7 @@ Usage: cargo xtask COMMAND
                         everything running until Ctrl-C, --picture saves what the popup shows at the end.
   test [NAME...]        Runs the whole suite, or just the named steps (`cargo xtask test --list` names them).
   extension             Builds dist/extension (load it unpacked), dist/frostmesh-extension.zip and dist/www.
-  setup                 Installs what is missing: wasm target, wasm-bindgen, wasm-pack, wasm-opt, Chromium,
+  setup                 Installs what is missing: wasm target, wasm-bindgen, wasm-opt, Chromium,
                         Node packages. Everything else does this by itself, as far as it needs it.
   simulate --seeds N [--from S]
                         Runs the simulated network for N seeds, beginning with seed S (1).

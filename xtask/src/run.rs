@@ -136,7 +136,7 @@ pub fn explain(error: &anyhow::Error) -> String {
     causes.join("\n  because: ")
 }
 
-/// The value of `--version` output such as `wasm-pack 0.15.1`: the first word that begins with a digit.
+/// The value of `--version` output such as `wasm-bindgen 0.2.130`: the first word that begins with a digit.
 pub fn version_of(program: &Path) -> Option<String> {
     let text = output(Command::new(program).arg("--version")).ok()?;
     let word = text.split_whitespace().map(|word| word.trim_start_matches('v'));

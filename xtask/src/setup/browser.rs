@@ -24,7 +24,7 @@ const PLACES: [&str; 3] = [
 /// Whether chromedriver has to be there too.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Driver {
-    /// For `wasm-pack test`.
+    /// For the tests of the wasm module.
     Needed,
     /// The demo drives Chromium without it.
     NotNeeded,

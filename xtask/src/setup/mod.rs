@@ -95,7 +95,6 @@ impl Setup<'_> {
         let Self { project, progress } = self;
         let wasm = self.for_extension()?;
         let _alone = project.lock_tools()?;
-        progress.step("wasm-pack", |log| wasm_tools::wasm_pack(project, log))?;
         let browser = progress.step("Chromium", |log| browser::prepare(log, browser::Driver::Needed))?;
         progress.step("packages of tests/e2e", |log| node::packages(project, &wasm.node, "tests/e2e", log))?;
         progress.step("packages of interop", |log| node::packages(project, &wasm.node, "tests/interop", log))?;

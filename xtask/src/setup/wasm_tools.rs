@@ -1,4 +1,4 @@
-//! wasm-bindgen and wasm-pack from their source, wasm-opt from the npm package `binaryen`: once, into the tools folder.
+//! wasm-bindgen from its source, wasm-opt from the npm package `binaryen`: once, into the tools folder.
 
 use std::env;
 use std::fs;
@@ -10,12 +10,11 @@ use super::node::{self, Node};
 use crate::project::{Project, cargo, which};
 use crate::run::{Advise, Log, version_of};
 
-/// Runs the tests of the wasm module in a browser.
-const WASM_PACK: &str = "0.15.1";
 /// Its `wasm-opt` shrinks the module.
 pub const BINARYEN: &str = "132.0.0";
 
-/// Installs the wasm-bindgen of exactly the version in Cargo.lock: the module and the tool must agree.
+/// Installs the wasm-bindgen of exactly the version in Cargo.lock: the module and the tool must agree. Its test runner comes
+/// with it.
 pub fn wasm_bindgen(project: &Project, log: &mut Log) -> Result<()> {
     let lock = project.root.join("Cargo.lock");
     let text = fs::read_to_string(&lock)
@@ -23,11 +22,6 @@ pub fn wasm_bindgen(project: &Project, log: &mut Log) -> Result<()> {
         .advise("restore it from git, or make it with `cargo generate-lockfile`.")?;
     let version = locked_version(&text, "wasm-bindgen").context("Cargo.lock names no wasm-bindgen")?;
     cargo_install(project, log, "wasm-bindgen-cli", &["wasm-bindgen", "wasm-bindgen-test-runner"], version)
-}
-
-/// Installs wasm-pack.
-pub fn wasm_pack(project: &Project, log: &mut Log) -> Result<()> {
-    cargo_install(project, log, "wasm-pack", &["wasm-pack"], WASM_PACK)
 }
 
 /// Installs wasm-opt.
@@ -113,6 +107,6 @@ mod tests {
         let lock = "[[package]]\nname = \"wasm-bindgen-futures\"\nversion = \"0.4.1\"\n\n[[package]]\n\
                     name = \"wasm-bindgen\"\nversion = \"0.2.130\"\ndependencies = [\n]\n";
         assert_eq!(locked_version(lock, "wasm-bindgen"), Some("0.2.130"));
-        assert_eq!(locked_version(lock, "wasm-pack"), None);
+        assert_eq!(locked_version(lock, "wasm-opt"), None);
     }
 }

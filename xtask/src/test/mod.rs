@@ -40,7 +40,7 @@ const STEPS: [Step; 10] = [
     Step { name: "fuzz", about: "any bytes, to every decoder and a whole node, for a moment", work: steps::fuzz },
     Step { name: "wasm-tree", about: "nothing native in the wasm module", work: steps::wasm_tree },
     Step { name: "extension", about: "it builds, the same bytes twice, within its budgets", work: steps::extension },
-    Step { name: "wasm", about: "the browser node in headless Chromium (wasm-pack)", work: steps::wasm },
+    Step { name: "wasm", about: "the browser node in headless Chromium", work: steps::wasm },
     Step { name: "interop", about: "the independent baseline peer's own tests", work: steps::interop },
     Step { name: "e2e", about: "extension, page, command line and baseline peers together", work: steps::end_to_end },
 ];

@@ -104,14 +104,16 @@ pub fn extension(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
 pub fn wasm(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
     let project = suite.project;
     let browser = &suite.tools.browser;
-    let mut wasm_pack = suite.tools.wasm.rust.command(project, "wasm-pack")?;
-    wasm_pack.args(["test", "--headless", "--chrome", "--mode", "no-install"]);
-    if let Some(driver) = &browser.driver {
-        wasm_pack.arg("--chromedriver").arg(driver);
-    }
-    wasm_pack.env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", capabilities(project, &browser.chrome)?);
+    let mut test = suite.tools.wasm.rust.command(project, "cargo")?;
     // All other tests are native: they compile to nothing here.
-    log.run(wasm_pack.args([".", "--test", "browser"]))?;
+    test.args(["test", "--locked", "--package", "frostmesh", "--target", TARGET, "--test", "browser"]);
+    if let Some(driver) = &browser.driver {
+        test.env("CHROMEDRIVER", driver);
+    }
+    test.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", "wasm-bindgen-test-runner")
+        .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", capabilities(project, &browser.chrome)?)
+        .env("WASM_BINDGEN_TEST_TIMEOUT", "300");
+    log.run(&mut test)?;
     some_tests(log)
 }
 
