@@ -106,6 +106,37 @@ fn a_share_is_for_what_alice_saw_and_for_nothing_else() {
 }
 
 #[test]
+fn a_signature_is_passed_on_once_whoever_it_came_from() {
+    let mut stage = Stage::new(3, 2);
+    let content = text("for everyone");
+    let id = stage.ask("bob", &content);
+    stage.write(9);
+    let signers: Vec<PeerId> = stage.others.keys().cloned().collect();
+    let (mut nonces, mut commitments) = (Vec::new(), BTreeMap::new());
+    for name in &signers {
+        let (secret, public) = stage.others[name].share.commit(&mut stage.rng).unwrap();
+        nonces.push(secret);
+        commitments.insert(stage.others[name].place, public);
+    }
+    let digest = content.digest();
+    let mut shares = BTreeMap::new();
+    for (name, nonces) in signers.iter().zip(nonces) {
+        let signer = &stage.others[name];
+        shares.insert(signer.place, signer.share.sign(nonces, &commitments, &digest).unwrap());
+    }
+    let data = stage.others[&signers[0]].share.aggregate(&commitments, &shares, &digest).unwrap();
+    let message = CircleMessage::Signature { request: Some(id), data, signers: shares.keys().copied().collect() };
+    stage.hear();
+    stage.say("bob", &message);
+    let passed_on = |heard: Vec<(PeerId, CircleMessage)>| {
+        heard.iter().filter(|(to, m)| to.as_str() == "carol" && *m == message).count()
+    };
+    assert_eq!(passed_on(stage.hear()), 1, "bob may be gone before carol has heard it");
+    stage.say("carol", &message);
+    assert_eq!(passed_on(stage.hear()), 0);
+}
+
+#[test]
 fn commitments_that_are_replayed_or_exchanged_give_no_share() {
     let mut stage = Stage::new(3, 2);
     let id = approved(&mut stage, &text("once"));

@@ -223,13 +223,11 @@ impl Circle {
         tools: &mut Tools<'_, R>,
     ) {
         let Some(Ceremony { request, signers, .. }) = self.ceremonies.remove(&ceremony) else { return };
-        let message = CircleMessage::Signature { request, data: signature.clone(), signers: signers.clone() };
         match request {
-            Some(id) => {
-                self.broadcast(&message);
-                self.take_signature(self.me, id, Signed { signature, signers }, now, tools);
-            }
+            Some(id) => self.take_signature(self.me, id, Signed { signature, signers }, now, tools),
             None => {
+                let (request, data) = (None, signature.clone());
+                let message = CircleMessage::Signature { request, data, signers: signers.clone() };
                 for place in signers.iter().filter(|place| **place != self.me) {
                     self.acts.push(Act::Send(*place, message.clone()));
                 }
@@ -339,6 +337,8 @@ impl Circle {
         running.chain(turns).chain(pauses).filter(|at| *at > now).min()
     }
 
+    /// Takes a signature that is new here, and passes it on to everyone: who made it may be gone before all have heard it, and
+    /// whoever lacks it would ask those who have it to sign again.
     fn take_signature<R: RngCore + CryptoRng>(
         &mut self,
         from: Place,
@@ -350,10 +350,13 @@ impl Circle {
         if self.lacks(from, &id) {
             return;
         }
-        let entry = Body::Signed { request: id, signature: signed.signature.clone(), signers: signed.signers.clone() };
+        let Signed { signature, signers } = signed.clone();
+        let message = CircleMessage::Signature { request: Some(id), data: signature.clone(), signers: signers.clone() };
+        let entry = Body::Signed { request: id, signature, signers };
         match self.book.signature(&self.rules, &id, signed) {
             Ok(false) => {}
             Ok(true) => {
+                self.broadcast(&message);
                 self.write(&entry, now, tools);
                 self.ceremonies.retain(|_, ceremony| ceremony.request != Some(id));
                 self.pledges.retain(|pledge| pledge.request != Some(id));
