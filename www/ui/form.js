@@ -1,6 +1,6 @@
 // @ts-check
 // What forms need: labelled fields, one place for the error, and buttons that say what they are doing.
-/** @import { Attempt, MakeField, MessageKey, SetProblem } from "./types.js" */
+/** @import { Attempt, MakeField, SetProblem } from "./types.js" */
 
 import { el, setText } from "./dom.js";
 import { errorText } from "./format.js";
@@ -29,17 +29,6 @@ export function unverifiedChoice(testId) {
   const box = el("input", { type: "checkbox", "data-testid": testId });
   const words = el("span", {}, t("unverified_allow"), el("span.hint", {}, t("unverified_hint")));
   return { box, node: el("label.choice", {}, box, words) };
-}
-
-/**
- * The choice of the signatures that a key is to make.
- * @param {string} testId
- */
-export function suiteChoice(testId) {
-  const option = (/** @type {MessageKey} */ label, /** @type {string} */ value) => el("option", { value }, t(label));
-  const box = el("select", { "data-testid": testId },
-    option("suite_secp256k1", "secp256k1"), option("suite_secp256k1_tr", "secp256k1-tr"));
-  return { box, node: field(box, "suite") };
 }
 
 /** The line of a form or card that says what went wrong. */

@@ -3,9 +3,10 @@
 /** @import { Card, Context, Invite, Snapshot, View } from "./types.js" */
 
 import { el, keyed, later, setText } from "./dom.js";
-import { PLAIN, attempt, field, problemLine, setProblem, suiteChoice } from "./form.js";
+import { PLAIN, attempt, field, problemLine, setProblem } from "./form.js";
 import { PEER_ID, quote, setTimer, timer } from "./format.js";
 import { t } from "./i18n.js";
+import { suiteChoice } from "./suite.js";
 import { copyButton, copyable } from "./wallet.js";
 
 /**

@@ -3,9 +3,10 @@
 /** @import { SnapshotView } from "./types.js" */
 
 import { el, keyed, setText } from "./dom.js";
-import { PLAIN, attempt, field, problemLine, setProblem, suiteChoice, unverifiedChoice } from "./form.js";
+import { PLAIN, attempt, field, problemLine, setProblem, unverifiedChoice } from "./form.js";
 import { PEER_ID, names, quote } from "./format.js";
 import { t } from "./i18n.js";
+import { suiteChoice } from "./suite.js";
 
 /** @type {SnapshotView} */
 export function proposeView({ command, remember }) {
