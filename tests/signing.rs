@@ -7,6 +7,8 @@ mod common;
 mod group;
 #[path = "signing/liars.rs"]
 mod liars;
+#[path = "signing/other.rs"]
+mod other;
 #[path = "signing/stage.rs"]
 mod stage;
 #[path = "signing/storm.rs"]

@@ -340,11 +340,11 @@ fn junk_in_a_members_name_does_not_take_its_link_down() {
     let bob: PeerId = "bob".parse().unwrap();
     for size in [0, 17, 7_185, 7_200, 8_192] {
         let frame = frostmesh::wire::Sealed { number: 99, acknowledges: false, data: vec![7; size] };
-        stage.relay_in(&bob, PeerMessage::Frame { session_id: Some(stage.links.clone()), frame });
+        stage.relay_in(&bob, PeerMessage::Frame { session_id: Some(stage.others[&bob].links.clone()), frame });
     }
     for step in 1..=3 {
         let data = [[step].as_slice(), &[7; 200]].concat();
-        stage.relay_in(&bob, PeerMessage::Link { session_id: Some(stage.links.clone()), data });
+        stage.relay_in(&bob, PeerMessage::Link { session_id: Some(stage.others[&bob].links.clone()), data });
     }
     let id = approved(&mut stage, &text("still here"));
     begun(&mut stage, id, [1; 16]);

@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use frostmesh::consensus::{CeremonyId, CircleMessage, Request, RequestId, Vote, circle};
 use frostmesh::content::Content;
-use frostmesh::frost::{Key, Place, Suite};
+use frostmesh::frost::{Place, Suite};
 use frostmesh::identity::{Contacts, Digest, IdentityKey, Signature};
 use frostmesh::keystore::WalletRecord;
-use frostmesh::link::{Context, Frames, Handshake, Step, Window};
 use frostmesh::node::{Command, Config, Input, KeptWallet, Node, Output, Timestamp};
 use frostmesh::trail::{Entry, Head};
 use frostmesh::wire::{ClientMessage, PeerId, PeerMessage, RelayData, ServerMessage, SessionId};
@@ -17,22 +16,9 @@ use rand_chacha::rand_core::SeedableRng;
 
 use crate::common::world::World;
 use crate::group::Group;
+use crate::other::Other;
 
 pub const NOW: u64 = 1_800_000_000_000;
-
-pub enum End {
-    Hello(Box<Handshake>),
-    Answered(Box<Handshake>),
-    Open(Box<Frames>),
-}
-
-/// Another member, played by the test.
-pub struct Other {
-    pub place: Place,
-    pub key: IdentityKey,
-    pub share: Box<dyn Key>,
-    pub end: Option<End>,
-}
 
 /// The honest node, alice, and everything around her.
 pub struct Stage {
@@ -47,7 +33,6 @@ pub struct Stage {
     /// What she said, opened.
     pub heard: Vec<(PeerId, CircleMessage)>,
     pub circle: Digest,
-    pub links: SessionId,
     pub rng: ChaCha20Rng,
     pub now: u64,
 }
@@ -58,15 +43,17 @@ impl Stage {
     /// Alice, and the two or more others of a wallet of `n`.
     pub fn new(n: u16, threshold: u16) -> Self {
         let group = Group::new(n, threshold, SEED, Suite::default());
+        let kept = &group.world.seats[0].disk[&group.pubkey];
+        let bound = circle(&kept.record.certificate.as_ref().unwrap().agreement, &group.pubkey);
+        let links: SessionId = hex::encode(bound).parse().unwrap();
         let mut others = BTreeMap::new();
         for (seat, seated) in group.world.seats.iter().enumerate().skip(1) {
             let record = &seated.disk[&group.pubkey].record;
             let share = group.suite.key(&record.key_package, &record.public_key_package).unwrap();
             let key = World::identity_of(SEED * 100 + seat as u64);
-            others.insert(seated.id.clone(), Other { place: record.info.identifier, key, share, end: None });
+            let (name, place) = (seated.id.clone(), record.info.identifier);
+            others.insert(name.clone(), Other::new(name, place, key, share, links.clone()));
         }
-        let kept = &group.world.seats[0].disk[&group.pubkey];
-        let bound = circle(&kept.record.certificate.as_ref().unwrap().agreement, &group.pubkey);
         let mut this = Self {
             node: None,
             lives: 0,
@@ -77,7 +64,6 @@ impl Stage {
             others,
             heard: Vec::new(),
             circle: bound,
-            links: hex::encode(bound).parse().unwrap(),
             rng: ChaCha20Rng::seed_from_u64(77),
             now: NOW,
         };
@@ -92,7 +78,7 @@ impl Stage {
         let key = World::identity_of(SEED * 100);
         let rng = ChaCha20Rng::seed_from_u64(1_000 + self.lives);
         self.node = Some(Node::new(Config::default(), key, Contacts::default(), rng));
-        self.others.values_mut().for_each(|other| other.end = None);
+        self.others.values_mut().for_each(Other::unlink);
         let wallet = KeptWallet { record: self.record.clone(), trail: self.trail.clone(), head: self.head };
         self.input(Input::Wallet(Box::new(wallet)));
         let connect = Command::Connect { server_url: "ws://server".into(), peer_id: "alice".parse().unwrap() };
@@ -100,7 +86,7 @@ impl Stage {
         self.input(Input::ServerOpened);
         let peers = ["alice".parse().unwrap()].into_iter().chain(self.others.keys().cloned()).collect();
         self.input(Input::ServerText(ServerMessage::Peers { peers }.to_json()));
-        assert!(self.others.values().all(|o| matches!(o.end, Some(End::Open(_)))), "alice has a link to everyone");
+        assert!(self.others.values().all(Other::is_linked), "alice has a link to everyone");
     }
 
     pub fn input(&mut self, input: Input) {
@@ -129,75 +115,23 @@ impl Stage {
 
     fn relayed(&mut self, to: &PeerId, message: PeerMessage) {
         let Some(other) = self.others.get_mut(to) else { return };
-        match message {
-            PeerMessage::Link { data, .. } if Step::of(&data) == Some(Step::Hello) => {
-                let context = Context {
-                    session_id: self.links.clone(),
-                    initiator: "alice".parse().unwrap(),
-                    responder: to.clone(),
-                    psk: None,
-                };
-                let (handshake, answer) = Handshake::answer(&context, &other.key, &data, &mut self.rng).unwrap();
-                other.end = Some(End::Answered(Box::new(handshake)));
-                self.relay_in(to, PeerMessage::Link { session_id: Some(self.links.clone()), data: answer });
-            }
-            PeerMessage::Link { data, .. } if Step::of(&data) == Some(Step::Answer) => {
-                if let Some(End::Hello(handshake)) = other.end.take() {
-                    let (proof, opened) = handshake.prove(&other.key, &data, &mut self.rng).unwrap();
-                    other.end = Some(End::Open(Box::new(opened.frames)));
-                    self.relay_in(to, PeerMessage::Link { session_id: Some(self.links.clone()), data: proof });
-                    self.flush(to);
-                }
-            }
-            PeerMessage::Link { data, .. } => {
-                if let Some(End::Answered(handshake)) = other.end.take() {
-                    let mut opened = handshake.finish(&data).unwrap();
-                    opened.frames.greet();
-                    other.end = Some(End::Open(Box::new(opened.frames)));
-                    self.flush(to);
-                }
-            }
-            PeerMessage::Frame { frame, .. } => {
-                let Some(End::Open(frames)) = &mut other.end else { return };
-                for message in frames.receive(&frame).unwrap() {
-                    let message = CircleMessage::parse(std::str::from_utf8(&message).unwrap()).unwrap();
-                    self.heard.push((to.clone(), message));
-                }
-                self.flush(to);
-            }
-            _ => {}
-        }
+        let (answers, said) = other.take(&"alice".parse().unwrap(), message, &mut self.rng);
+        self.heard.extend(said.into_iter().map(|message| (to.clone(), message)));
+        answers.into_iter().for_each(|answer| self.relay_in(to, answer));
     }
 
     /// A member begins anew, or says so.
     pub fn relink(&mut self, name: &str) {
         let peer: PeerId = name.parse().unwrap();
-        let context = Context {
-            session_id: self.links.clone(),
-            initiator: peer.clone(),
-            responder: "alice".parse().unwrap(),
-            psk: None,
-        };
-        let other = self.others.get_mut(&peer).unwrap();
-        let (handshake, hello) = Handshake::start(&context, &other.key, &mut self.rng).unwrap();
-        other.end = Some(End::Hello(Box::new(handshake)));
-        self.relay_in(&peer, PeerMessage::Link { session_id: Some(self.links.clone()), data: hello });
-        assert!(matches!(self.others[&peer].end, Some(End::Open(_))), "the new link stands");
-    }
-
-    fn flush(&mut self, other: &PeerId) {
-        let Some(End::Open(frames)) = self.others.get_mut(other).and_then(|o| o.end.as_mut()) else { return };
-        let sealed: Vec<_> = frames.to_send(Window::RELAY).into_iter().chain(frames.acknowledgement()).collect();
-        for frame in sealed {
-            self.relay_in(other, PeerMessage::Frame { session_id: Some(self.links.clone()), frame });
-        }
+        let hello = self.others.get_mut(&peer).unwrap().hello(&"alice".parse().unwrap(), &mut self.rng);
+        self.relay_in(&peer, hello);
+        assert!(self.others[&peer].is_linked(), "the new link stands");
     }
 
     pub fn say(&mut self, other: &str, message: &CircleMessage) {
         let other: PeerId = other.parse().unwrap();
-        let Some(End::Open(frames)) = self.others.get_mut(&other).and_then(|o| o.end.as_mut()) else { panic!() };
-        frames.say(message.to_text().as_bytes()).unwrap();
-        self.flush(&other);
+        let said = self.others.get_mut(&other).unwrap().say(message);
+        said.into_iter().for_each(|message| self.relay_in(&other, message));
     }
 
     /// What is being written gets to the disk, as far as `entries`.

@@ -1,0 +1,310 @@
+//! Alice is a process; bob, who asks and coordinates, is the test.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use frostmesh::consensus::{CeremonyId, CircleMessage, Holding, Request, RequestId, Vote, circle};
+use frostmesh::content::{Content, Text};
+use frostmesh::frost::{Nonces, Place, Suite};
+use frostmesh::identity::{Digest, Signature};
+use frostmesh::keystore::Kind;
+use frostmesh::native::Store;
+use frostmesh::trail::Body;
+use frostmesh::wire::{PeerId, PeerMessage, RelayData, ServerMessage};
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+use sha2::{Digest as _, Sha256};
+
+use crate::client::{Client, PATIENCE, Running, in_time};
+use crate::node::{Node, PASSWORD, program};
+use crate::other::Other;
+
+/// What was seen on the wire.
+#[derive(Default)]
+pub struct Seen {
+    /// The commitments of each ceremony, which is named once.
+    committed: BTreeMap<CeremonyId, Vec<u8>>,
+    all: BTreeSet<Vec<u8>>,
+    /// The ceremonies that a share was given for.
+    shared: BTreeSet<CeremonyId>,
+}
+
+impl Seen {
+    pub fn commitments(&self) -> usize {
+        self.all.len()
+    }
+
+    pub fn shares(&self) -> usize {
+        self.shared.len()
+    }
+
+    fn note(&mut self, message: &CircleMessage) {
+        match message {
+            CircleMessage::Commitment { ceremony, data } => {
+                assert!(self.all.insert(data.clone()), "commitments come once");
+                assert!(self.committed.insert(*ceremony, data.clone()).is_none(), "and one for each ceremony");
+            }
+            CircleMessage::Share { ceremony, .. } => {
+                assert!(self.committed.contains_key(ceremony), "a share follows its commitments");
+                assert!(self.shared.insert(*ceremony), "two shares for one nonce");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A request of bob's.
+pub struct Asked {
+    id: RequestId,
+    request: Request,
+    vote: Vote,
+    digest: [u8; 32],
+}
+
+pub struct Rig {
+    pub node: Node,
+    alice: PeerId,
+    place: Place,
+    store: Store,
+    pubkey: String,
+    circle: Digest,
+    suite: Suite,
+    bob: Other,
+    client: Client,
+    past: Vec<RequestId>,
+    rng: ChaCha20Rng,
+    _server: Running,
+    _folder: tempfile::TempDir,
+}
+
+impl Rig {
+    /// Makes a 2-of-2 key of alice and bob with the program, and starts alice's node.
+    pub async fn start(seed: u64) -> Self {
+        let server = Running::start().await;
+        let url = format!("ws://{}", server.address);
+        let folder = tempfile::tempdir().unwrap();
+        let of = |name: &str| folder.path().join(name);
+        let place =
+            |name| ["--server", &url, "--peer-id", name, "--trust-first-use", "--carrier", "relay"].map(str::to_owned);
+        let (mut made, mut watching) = (Vec::new(), server.peer("watching").await);
+        for (name, command, more) in
+            [("alice", "join", &[][..]), ("bob", "create", &["--participants", "alice,bob", "--threshold", "2"])]
+        {
+            let place = place(name);
+            let arguments = [command].into_iter().chain(place.iter().map(String::as_str)).chain(more.iter().copied());
+            let mut program = program(&of(name), &arguments.collect::<Vec<_>>());
+            made.push(program.spawn().unwrap());
+            if name == "alice" {
+                // She takes part in what is proposed while she is there.
+                in_time("alice", async {
+                    while !watching.list().await.iter().any(|peer| peer == name) {
+                        tokio::time::sleep(Duration::from_millis(20)).await;
+                    }
+                })
+                .await;
+            }
+        }
+        for child in made {
+            let output = tokio::task::spawn_blocking(|| child.wait_with_output()).await.unwrap().unwrap();
+            assert!(output.status.success(), "the key is made");
+        }
+        let store = Store::open(&of("bob"), PASSWORD).unwrap();
+        let pubkey = store.list(Kind::Wallet).unwrap().0[0].pubkey.clone();
+        let record = store.kept(&pubkey).unwrap().record;
+        let suite = Suite::of_id(&record.info.ciphersuite).unwrap();
+        let bound = circle(&record.certificate.as_ref().unwrap().agreement, &pubkey);
+        let share = suite.key(&record.key_package, &record.public_key_package).unwrap();
+        let me = record.info.identifier;
+        let links = hex::encode(bound).parse().unwrap();
+        let bob = Other::new("bob".parse().unwrap(), me, store.identity().unwrap(), share, links);
+        let policy = of("policy.toml");
+        std::fs::write(&policy, "[[rule]]\nname = \"all\"\ndecision = \"approve\"\n").unwrap();
+        let client = server.peer_when_free("bob").await;
+        let arguments = ["node", "--server", &url, "--carrier", "relay", "--policy", policy.to_str().unwrap()];
+        let mut this = Self {
+            node: Node::start(&of("alice"), &pubkey, &arguments),
+            alice: "alice".parse().unwrap(),
+            place: 3 - me,
+            store: Store::open(&of("alice"), PASSWORD).unwrap(),
+            pubkey,
+            circle: bound,
+            suite,
+            bob,
+            client,
+            past: Vec::new(),
+            rng: ChaCha20Rng::seed_from_u64(seed),
+            _server: server,
+            _folder: folder,
+        };
+        this.linked().await;
+        this
+    }
+
+    pub async fn restart(&mut self) {
+        self.bob.unlink();
+        self.node.restart();
+        self.linked().await;
+    }
+
+    /// Waits until alice has a link to bob.
+    async fn linked(&mut self) {
+        let end = tokio::time::Instant::now() + PATIENCE;
+        while !self.bob.is_linked() {
+            assert!(tokio::time::Instant::now() < end, "alice links to bob");
+            let _ = self.hear(Duration::from_secs(1)).await;
+        }
+    }
+
+    async fn relay(&mut self, messages: Vec<PeerMessage>) {
+        for message in messages {
+            let data = RelayData::Peer(message, None).to_raw();
+            self.client.relay(self.alice.as_str(), data.get()).await;
+        }
+    }
+
+    pub async fn say(&mut self, message: &CircleMessage) {
+        let messages = self.bob.say(message);
+        self.relay(messages).await;
+    }
+
+    /// What alice says next within the link, if anything comes.
+    async fn hear(&mut self, patience: Duration) -> Option<Vec<CircleMessage>> {
+        let message = tokio::time::timeout(patience, self.client.message()).await.ok()?;
+        let ServerMessage::Relay { from, data } = message else { return Some(Vec::new()) };
+        let Ok((message, _)) = PeerMessage::parse(data.get()) else { return Some(Vec::new()) };
+        let (answers, said) = self.bob.take(&from, message, &mut self.rng);
+        self.relay(answers).await;
+        Some(said)
+    }
+
+    /// The first thing that she says of that kind. `None` when nothing comes any more.
+    async fn await_one<T>(
+        &mut self,
+        seen: &mut Seen,
+        patience: Duration,
+        mut wanted: impl FnMut(CircleMessage) -> Option<T>,
+    ) -> Option<T> {
+        loop {
+            let said = self.hear(patience).await?;
+            said.iter().for_each(|message| seen.note(message));
+            if let Some(found) = said.into_iter().find_map(&mut wanted) {
+                return Some(found);
+            }
+        }
+    }
+
+    /// Takes what left before the end.
+    pub async fn drain(&mut self, seen: &mut Seen) {
+        while self.await_one(seen, Duration::from_millis(50), |_| None::<()>).await.is_some() {}
+    }
+
+    /// Asks for something, and approves it.
+    pub async fn ask(&mut self, text: &str) -> Asked {
+        let content = Content::Text(Text::new(text.to_owned()).unwrap());
+        let now = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
+        let mut nonce = [0; 16];
+        self.rng.fill_bytes(&mut nonce);
+        let unsigned = Request {
+            proposer: self.bob.place,
+            kind: content.kind().into(),
+            content: content.written(),
+            created: now,
+            expires: now + 3_600_000,
+            nonce,
+            signature: Signature::from_bytes([0; 64]),
+        };
+        let request = unsigned.signed(&self.circle, &self.bob.key, &mut self.rng);
+        let id = request.id(&self.circle);
+        let vote = Vote::new((id, &self.circle), self.bob.place, 1, true, &self.bob.key, &mut self.rng);
+        Asked { id, request, vote, digest: content.digest() }
+    }
+
+    /// Tells alice of a request; she tells what bob lacks of it, should she know it.
+    pub async fn tell(&mut self, asked: &Asked) {
+        let over = |request: &RequestId| Holding { request: *request, votes: vec![u32::MAX; 2], signed: true };
+        let holdings = self.past.iter().rev().take(100).map(over).collect();
+        self.say(&CircleMessage::Holdings(holdings)).await;
+        self.say(&CircleMessage::Request(Box::new(asked.request.clone()))).await;
+        self.say(&CircleMessage::Vote(asked.vote)).await;
+    }
+
+    /// Goes through both rounds until alice is killed. Returns the last thing that bob asked her a share for.
+    pub async fn sign(&mut self, asked: &Asked, seen: &mut Seen) -> Option<CircleMessage> {
+        const GONE: Duration = Duration::from_millis(400);
+        self.tell(asked).await;
+        self.approval(asked, seen, GONE).await?;
+        let (ceremony, commitments, _) = self.commitments(asked, seen, GONE).await?;
+        let package = CircleMessage::Package { ceremony, commitments: commitments.values().cloned().collect() };
+        self.say(&package).await;
+        Some(package)
+    }
+
+    async fn approval(&mut self, asked: &Asked, seen: &mut Seen, patience: Duration) -> Option<()> {
+        let approves = |m| matches!(m, CircleMessage::Vote(v) if v.request == asked.id && v.approves).then_some(());
+        self.await_one(seen, patience, approves).await
+    }
+
+    async fn commitments(
+        &mut self,
+        asked: &Asked,
+        seen: &mut Seen,
+        patience: Duration,
+    ) -> Option<(CeremonyId, BTreeMap<Place, Vec<u8>>, Nonces)> {
+        let mut ceremony: CeremonyId = [0; 16];
+        self.rng.fill_bytes(&mut ceremony);
+        let (request, votes) = (Some(asked.id), vec![asked.vote]);
+        self.say(&CircleMessage::Start { ceremony, request, signers: vec![1, 2], votes }).await;
+        let hers = |m| match m {
+            CircleMessage::Commitment { ceremony: of, data } if of == ceremony => Some(data),
+            CircleMessage::Refused { ceremony: of, reason } if of == ceremony => panic!("alice refuses: {reason}"),
+            _ => None,
+        };
+        let hers = self.await_one(seen, patience, hers).await?;
+        let (nonces, ours) = self.bob.share.commit(&mut self.rng).unwrap();
+        Some((ceremony, [(self.place, hers), (self.bob.place, ours)].into(), nonces))
+    }
+
+    /// Goes through both rounds with an alice that nobody kills.
+    pub async fn signed(&mut self, asked: &Asked, seen: &mut Seen) {
+        self.approval(asked, seen, PATIENCE).await.expect("alice approves");
+        let (ceremony, commitments, nonces) = self.commitments(asked, seen, PATIENCE).await.expect("alice commits");
+        let list = commitments.values().cloned().collect();
+        self.say(&CircleMessage::Package { ceremony, commitments: list }).await;
+        let ours = self.bob.share.sign(nonces, &commitments, &asked.digest).unwrap();
+        let hers = |m| match m {
+            CircleMessage::Share { ceremony: of, data } if of == ceremony => Some(data),
+            _ => None,
+        };
+        let hers = self.await_one(seen, PATIENCE, hers).await.expect("alice gives her share");
+        let shares = [(self.place, hers), (self.bob.place, ours)].into();
+        let data = self.bob.share.aggregate(&commitments, &shares, &asked.digest).unwrap();
+        self.suite.verify(&hex::decode(&self.pubkey).unwrap(), &asked.digest, &data).unwrap();
+        let message = CircleMessage::Signature { request: Some(asked.id), data, signers: vec![1, 2] };
+        self.say(&message).await;
+        self.past.push(asked.id);
+    }
+
+    /// What the last entry on alice's disk tells.
+    pub fn last_kept(&self) -> String {
+        let (entries, _) = self.store.trail(&self.pubkey).unwrap();
+        let body = entries.last().unwrap().read().unwrap();
+        let name = format!("{body:?}");
+        name.split([' ', '{', '(']).next().unwrap_or_default().to_owned()
+    }
+
+    /// Each share that was seen is told of by alice's trail.
+    pub fn every_share_is_on_record(&self, seen: &Seen) {
+        let (entries, _) = self.store.trail(&self.pubkey).unwrap();
+        let committed = entries.iter().filter_map(|entry| match entry.read().unwrap() {
+            Body::Commit { request: Some(_), commitments, .. } => Some(commitments),
+            _ => None,
+        });
+        let on_disk: Vec<Digest> = committed.collect();
+        let different: BTreeSet<&Digest> = on_disk.iter().collect();
+        assert_eq!(different.len(), on_disk.len(), "the trail tells of two shares for one nonce");
+        for ceremony in &seen.shared {
+            let hash: Digest = Sha256::digest(&seen.committed[ceremony]).into();
+            assert!(different.contains(&hash), "the trail has to tell of a share before it leaves");
+        }
+    }
+}

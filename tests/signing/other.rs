@@ -1,0 +1,102 @@
+//! Another member of a wallet, played by a test: its keys, and its end of a link to the node that is tested.
+
+use frostmesh::consensus::CircleMessage;
+use frostmesh::frost::{Key, Place};
+use frostmesh::identity::IdentityKey;
+use frostmesh::link::{Context, Frames, Handshake, Step, Window};
+use frostmesh::wire::{PeerId, PeerMessage, SessionId};
+use rand_chacha::ChaCha20Rng;
+
+enum End {
+    Hello(Box<Handshake>),
+    Answered(Box<Handshake>),
+    Open(Box<Frames>),
+}
+
+pub struct Other {
+    pub name: PeerId,
+    pub place: Place,
+    pub key: IdentityKey,
+    pub share: Box<dyn Key>,
+    /// Names the links of the wallet's members.
+    pub links: SessionId,
+    end: Option<End>,
+}
+
+impl Other {
+    pub fn new(name: PeerId, place: Place, key: IdentityKey, share: Box<dyn Key>, links: SessionId) -> Self {
+        Self { name, place, key, share, links, end: None }
+    }
+
+    pub fn is_linked(&self) -> bool {
+        matches!(self.end, Some(End::Open(_)))
+    }
+
+    pub fn unlink(&mut self) {
+        self.end = None;
+    }
+
+    fn link(&self, data: Vec<u8>) -> PeerMessage {
+        PeerMessage::Link { session_id: Some(self.links.clone()), data }
+    }
+
+    /// Begins a link to that node.
+    pub fn hello(&mut self, to: &PeerId, rng: &mut ChaCha20Rng) -> PeerMessage {
+        let (session_id, initiator, responder) = (self.links.clone(), self.name.clone(), to.clone());
+        let context = Context { session_id, initiator, responder, psk: None };
+        let (handshake, hello) = Handshake::start(&context, &self.key, rng).unwrap();
+        self.end = Some(End::Hello(Box::new(handshake)));
+        self.link(hello)
+    }
+
+    /// What to say to that, and what was said within the link.
+    pub fn take(
+        &mut self,
+        from: &PeerId,
+        message: PeerMessage,
+        rng: &mut ChaCha20Rng,
+    ) -> (Vec<PeerMessage>, Vec<CircleMessage>) {
+        match message {
+            PeerMessage::Link { data, .. } if Step::of(&data) == Some(Step::Hello) => {
+                let (session_id, initiator, responder) = (self.links.clone(), from.clone(), self.name.clone());
+                let context = Context { session_id, initiator, responder, psk: None };
+                let (handshake, answer) = Handshake::answer(&context, &self.key, &data, rng).unwrap();
+                self.end = Some(End::Answered(Box::new(handshake)));
+                (vec![self.link(answer)], Vec::new())
+            }
+            PeerMessage::Link { data, .. } if Step::of(&data) == Some(Step::Answer) => {
+                let Some(End::Hello(handshake)) = self.end.take() else { return Default::default() };
+                let (proof, opened) = handshake.prove(&self.key, &data, rng).unwrap();
+                self.end = Some(End::Open(Box::new(opened.frames)));
+                ([self.link(proof)].into_iter().chain(self.flush()).collect(), Vec::new())
+            }
+            PeerMessage::Link { data, .. } => {
+                let Some(End::Answered(handshake)) = self.end.take() else { return Default::default() };
+                let mut opened = handshake.finish(&data).unwrap();
+                opened.frames.greet();
+                self.end = Some(End::Open(Box::new(opened.frames)));
+                (self.flush(), Vec::new())
+            }
+            PeerMessage::Frame { frame, .. } => {
+                let Some(End::Open(frames)) = &mut self.end else { return Default::default() };
+                let read = |m: &[u8]| CircleMessage::parse(std::str::from_utf8(m).unwrap()).unwrap();
+                let said = frames.receive(&frame).unwrap().iter().map(|message| read(message)).collect();
+                (self.flush(), said)
+            }
+            _ => Default::default(),
+        }
+    }
+
+    /// Says something within the link: what has to be sent for it.
+    pub fn say(&mut self, message: &CircleMessage) -> Vec<PeerMessage> {
+        let Some(End::Open(frames)) = &mut self.end else { panic!("{} has no link", self.name) };
+        frames.say(message.to_text().as_bytes()).unwrap();
+        self.flush()
+    }
+
+    fn flush(&mut self) -> Vec<PeerMessage> {
+        let Some(End::Open(frames)) = &mut self.end else { return Vec::new() };
+        let sealed = frames.to_send(Window::RELAY).into_iter().chain(frames.acknowledgement());
+        sealed.map(|frame| PeerMessage::Frame { session_id: Some(self.links.clone()), frame }).collect()
+    }
+}
