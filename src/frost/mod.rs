@@ -295,7 +295,7 @@ fn compressed<C: Flavour>(points: &[u8]) -> Result<(), PackageFault> {
 }
 
 fn not_canonical() -> PackageFault {
-    PackageFault::Undecodable("it has bytes that do not belong to it".into())
+    PackageFault::Undecodable("it is not written in the one way in which it has to be".into())
 }
 
 fn identifier<C: Flavour>(place: Place) -> Result<Identifier<C>, PackageFault> {

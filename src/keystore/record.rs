@@ -50,6 +50,14 @@ pub struct WalletInfo {
     pub created: u64,
 }
 
+impl WalletInfo {
+    /// What this node was called when the key was made.
+    #[must_use]
+    pub fn own_name(&self) -> Option<&PeerId> {
+        self.participants.get(usize::from(self.identifier).checked_sub(1)?)
+    }
+}
+
 /// The fields of a [`WalletRecord`] as they are read. A flattened struct would be read by way of values of any kind: they
 /// would leave copies of the share in memory that nothing wipes, and take a second set of decoders into the wasm module.
 #[derive(Deserialize)]

@@ -112,18 +112,6 @@ async fn serve(
     }
 }
 
-/// Whether a node has the wallets of a store, which another process has locked.
-#[cfg(unix)]
-pub(super) async fn node_runs(store: &Store) -> bool {
-    tokio::net::UnixStream::connect(store.control()).await.is_ok()
-}
-
-/// The same where nothing tells nodes from other commands.
-#[cfg(not(unix))]
-pub(super) async fn node_runs(_: &Store) -> bool {
-    true
-}
-
 /// An order that a running node has taken.
 pub(super) struct Ordered {
     /// What to wait for: a request's id, or a wallet.

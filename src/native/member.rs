@@ -527,9 +527,8 @@ fn is_ours(order: &Order, id: &str) -> bool {
 /// This node's name in a wallet, or in all of them.
 fn own_name(store: &Store, wallet: Option<&WalletInfo>) -> Result<PeerId, Failure> {
     let (all, _) = store.list(Kind::Wallet).or_exit(Exit::Other, "the wallets cannot be read")?;
-    let own = |info: &WalletInfo| info.participants.get(usize::from(info.identifier).checked_sub(1)?).cloned();
-    let mut own: Vec<PeerId> =
-        wallet.map_or_else(|| all.iter().filter_map(own).collect(), |w| own(w).into_iter().collect());
+    let of: Vec<&WalletInfo> = wallet.map_or_else(|| all.iter().collect(), |wallet| vec![wallet]);
+    let mut own: Vec<PeerId> = of.into_iter().filter_map(|info| info.own_name().cloned()).collect();
     own.sort();
     own.dedup();
     match (own.pop(), own.len()) {

@@ -8,10 +8,10 @@ use tokio::time::{Instant, sleep_until};
 
 use super::cli::{Local, Network};
 use super::commands::{check_url, interrupted, open_store};
-use super::control::node_runs;
 use super::exit::{Exit, Failure, OrExit};
 use super::report::Reporter;
 use super::{Driver, Settings, Store};
+use crate::keystore::Kind;
 use crate::node::{Command, Config, Deadlines, Error, Event, ReasonKind};
 use crate::wire::{PeerId, SessionId};
 
@@ -51,9 +51,13 @@ pub(super) async fn take_part(
         server: place.server.clone(),
     };
     let free = this.driver.use_wallets().or_exit(Exit::Other, "the wallets cannot be used")?.is_some();
-    if !free && node_runs(&this.store).await {
-        let text = "a node runs in this folder and would lose its place at the server: stop it, make the key, and start \
-                    it again, which takes the key into use";
+    let wallets = this.store.list(Kind::Wallet).or_exit(Exit::Other, "the wallets cannot be read")?.0;
+    if !free && wallets.iter().any(|wallet| wallet.own_name() == Some(&place.peer_id)) {
+        let text = format_args!(
+            "a node or another command uses the wallets in this folder and is {0} at the server, which knows one {0} only: \
+             wait until it is done, or stop it; a node that starts again takes the new key into use",
+            place.peer_id
+        );
         return Err(Failure::new(Exit::Other, text));
     }
     let connect = Command::Connect { server_url: place.server, peer_id: place.peer_id };

@@ -59,7 +59,7 @@ pub enum Body {
         /// The signature.
         #[serde(with = "hex::serde")]
         signature: Vec<u8>,
-        /// Who signed, by the word of who coordinated.
+        /// Who signed, by the word of whoever told it first.
         signers: Vec<Place>,
     },
     /// A ceremony that this node coordinated failed.

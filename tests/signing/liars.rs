@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use frostmesh::consensus::{CeremonyId, CircleMessage, Request, RequestId, Vote};
+use frostmesh::consensus::{CeremonyId, CircleMessage, Holding, Request, RequestId, Vote};
 use frostmesh::content::Content;
 use frostmesh::frost::Nonces;
 use frostmesh::identity::{Digest, IdentityKey, Signature};
@@ -399,6 +399,50 @@ fn a_member_that_votes_both_ways_under_one_number_does_not_count_and_everyone_se
     assert_eq!(stage.refusals().len(), 1, "bob neither made nor approved it");
     let kept = stage.trail.iter().filter(|e| matches!(e.read(), Ok(Body::Vote { vote }) if vote.member == yes.member));
     assert_eq!(kept.count(), 2, "both stand in the trail");
+}
+
+#[test]
+fn a_lie_is_found_and_passed_on_however_late() {
+    let mut stage = Stage::new(3, 2);
+    let id = stage.ask("carol", &text("yes and no"));
+    stage.alice_votes(id, true);
+    stage.write(99);
+    // What bob said first comes after what he said last.
+    let lie = [true, false].map(|approves| stage.vote_of("bob", "bob", id, approves));
+    let last = stage.numbered_vote("bob", "bob", (id, 2), true);
+    let approving = |stage: &Stage| stage.node.as_ref().unwrap().view().circles[0].requests[0].approved.len();
+    for (vote, counts) in [(last, 2), (lie[1], 2), (lie[0], 1)] {
+        stage.say("carol", &CircleMessage::Vote(vote));
+        assert_eq!(approving(&stage), counts);
+    }
+    stage.write(99);
+    let again = stage.numbered_vote("bob", "bob", (id, 3), true);
+    stage.say("bob", &CircleMessage::Vote(again));
+    assert_eq!(approving(&stage), 1, "his word is worth nothing any more");
+    stage.start();
+    assert_eq!(approving(&stage), 1, "also after a restart");
+    // Carol has his last vote, and nothing that she holds tells that she knows of the lie.
+    stage.hear();
+    stage.say("carol", &CircleMessage::Holdings(vec![Holding { request: id, votes: vec![1, 9, 1], signed: false }]));
+    stage.input(Input::Tick);
+    let heard = stage.hear();
+    for vote in lie {
+        assert!(heard.contains(&("carol".parse().unwrap(), CircleMessage::Vote(vote))), "carol hears of both");
+    }
+}
+
+#[test]
+fn a_flapping_member_does_not_make_tests_without_end() {
+    let mut stage = Stage::new(3, 2);
+    stage.forget();
+    let began = stage.now;
+    for _ in 0..200 {
+        stage.relink("bob");
+        stage.write(99);
+    }
+    let aborted = stage.trail.iter().filter(|entry| matches!(entry.read(), Ok(Body::Aborted { .. }))).count();
+    let seconds = (stage.now - began) / 1_000;
+    assert!((1..=1 + seconds / 10).contains(&(aborted as u64)), "{aborted} tests in {seconds} s");
 }
 
 #[test]

@@ -173,9 +173,13 @@ impl Stage {
     }
 
     pub fn vote_of(&mut self, who: &str, signer: &str, id: RequestId, approves: bool) -> Vote {
+        self.numbered_vote(who, signer, (id, 1), approves)
+    }
+
+    pub fn numbered_vote(&mut self, who: &str, signer: &str, (id, number): (RequestId, u32), approves: bool) -> Vote {
         let (member, signer) = (self.place(who), signer.parse::<PeerId>().unwrap());
         let key = IdentityKey::from_seed(self.others[&signer].key.seed()).unwrap();
-        Vote::new((id, &self.circle), member, 1, approves, &key, &mut self.rng)
+        Vote::new((id, &self.circle), member, number, approves, &key, &mut self.rng)
     }
 
     pub fn alice_votes(&mut self, id: RequestId, approves: bool) {

@@ -74,11 +74,22 @@ impl RequestState {
     }
 }
 
-/// A signature and who made it, by the word of who coordinated.
+/// A signature and who made it, by the word of whoever told it first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::node) struct Signed {
     pub signature: Vec<u8>,
     pub signers: Vec<Place>,
+}
+
+/// What a vote that came is to this node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::node) enum Heard {
+    /// Nothing new, or of no consequence any more.
+    Before,
+    /// The member's word from now on.
+    New,
+    /// With the same number the member signed this one, which says the contrary: its word is worth nothing any more.
+    Lie(Vote),
 }
 
 /// A request and what became of it.
@@ -88,8 +99,10 @@ pub(in crate::node) struct Tracked {
     pub digest: [u8; 32],
     pub votes: Map<Place, Vote>,
     pub signed: Option<Signed>,
-    /// Members who signed two different votes with one number, and the second one: their word is worth nothing here.
-    pub liars: Map<Place, Vote>,
+    /// Votes that others have followed since: two with one number show a lie, however old they are.
+    older: Vec<Vote>,
+    /// Members who signed two different votes with one number, and the two: their word is worth nothing here.
+    pub liars: Map<Place, (Vote, Vote)>,
     /// Since when enough approve.
     pub approved_since: Option<Timestamp>,
 }
@@ -110,9 +123,9 @@ impl Tracked {
             let index = usize::from(place).saturating_sub(1);
             held.and_then(|held| held.votes.get(index)).copied().unwrap_or_default()
         };
+        let newer = self.votes.values().filter(|vote| vote.number > number(vote.member)).copied();
         // Numbers do not tell whether a lie is known there.
-        let votes = self.votes.values().filter(|vote| vote.number > number(vote.member)).chain(self.liars.values());
-        let votes = votes.copied().collect();
+        let votes = newer.chain(self.liars.values().flat_map(|(one, other)| [*one, *other])).collect();
         let signed = self.signed.as_ref().filter(|_| !held.is_some_and(|held| held.signed));
         (held.is_none(), votes, signed)
     }
@@ -149,8 +162,8 @@ impl Book {
         self.order.iter().filter_map(|id| Some((id, self.requests.get(id)?)))
     }
 
-    /// Takes a request. True when it is new. `admit` says whether there is room for one more of its proposer, once that one is
-    /// known to have made it.
+    /// Takes a request. True when it is new. `admit` says whether its proposer may cause one more to be kept: it is asked about
+    /// nothing else.
     ///
     /// # Errors
     /// Why it is refused; nothing has changed.
@@ -169,9 +182,6 @@ impl Book {
         if !request.is_signed(&rules.circle, &proposer.identity) {
             return Err(format!("a request that {} did not sign", proposer.peer_id));
         }
-        if !admit() {
-            return Err(format!("{} asks too often", proposer.peer_id));
-        }
         if request.expires.saturating_sub(request.created) > MAX_REQUEST_LIFE || request.expires <= request.created {
             return Err("a request that ends before it begins, or after more than 31 days".to_owned());
         }
@@ -186,12 +196,19 @@ impl Book {
         if !over && self.requests.values().filter(open).filter(of_the_same).count() >= MAX_OPEN {
             return Err(format!("more than {MAX_OPEN} open requests of {}", proposer.peer_id));
         }
-        if self.order.len() >= MAX_HOLDINGS && (over || !self.forget_one(now)) {
+        let full = self.order.len() >= MAX_HOLDINGS;
+        if full && over {
+            return Ok(false); // somebody remembers more than this node does
+        }
+        if !admit() {
+            return Err(format!("{} asks too often", proposer.peer_id));
+        }
+        if full && !self.forget_one(now) {
             return Err(format!("more than {MAX_HOLDINGS} requests of this wallet"));
         }
         let digest = content.digest();
-        let (votes, signed, liars) = (Map::default(), None, Map::default());
-        let tracked = Tracked { request, content, digest, votes, signed, liars, approved_since: None };
+        let (votes, signed, older, liars) = (Map::default(), None, Vec::new(), Map::default());
+        let tracked = Tracked { request, content, digest, votes, signed, older, liars, approved_since: None };
         self.requests.insert(id, tracked);
         self.order.push(id);
         Ok(true)
@@ -216,22 +233,24 @@ impl Book {
         self.requests.contains_key(id) || self.forgotten.iter().any(|(forgotten, _)| forgotten == id)
     }
 
-    /// Takes a vote. True when it is new, and counts.
+    /// Takes a vote.
     ///
     /// # Errors
     /// Why it is refused; nothing has changed.
-    pub fn vote(&mut self, rules: &Rules, vote: Vote, now: Timestamp) -> Result<bool, String> {
+    pub fn vote(&mut self, rules: &Rules, vote: Vote, now: Timestamp) -> Result<Heard, String> {
         let Some(tracked) = self.requests.get_mut(&vote.request) else {
             return if self.knows(&vote.request) {
-                Ok(false)
+                Ok(Heard::Before)
             } else {
                 Err("a vote on a request that is not known".into())
             };
         };
         let member = rules.member(vote.member).ok_or("a vote of no member")?;
-        let known = tracked.votes.get(&vote.member);
-        if known.is_some_and(|known| known.number > vote.number || *known == vote) {
-            return Ok(false);
+        let of_the_member = tracked.votes.get(&vote.member).into_iter().chain(&tracked.older);
+        let same = of_the_member.copied().find(|v| (v.member, v.number) == (vote.member, vote.number));
+        // Signing anew makes another signature of the same word.
+        if tracked.liars.contains_key(&vote.member) || same.is_some_and(|same| same.approves == vote.approves) {
+            return Ok(Heard::Before);
         }
         if !(1..=MAX_VOTES).contains(&vote.number) {
             return Err(format!("vote {} of {}: {MAX_VOTES} are the most", vote.number, member.peer_id));
@@ -239,19 +258,24 @@ impl Book {
         if !vote.is_signed(&rules.circle, &member.identity) {
             return Err(format!("a vote that {} did not sign", member.peer_id));
         }
-        if let Some(known) = known.filter(|known| known.number == vote.number) {
-            // Signing anew makes another signature of the same word.
-            // Both stand in the trail, where everyone can see them.
-            let lies = known.approves != vote.approves && !tracked.liars.contains_key(&vote.member);
-            if lies {
-                tracked.liars.insert(vote.member, vote);
+        let heard = match (same, tracked.votes.get(&vote.member).copied()) {
+            (Some(same), _) => {
+                tracked.liars.insert(vote.member, (same, vote));
+                Heard::Lie(same)
             }
-            return Ok(lies);
-        }
-        tracked.votes.insert(vote.member, vote);
+            (None, Some(newer)) if newer.number > vote.number => {
+                tracked.older.push(vote);
+                Heard::Before
+            }
+            (None, last) => {
+                tracked.older.extend(last);
+                tracked.votes.insert(vote.member, vote);
+                Heard::New
+            }
+        };
         let enough = tracked.approvers().count() >= usize::from(rules.threshold);
         tracked.approved_since = enough.then(|| tracked.approved_since.unwrap_or(now));
-        Ok(true)
+        Ok(heard)
     }
 
     /// Takes a signature, verified here. True when there was none.

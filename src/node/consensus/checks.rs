@@ -1,6 +1,6 @@
 //! Health checks: the members sign a fixed text of their own domain, in as many groups as it takes for each of them to have
 //! signed once. After key generation they do so at once, and only then does the wallet count as ready. The first member of the
-//! roster sees to that: should somebody be missing, it begins again once that one has come.
+//! roster sees to that, until everyone has.
 
 use rand_core::{CryptoRng, RngCore};
 
@@ -13,6 +13,9 @@ use crate::node::{Event, Timestamp};
 use crate::trail::Body;
 use crate::wire::PeerId;
 
+/// Longest time between two checks that nobody asked for, in milliseconds.
+const LONGEST_PAUSE: u64 = 300_000;
+
 /// A health check that this node coordinates.
 #[derive(Default)]
 pub(super) struct Check {
@@ -23,19 +26,29 @@ pub(super) struct Check {
 }
 
 impl Circle {
-    /// Whether this node is the one to let everyone sign, and that has not come about yet.
-    pub(super) fn owes_first_check(&self) -> bool {
-        !self.ready && self.me == 1
+    /// When this node, which has to, next lets everyone sign who can be reached, if some of them have not: at first it waits a
+    /// while for all, and after each time longer than before.
+    fn next_first_check(&self) -> Option<Timestamp> {
+        let here = |place: &Place| *place == self.me || self.reachable.contains(place);
+        let lacking = (1..=self.rules.total()).any(|place| here(&place) && !self.checked.contains(&place));
+        let enough = self.reachable.len() + 1 >= usize::from(self.rules.threshold);
+        let due = self.me == 1 && !self.ready && self.check.is_none() && lacking && enough;
+        let all_here = self.reachable.len() + 1 == self.rules.members.len();
+        due.then(|| if all_here { self.next_check } else { self.next_check.max(self.patience) })
     }
 
-    /// Begins the first health check once everyone can be reached; just after key generation, without those who cannot.
-    pub(super) fn check_first<R: RngCore + CryptoRng>(&mut self, now: Timestamp, tools: &mut Tools<'_, R>) {
-        let all_here = self.reachable.len() + 1 == self.rules.members.len();
-        let due = self.first_check.is_some_and(|at| at <= now);
-        if self.check.is_none() && (due || all_here && self.somebody_came) && self.owes_first_check() {
-            (self.first_check, self.somebody_came) = (None, false);
+    /// Begins such a check.
+    pub(super) fn check_by_itself<R: RngCore + CryptoRng>(&mut self, now: Timestamp, tools: &mut Tools<'_, R>) {
+        if self.next_first_check().is_some_and(|at| at <= now) {
+            self.next_check = now.after((self.deadlines.sign << self.own_checks.min(8)).min(LONGEST_PAUSE));
+            self.own_checks += 1;
             self.start_check(now, tools);
         }
+    }
+
+    /// The next moment at which the clock alone begins one.
+    pub(super) fn next_check_at(&self, now: Timestamp) -> Option<Timestamp> {
+        self.next_first_check().filter(|at| *at > now)
     }
 
     /// Begins a health check, unless one runs.
@@ -153,11 +166,18 @@ impl Circle {
         now: Timestamp,
         tools: &mut Tools<'_, R>,
     ) {
-        if self.ready || !self.checked.insert(place) {
+        if self.ready {
             return;
         }
-        self.write(&Body::Checked { member: place }, now, tools);
-        if self.checked.len() == self.rules.members.len() {
+        if self.checked.insert(place) {
+            self.write(&Body::Checked { member: place }, now, tools);
+        }
+        self.ready_once_all_have(now, tools);
+    }
+
+    /// Everyone has signed: the wallet counts as ready.
+    pub(super) fn ready_once_all_have<R: RngCore + CryptoRng>(&mut self, now: Timestamp, tools: &mut Tools<'_, R>) {
+        if !self.ready && self.checked.len() == self.rules.members.len() {
             self.ready = true;
             self.write(&Body::Ready, now, tools);
             self.say(Event::WalletReady { pubkey: self.info.pubkey.clone() });

@@ -15,9 +15,10 @@ impl Circle {
 
     /// Whether a request is not known here yet: links to different members are not in step. Who spoke of it tells.
     pub(super) fn lacks(&mut self, from: Place, id: &RequestId) -> bool {
-        const MOST: usize = 1_024;
+        const MOST: usize = 64;
         let lacks = from != self.me && !self.book.knows(id);
-        if lacks && self.asked.len() < MOST && self.asked.insert((from, *id)) {
+        let asked = self.asked.iter().filter(|(member, _)| *member == from).count();
+        if lacks && asked < MOST && self.asked.insert((from, *id)) {
             self.tell_holdings(from);
         }
         lacks

@@ -2,7 +2,7 @@
 //! signatures. A [`Circle`] is one wallet as its node sees it: it knows members by their place, and nothing of links or servers.
 //!
 //! Whatever it hears and does goes into the audit trail, from which it starts again. Only what is in the trail durably is
-//! said to others, where it must not be unsaid: this node's own requests and votes, and that its share leaves.
+//! said to others, where it must not be unsaid: this node's own requests and votes, that its share leaves, and that it has signed a test.
 
 mod book;
 mod budget;
@@ -67,10 +67,10 @@ pub(super) struct Circle {
     checked: Set<Place>,
     /// Everyone has.
     pub ready: bool,
-    /// This node begins the first health check: by then at the latest, or once everyone can be reached.
-    first_check: Option<Timestamp>,
-    /// A member came, or began anew, since the last check.
-    somebody_came: bool,
+    /// The next check that nobody asks for: not before that, not without everyone before that, and how many there were.
+    next_check: Timestamp,
+    patience: Timestamp,
+    own_checks: u32,
     /// Members who can be reached.
     pub(super) reachable: Set<Place>,
     /// What members hold, who are to be told what that lacks; and when each was told last.
@@ -136,8 +136,9 @@ impl Circle {
             check_pledges: Vec::new(),
             checked: Set::default(),
             ready: false,
-            first_check: None,
-            somebody_came: false,
+            next_check: Timestamp::default(),
+            patience: now.after(deadlines.step),
+            own_checks: 0,
             reachable: Set::default(),
             owed: Map::default(),
             told: Map::default(),
@@ -147,22 +148,21 @@ impl Circle {
             deadlines,
             acts: Vec::new(),
         };
-        this.replay(bodies, now);
+        this.replay(entries.iter().map(|entry| Timestamp::from_millis(entry.time)).zip(bodies));
         if entries.is_empty() {
             let body = Body::Opened { pubkey: this.info.pubkey.clone(), member: me };
             this.write(&body, now, tools);
-            this.first_check = this.owes_first_check().then(|| now.after(this.deadlines.step));
         }
+        this.ready_once_all_have(now, tools);
         Ok(this)
     }
 
-    /// Hears again what the trail tells.
-    fn replay(&mut self, bodies: Vec<Body>, now: Timestamp) {
-        for body in bodies {
-            // What was taken once is taken again, except where there is no room for what is over.
+    /// Hears again what the trail tells, each at its time: what was taken then is taken again, and what had to make room does so.
+    fn replay(&mut self, told: impl Iterator<Item = (Timestamp, Body)>) {
+        for (now, body) in told {
             let _ = match body {
                 Body::Request { request } => self.book.request(&self.rules, *request, now, || true),
-                Body::Vote { vote } => self.book.vote(&self.rules, vote, now),
+                Body::Vote { vote } => self.book.vote(&self.rules, vote, now).map(|_| true),
                 Body::Signed { request, signature, signers } => {
                     self.book.signature(&self.rules, &request, Signed { signature, signers })
                 }
@@ -199,7 +199,7 @@ impl Circle {
 
     /// Something goes on for which fast ways to the members are worth it.
     pub(super) fn is_busy(&self) -> bool {
-        self.ceremonies.len() > 0 || !self.pledges.is_empty() || self.check.is_some() || self.first_check.is_some()
+        self.ceremonies.len() > 0 || !self.pledges.is_empty() || self.check.is_some()
     }
 
     /// Why nothing can be done any more.
@@ -252,7 +252,7 @@ impl Circle {
         self.tell_what_is_owed(now);
         self.pledges.retain(|pledge| pledge.until > now);
         self.forget_what_is_over(now);
-        self.check_first(now, tools);
+        self.check_by_itself(now, tools);
         let mut out = Vec::new();
         loop {
             self.coordinate(now, tools);
@@ -274,7 +274,6 @@ impl Circle {
         for place in 1..=self.rules.total() {
             let online = self.reachable.contains(&place);
             if let (true, Some(peer_id)) = (before.contains(&place) != online, self.peer(place).cloned()) {
-                self.somebody_came |= online;
                 self.say(Event::Member { pubkey: self.info.pubkey.clone(), peer_id, online });
             }
         }
@@ -325,7 +324,6 @@ impl Circle {
 
     /// A link to a member stands: it hears what is held here.
     pub(super) fn linked<R: RngCore + CryptoRng>(&mut self, place: Place, now: Timestamp, tools: &mut Tools<'_, R>) {
-        self.somebody_came = true;
         self.forgive(place);
         self.began_anew(place, now, tools);
         self.forget_what_was_asked(place);
@@ -355,7 +353,7 @@ impl Circle {
 
     pub(super) fn next_deadline(&self, now: Timestamp) -> Option<Timestamp> {
         let pledges = self.pledges.iter().map(|pledge| pledge.until);
-        let times = [self.next_turn(now), self.book.next_end(now), self.first_check];
+        let times = [self.next_turn(now), self.book.next_end(now), self.next_check_at(now)];
         let owed = self.owed.keys().map(|place| self.may_tell(*place));
         times.into_iter().flatten().chain(pledges).chain(owed).filter(|at| *at > now).min()
     }

@@ -2,6 +2,7 @@
 
 use rand_core::{CryptoRng, RngCore};
 
+use super::book::Heard;
 use super::{Circle, Cost, RequestState};
 use crate::consensus::{CircleMessage, MAX_REQUEST_LIFE, Request, RequestId, Vote};
 use crate::content::Content;
@@ -10,6 +11,7 @@ use crate::identity::Signature;
 use crate::node::links::Tools;
 use crate::node::{Error, Event, Timestamp};
 use crate::trail::Body;
+use crate::wire::PeerId;
 
 /// Shortest life of a request, in milliseconds.
 const MIN_REQUEST_LIFE: u64 = 10_000;
@@ -123,31 +125,33 @@ impl Circle {
             return;
         }
         match self.book.vote(&self.rules, vote, now) {
-            Ok(false) => {}
-            Ok(true) => {
+            Ok(Heard::Before) => {}
+            Ok(Heard::New) => {
                 self.write(&Body::Vote { vote }, now, tools);
-                self.pass_on_a_lie(&vote);
                 let (request, pubkey) = (hex::encode(vote.request), self.info.pubkey.clone());
                 let state = self.book.get(&vote.request).map(|tracked| tracked.state(&self.rules, now));
                 if let (Some(peer_id), Some(state)) = (self.peer(vote.member).cloned(), state) {
                     self.say(Event::Voted { pubkey, request, peer_id, approves: vote.approves, state });
                 }
             }
+            Ok(Heard::Lie(first)) => self.pass_on_a_lie([first, vote], now, tools),
             Err(why) => self.ignore(from, why),
         }
     }
 
-    /// A member that told different members different things under one number: everyone has to see it.
-    fn pass_on_a_lie(&mut self, vote: &Vote) {
-        if self.book.get(&vote.request).is_some_and(|tracked| tracked.liars.contains_key(&vote.member)) {
-            let first = self.book.get(&vote.request).and_then(|tracked| tracked.votes.get(&vote.member)).copied();
-            for vote in first.into_iter().chain([*vote]) {
-                self.broadcast(&CircleMessage::Vote(vote));
+    /// A member told different members different things under one number: everyone has to see both, also in the trail.
+    fn pass_on_a_lie<R: RngCore + CryptoRng>(&mut self, lie: [Vote; 2], now: Timestamp, tools: &mut Tools<'_, R>) {
+        let last = self.book.get(&lie[0].request).and_then(|tracked| tracked.votes.get(&lie[0].member)).copied();
+        for vote in lie {
+            if last != Some(vote) {
+                self.write(&Body::Vote { vote }, now, tools);
             }
-            let who = self.name(vote.member).unwrap_or_default().to_owned();
-            let reason = format!("{who} signed two different votes with one number: its vote does not count");
-            self.say(Event::Ignored { peer_id: self.peer(vote.member).cloned(), reason });
+            self.broadcast(&CircleMessage::Vote(vote));
         }
+        let liar = self.peer(lie[0].member).cloned();
+        let who = liar.as_ref().map_or("?", PeerId::as_str);
+        let reason = format!("{who} signed two different votes with one number: its vote does not count");
+        self.say(Event::Ignored { peer_id: liar, reason });
     }
 
     // ---- what is told outside ----

@@ -81,15 +81,15 @@ pub struct RequestView {
     pub waiting_for: Vec<PeerId>,
     /// The signature, as hex.
     pub signature: Option<String>,
-    /// Who signed, by the word of who coordinated.
+    /// Who signed, by the word of whoever told it first.
     pub signers: Vec<PeerId>,
 }
 
 impl Circle {
     fn request_view(&self, id: &[u8; 32], tracked: &Tracked, now: Timestamp) -> RequestView {
         let voted = |approves: bool| {
-            let votes = tracked.votes.values().filter(|vote| vote.approves == approves);
-            self.names(&votes.map(|vote| vote.member).collect::<Vec<_>>())
+            let members = tracked.votes.keys().copied().filter(|place| tracked.approves(*place) == approves);
+            self.names(&members.collect::<Vec<_>>())
         };
         let running = self.ceremonies.values().find(|ceremony| ceremony.request == Some(*id));
         let waiting: Vec<Place> = running.map(|ceremony| ceremony.awaited().collect()).unwrap_or_default();
