@@ -1,5 +1,6 @@
 //! The process that is killed.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -14,6 +15,12 @@ pub fn program(folder: &Path, arguments: &[&str]) -> Command {
     command.args(arguments).arg("--data-dir").arg(folder).env("FROSTMESH_PASSWORD", PASSWORD);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command
+}
+
+/// Starts it. What it says is in the file `said`.
+fn spawn(folder: &Path, arguments: &[&str]) -> Child {
+    let said = File::create(folder.join("said")).unwrap();
+    program(folder, arguments).arg("--verbose").stderr(said).spawn().unwrap()
 }
 
 /// When the process is killed.
@@ -36,7 +43,7 @@ pub struct Node {
 
 impl Node {
     pub fn start(folder: &Path, pubkey: &str, arguments: &[&str]) -> Self {
-        let child = program(folder, arguments).spawn().unwrap();
+        let child = spawn(folder, arguments);
         Self {
             folder: folder.to_owned(),
             trail: folder.join("trail").join(pubkey),
@@ -48,7 +55,7 @@ impl Node {
 
     pub fn restart(&mut self) {
         let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
-        *self.child.lock().unwrap() = program(&self.folder, &arguments).spawn().unwrap();
+        *self.child.lock().unwrap() = spawn(&self.folder, &arguments);
     }
 
     /// Watches it, and kills it then; after a while in any case.
@@ -84,5 +91,8 @@ impl Drop for Node {
         let mut child = self.child.lock().unwrap();
         let _ = child.kill(); // it may have been already
         let _ = child.wait();
+        if std::thread::panicking() {
+            eprintln!("{}", std::fs::read_to_string(self.folder.join("said")).unwrap_or_default());
+        }
     }
 }

@@ -21,11 +21,13 @@ pub struct Other {
     /// Names the links of the wallet's members.
     pub links: SessionId,
     end: Option<End>,
+    /// The last hello, and what was answered: a node that hears nothing says its hello again.
+    answered: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 impl Other {
     pub fn new(name: PeerId, place: Place, key: IdentityKey, share: Box<dyn Key>, links: SessionId) -> Self {
-        Self { name, place, key, share, links, end: None }
+        Self { name, place, key, share, links, end: None, answered: None }
     }
 
     pub fn is_linked(&self) -> bool {
@@ -58,10 +60,14 @@ impl Other {
     ) -> (Vec<PeerMessage>, Vec<CircleMessage>) {
         match message {
             PeerMessage::Link { data, .. } if Step::of(&data) == Some(Step::Hello) => {
+                if let Some((_, answer)) = self.answered.as_ref().filter(|(hello, _)| *hello == data) {
+                    return (vec![self.link(answer.clone())], Vec::new());
+                }
                 let (session_id, initiator, responder) = (self.links.clone(), from.clone(), self.name.clone());
                 let context = Context { session_id, initiator, responder, psk: None };
                 let (handshake, answer) = Handshake::answer(&context, &self.key, &data, rng).unwrap();
                 self.end = Some(End::Answered(Box::new(handshake)));
+                self.answered = Some((data, answer.clone()));
                 (vec![self.link(answer)], Vec::new())
             }
             PeerMessage::Link { data, .. } if Step::of(&data) == Some(Step::Answer) => {
