@@ -11,7 +11,7 @@ use super::commands::{check_url, interrupted, open_store};
 use super::exit::{Exit, Failure, OrExit};
 use super::report::Reporter;
 use super::{Driver, Settings, Store};
-use crate::keystore::Kind;
+use crate::keystore::{Kind, WalletInfo};
 use crate::node::{Command, Config, Deadlines, Error, Event, ReasonKind};
 use crate::wire::{PeerId, SessionId};
 
@@ -51,8 +51,9 @@ pub(super) async fn take_part(
         server: place.server.clone(),
     };
     let free = this.driver.use_wallets().or_exit(Exit::Other, "the wallets cannot be used")?.is_some();
-    let wallets = this.store.list(Kind::Wallet).or_exit(Exit::Other, "the wallets cannot be read")?.0;
-    if !free && wallets.iter().any(|wallet| wallet.own_name() == Some(&place.peer_id)) {
+    let of_that_name = |wallet: &WalletInfo| wallet.own_name() == Some(&place.peer_id);
+    let kept = || this.store.list(Kind::Wallet).or_exit(Exit::Other, "the wallets cannot be read");
+    if !free && kept()?.0.iter().any(of_that_name) {
         let text = format_args!(
             "a node or another command uses the wallets in this folder and is {0} at the server, which knows one {0} only: \
              wait until it is done, or stop it; a node that starts again takes the new key into use",

@@ -350,14 +350,14 @@ impl Circle {
         if self.lacks(from, &id) {
             return;
         }
-        let Signed { signature, signers } = signed.clone();
-        let message = CircleMessage::Signature { request: Some(id), data: signature.clone(), signers: signers.clone() };
-        let entry = Body::Signed { request: id, signature, signers };
+        let new = signed.clone();
         match self.book.signature(&self.rules, &id, signed) {
             Ok(false) => {}
             Ok(true) => {
-                self.broadcast(&message);
-                self.write(&entry, now, tools);
+                let Signed { signature, signers } = new;
+                let (request, data) = (Some(id), signature.clone());
+                self.broadcast(&CircleMessage::Signature { request, data, signers: signers.clone() });
+                self.write(&Body::Signed { request: id, signature, signers }, now, tools);
                 self.ceremonies.retain(|_, ceremony| ceremony.request != Some(id));
                 self.pledges.retain(|pledge| pledge.request != Some(id));
                 self.left_out.retain(|(request, _), _| *request != id);
