@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use frostmesh::consensus::{CeremonyId, CircleMessage, Holding, Request, RequestId, Vote, circle};
 use frostmesh::content::{Content, Text};
 use frostmesh::frost::{Nonces, Place, Suite};
-use frostmesh::identity::{Digest, Signature};
+use frostmesh::identity::Digest;
 use frostmesh::keystore::Kind;
 use frostmesh::native::Store;
 use frostmesh::trail::Body;
@@ -204,16 +204,7 @@ impl Rig {
         let now = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
         let mut nonce = [0; 16];
         self.rng.fill_bytes(&mut nonce);
-        let unsigned = Request {
-            proposer: self.bob.place,
-            kind: content.kind().into(),
-            content: content.written(),
-            created: now,
-            expires: now + 3_600_000,
-            nonce,
-            signature: Signature::from_bytes([0; 64]),
-        };
-        let request = unsigned.signed(&self.circle, &self.bob.key, &mut self.rng);
+        let request = self.bob.request(&self.circle, &content, now, nonce, &mut self.rng);
         let id = request.id(&self.circle);
         let vote = Vote::new((id, &self.circle), self.bob.place, 1, true, &self.bob.key, &mut self.rng);
         Asked { id, request, vote, digest: content.digest() }

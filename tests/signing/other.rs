@@ -1,8 +1,9 @@
 //! Another member of a wallet, played by a test: its keys, and its end of a link to the node that is tested.
 
-use frostmesh::consensus::CircleMessage;
+use frostmesh::consensus::{CircleMessage, Request};
+use frostmesh::content::Content;
 use frostmesh::frost::{Key, Place};
-use frostmesh::identity::IdentityKey;
+use frostmesh::identity::{Digest, IdentityKey, Signature};
 use frostmesh::link::{Context, Frames, Handshake, Step, Window};
 use frostmesh::wire::{PeerId, PeerMessage, SessionId};
 use rand_chacha::ChaCha20Rng;
@@ -40,6 +41,27 @@ impl Other {
 
     fn link(&self, data: Vec<u8>) -> PeerMessage {
         PeerMessage::Link { session_id: Some(self.links.clone()), data }
+    }
+
+    /// A request of its own, made now, for an hour.
+    pub fn request(
+        &self,
+        circle: &Digest,
+        content: &Content,
+        now: u64,
+        nonce: [u8; 16],
+        rng: &mut ChaCha20Rng,
+    ) -> Request {
+        let unsigned = Request {
+            proposer: self.place,
+            kind: content.kind().into(),
+            content: content.written(),
+            created: now,
+            expires: now + 3_600_000,
+            nonce,
+            signature: Signature::from_bytes([0; 64]),
+        };
+        unsigned.signed(circle, &self.key, rng)
     }
 
     /// Begins a link to that node.

@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use frostmesh::consensus::{CeremonyId, CircleMessage, Request, RequestId, Vote, circle};
+use frostmesh::consensus::{CeremonyId, CircleMessage, RequestId, Vote, circle};
 use frostmesh::content::Content;
 use frostmesh::frost::{Place, Suite};
-use frostmesh::identity::{Contacts, Digest, IdentityKey, Signature};
+use frostmesh::identity::{Contacts, Digest, IdentityKey};
 use frostmesh::keystore::WalletRecord;
 use frostmesh::node::{Command, Config, Input, KeptWallet, Node, Output, Timestamp};
 use frostmesh::trail::{Entry, Head};
@@ -157,16 +157,8 @@ impl Stage {
 
     pub fn ask(&mut self, who: &str, content: &Content) -> RequestId {
         let other: PeerId = who.parse().unwrap();
-        let unsigned = Request {
-            proposer: self.others[&other].place,
-            kind: content.kind().into(),
-            content: content.written(),
-            created: self.now,
-            expires: self.now + 3_600_000,
-            nonce: [u8::try_from(self.trail.len() % 256).unwrap(); 16],
-            signature: Signature::from_bytes([0; 64]),
-        };
-        let request = unsigned.signed(&self.circle, &self.others[&other].key, &mut self.rng);
+        let nonce = [u8::try_from(self.trail.len() % 256).unwrap(); 16];
+        let request = self.others[&other].request(&self.circle, content, self.now, nonce, &mut self.rng);
         let id = request.id(&self.circle);
         self.say(who, &CircleMessage::Request(Box::new(request)));
         id

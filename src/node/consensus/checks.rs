@@ -29,8 +29,7 @@ impl Circle {
     /// When this node, which has to, next lets everyone sign who can be reached, if some of them have not: at first it waits a
     /// while for all, and after each time longer than before.
     fn next_first_check(&self) -> Option<Timestamp> {
-        let here = |place: &Place| *place == self.me || self.reachable.contains(place);
-        let lacking = (1..=self.rules.total()).any(|place| here(&place) && !self.checked.contains(&place));
+        let lacking = (1..=self.rules.total()).any(|place| self.is_here(place) && !self.checked.contains(&place));
         let enough = self.reachable.len() + 1 >= usize::from(self.rules.threshold);
         let due = self.me == 1 && !self.ready && self.check.is_none() && lacking && enough;
         let all_here = self.reachable.len() + 1 == self.rules.members.len();
@@ -56,8 +55,8 @@ impl Circle {
         if self.check.is_some() {
             return;
         }
-        let here = |place: &Place| *place == self.me || self.reachable.contains(place);
-        let (pending, away): (Vec<Place>, Vec<Place>) = (1..=self.rules.total()).partition(here);
+        let (pending, away): (Vec<Place>, Vec<Place>) =
+            (1..=self.rules.total()).partition(|place| self.is_here(*place));
         let failed = away.into_iter().map(|place| (place, "is not connected".to_owned())).collect();
         self.last_check = Some(CheckView { running: true, answered: Vec::new(), failed: Vec::new() });
         self.check = Some(Check { pending, failed, ..Check::default() });

@@ -117,8 +117,7 @@ impl Circle {
     fn choose(&self, id: &RequestId, now: Timestamp) -> Option<Vec<Place>> {
         let tracked = self.book.get(id)?;
         let left_out = |place: Place| self.left_out.get(&(*id, place)).is_some_and(|l| l.for_good || l.until > now);
-        let here = |place: &Place| *place == self.me || self.reachable.contains(place);
-        let ready = |place: &Place| here(place) && !left_out(*place);
+        let ready = |place: &Place| self.is_here(*place) && !left_out(*place);
         let mut signers: Vec<Place> = tracked.approvers().filter(ready).collect();
         signers.sort_by_key(|place| (*place != self.me, *place));
         signers.truncate(usize::from(self.rules.threshold));
@@ -282,7 +281,7 @@ impl Circle {
 
     /// Ends ceremonies that wait for somebody in vain.
     pub(super) fn leave_out_the_silent<R: RngCore + CryptoRng>(&mut self, now: Timestamp, tools: &mut Tools<'_, R>) {
-        let gone = |place: &Place| *place != self.me && !self.reachable.contains(place);
+        let gone = |place: &Place| !self.is_here(*place);
         let mut failed = Vec::new();
         for (id, ceremony) in self.ceremonies.iter() {
             let lost: Vec<Place> = ceremony.awaited().filter(gone).collect();

@@ -2,7 +2,8 @@
 //! signatures. A [`Circle`] is one wallet as its node sees it: it knows members by their place, and nothing of links or servers.
 //!
 //! Whatever it hears and does goes into the audit trail, from which it starts again. Only what is in the trail durably is
-//! said to others, where it must not be unsaid: this node's own requests and votes, that its share leaves, and that it has signed a test.
+//! said to others, where it must not be unsaid: this node's own requests and votes, that its share leaves, and that it has
+//! signed a test.
 
 mod book;
 mod budget;
@@ -190,6 +191,11 @@ impl Circle {
 
     pub(super) fn identity_of(&self, peer: &PeerId) -> Option<&Identity> {
         self.rules.member(self.place_of(peer)?).map(|member| &member.identity)
+    }
+
+    /// Whether it is this node, or can be reached.
+    fn is_here(&self, place: Place) -> bool {
+        place == self.me || self.reachable.contains(&place)
     }
 
     /// The other members.
