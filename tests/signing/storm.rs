@@ -118,7 +118,7 @@ fn judge(group: &Group, seed: u64) -> usize {
 
 fn seeds() -> std::ops::Range<u64> {
     let first = std::env::var("FROSTMESH_FIRST_SEED").ok().and_then(|n| n.parse().ok()).unwrap_or(0);
-    let count: u64 = std::env::var("FROSTMESH_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(400);
+    let count: u64 = std::env::var("FROSTMESH_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(1_000);
     match std::env::var("FROSTMESH_SEED").ok().and_then(|n| n.parse().ok()) {
         Some(seed) => seed..seed + 1,
         None => first..first + count,
