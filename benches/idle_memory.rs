@@ -46,7 +46,8 @@ mod linux {
     /// Serves until standard input ends, which it does when the parent process ends, however it ends.
     pub fn serve() -> Outcome<()> {
         tokio::runtime::Runtime::new()?.block_on(async {
-            let config = Config { listen: ([127, 0, 0, 1], 0).into(), www: None, limits: Limits::default() };
+            let config =
+                Config { listen: ([127, 0, 0, 1], 0).into(), www: None, limits: Limits::default() };
             let server = Server::bind(config).await?;
             println!("{}", server.local_addr());
             let (end, ended) = tokio::sync::oneshot::channel();
@@ -73,7 +74,8 @@ mod linux {
 
     fn steps(child: &mut Child) -> Outcome<()> {
         let mut line = String::new();
-        BufReader::new(child.stdout.take().ok_or("no output of the server")?).read_line(&mut line)?;
+        BufReader::new(child.stdout.take().ok_or("no output of the server")?)
+            .read_line(&mut line)?;
         let server: SocketAddr = line.trim().parse()?;
         // This process needs a file for each connection too, and has the same limit.
         let count = CONNECTIONS.min(Limits::default().max_peers);
@@ -86,7 +88,10 @@ mod linux {
         let report = |step: &str, connections: usize, child: &Child| -> Outcome<()> {
             sleep(Duration::from_secs(1));
             let each = (resident_kib(child)? - before) / connections as f64;
-            println!("{step:<40} {each:6.2} KiB each, {:4.2} of the budget of {BUDGET_KIB} KiB", each / BUDGET_KIB);
+            println!(
+                "{step:<40} {each:6.2} KiB each, {:4.2} of the budget of {BUDGET_KIB} KiB",
+                each / BUDGET_KIB
+            );
             Ok(())
         };
 
@@ -105,7 +110,10 @@ mod linux {
         let mut buffer = vec![0; 2 * MESSAGE];
         for number in (0..count & !1).step_by(2) {
             let Some([first, second]) = sockets.get_mut(number..number + 2) else { break };
-            send(first, &format!(r#"{{"type":"relay","to":"peer-{}","data":"{data}"}}"#, number + 1))?;
+            send(
+                first,
+                &format!(r#"{{"type":"relay","to":"peer-{}","data":"{data}"}}"#, number + 1),
+            )?;
             read_at_least(second, &mut buffer, MESSAGE)?;
             send(second, &format!(r#"{{"type":"relay","to":"peer-{number}","data":"{data}"}}"#))?;
             read_at_least(first, &mut buffer, MESSAGE)?;
@@ -134,7 +142,9 @@ mod linux {
             let mut buffer = [0; 512];
             while !answer.ends_with(b"\r\n\r\n") {
                 let count = socket.read(&mut buffer)?;
-                answer.extend_from_slice(buffer.get(..count).filter(|read| !read.is_empty()).ok_or("closed")?);
+                answer.extend_from_slice(
+                    buffer.get(..count).filter(|read| !read.is_empty()).ok_or("closed")?,
+                );
             }
             if !answer.starts_with(b"HTTP/1.1 101 ") {
                 return Err(String::from_utf8_lossy(&answer).into());

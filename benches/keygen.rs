@@ -17,7 +17,11 @@ mod native {
             let commitments = others.commitments();
             c.bench_function(&format!("part 1, {group}"), |b| b.iter(|| others.part1()));
             c.bench_function(&format!("part 2, {group}"), |b| {
-                b.iter_batched(|| others.part1(), |round| part2(round, &commitments), BatchSize::SmallInput);
+                b.iter_batched(
+                    || others.part1(),
+                    |round| part2(round, &commitments),
+                    BatchSize::SmallInput,
+                );
             });
             let ready = || {
                 let others = Others::new(threshold, total);
@@ -26,7 +30,11 @@ mod native {
                 (part2(ours, &others.commitments()), others.shares(&package))
             };
             c.bench_function(&format!("part 3, {group}"), |b| {
-                b.iter_batched(ready, |(round, shares)| part3(round, &shares), BatchSize::PerIteration);
+                b.iter_batched(
+                    ready,
+                    |(round, shares)| part3(round, &shares),
+                    BatchSize::PerIteration,
+                );
             });
         }
     }
@@ -37,7 +45,11 @@ mod native {
             let signers = Signers::new(threshold, total);
             c.bench_function(&format!("commit, {group}"), |b| b.iter(|| signers.commit()));
             c.bench_function(&format!("sign, {group}"), |b| {
-                b.iter_batched(|| signers.drawn(), |drawn| signers.sign(drawn), BatchSize::SmallInput);
+                b.iter_batched(
+                    || signers.drawn(),
+                    |drawn| signers.sign(drawn),
+                    BatchSize::SmallInput,
+                );
             });
             c.bench_function(&format!("aggregate, {group}"), |b| b.iter(|| signers.aggregate()));
         }

@@ -7,7 +7,8 @@ fn main() {}
 
 #[cfg(not(target_family = "wasm"))]
 fn main() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(native::all());
 }
 
@@ -15,8 +16,8 @@ fn main() {
 mod native {
     use std::time::Instant;
 
+    use frostmesh::channel::{Context, Frames, Handshake, Window};
     use frostmesh::identity::IdentityKey;
-    use frostmesh::link::{Context, Frames, Handshake, Window};
     use frostmesh::native::{PeerConnection, Socket};
     use frostmesh::node::{Input, Role};
     use frostmesh::random::SystemRng;
@@ -25,7 +26,8 @@ mod native {
     use tokio::sync::mpsc;
 
     /// Bytes of a message, how many are sent, and the target in messages a second.
-    const SIZES: [(usize, usize, f64); 3] = [(500, 20_000, 10_000.0), (10_000, 4_000, 1_000.0), (100_000, 500, 100.0)];
+    const SIZES: [(usize, usize, f64); 3] =
+        [(500, 20_000, 10_000.0), (10_000, 4_000, 1_000.0), (100_000, 500, 100.0)];
     /// Bytes of JSON that go as one text.
     const PART: usize = 15_000;
 
@@ -76,10 +78,17 @@ mod native {
     }
 
     /// Plain messages of so many bytes of JSON, in parts that every WebRTC stack takes; the receiver grants more as it reads.
-    async fn over_bare(left: &mut End, right: &mut End, size: usize, count: usize, in_flight: (usize, usize)) {
+    async fn over_bare(
+        left: &mut End,
+        right: &mut End,
+        size: usize,
+        count: usize,
+        in_flight: (usize, usize),
+    ) {
         let parts = size.div_ceil(PART);
         let (size, count) = (size / parts, count * parts);
-        let message = PeerMessage::Link { session_id: Some(session()), data: vec![7; size / 2] };
+        let message =
+            PeerMessage::Handshake { session_id: Some(session()), data: vec![7; size / 2] };
         let window = (in_flight.1 / size).clamp(1, in_flight.0); // as a link has, whose bytes are twice as many as hex
         let grant = PeerMessage::Comparing { session_id: None };
         let (mut sent, mut room) = (0, window);
@@ -92,7 +101,7 @@ mod native {
             }
             tokio::select! {
                 heard = right.heard.recv() => {
-                    assert!(matches!(heard, Some(PeerMessage::Link { .. })));
+                    assert!(matches!(heard, Some(PeerMessage::Handshake { .. })));
                     received += 1;
                     (right.send)(&grant);
                 }
@@ -161,15 +170,21 @@ mod native {
         let (happened, mut happenings) = mpsc::unbounded_channel();
         let open = |peer: PeerId, role, side: usize| {
             let happened = happened.clone();
-            PeerConnection::open(peer, 1, role, Vec::new(), move |input| drop(happened.send((side, input))))
+            PeerConnection::open(peer, 1, role, Vec::new(), move |input| {
+                drop(happened.send((side, input)))
+            })
         };
         let connections = [open(bob, Role::Offerer, 0), open(alice, Role::Answerer, 1)];
         let (ears, heard): (Vec<_>, Vec<_>) = (0..2).map(|_| mpsc::unbounded_channel()).unzip();
         let mut opened = 0;
         while opened < 2 {
             match happenings.recv().await.unwrap() {
-                (side, Input::LocalDescription { sdp, .. }) => connections[1 - side].remote_description(sdp),
-                (side, Input::LocalCandidate { candidate, .. }) => connections[1 - side].remote_candidate(candidate),
+                (side, Input::LocalDescription { sdp, .. }) => {
+                    connections[1 - side].remote_description(sdp)
+                }
+                (side, Input::LocalCandidate { candidate, .. }) => {
+                    connections[1 - side].remote_candidate(candidate)
+                }
                 (_, Input::ChannelOpened { .. }) => opened += 1,
                 (_, Input::ConnectionClosed { reason, .. }) => panic!("{reason}"),
                 _ => {}
@@ -187,24 +202,30 @@ mod native {
 
     /// Two sockets to a server of this machine.
     async fn relay() -> (End, End) {
-        let config =
-            server::Config { listen: "127.0.0.1:0".parse().unwrap(), www: None, limits: server::Limits::default() };
+        let config = server::Config {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            www: None,
+            limits: server::Limits::default(),
+        };
         let server = Server::bind(config).await.unwrap();
         let url = format!("ws://{}", server.local_addr());
         tokio::spawn(server.run(std::future::pending()));
         let (alice, bob) = names();
         let (ears, heard): (Vec<_>, Vec<_>) = (0..2).map(|_| mpsc::unbounded_channel()).unzip();
         let mut sends: Vec<Send> = Vec::new();
-        for ((me, other), ear) in [(alice.clone(), bob.clone()), (bob, alice)].into_iter().zip(ears) {
+        for ((me, other), ear) in [(alice.clone(), bob.clone()), (bob, alice)].into_iter().zip(ears)
+        {
             let (registered, mut wait) = mpsc::unbounded_channel();
             let socket = Socket::open(url.clone(), move |input| match input {
-                Input::ServerText(text) => match frostmesh::wire::ServerMessage::parse(&text).unwrap() {
-                    frostmesh::wire::ServerMessage::Relay { data, .. } => {
-                        let _ = ear.send(PeerMessage::parse(data.get()).unwrap().0);
+                Input::ServerText(text) => {
+                    match frostmesh::wire::ServerMessage::parse(&text).unwrap() {
+                        frostmesh::wire::ServerMessage::Relay { data, .. } => {
+                            let _ = ear.send(PeerMessage::parse(data.get()).unwrap().0);
+                        }
+                        frostmesh::wire::ServerMessage::Error { error, .. } => panic!("{error}"),
+                        frostmesh::wire::ServerMessage::Peers { .. } => drop(registered.send(())),
                     }
-                    frostmesh::wire::ServerMessage::Error { error, .. } => panic!("{error}"),
-                    frostmesh::wire::ServerMessage::Peers { .. } => drop(registered.send(())),
-                },
+                }
                 Input::ServerClosed { reason } => panic!("{reason}"),
                 _ => {}
             });

@@ -7,16 +7,23 @@ fn main() {}
 #[cfg(not(target_family = "wasm"))]
 fn main() {
     let runs = std::env::var("FROSTMESH_RUNS").ok().and_then(|n| n.parse().ok()).unwrap_or(20);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     println!("accepted by all -> key confirmed by all, {runs} runs each");
     for total in [3, 5] {
-        let mut times: Vec<f64> = (0..runs).map(|run| runtime.block_on(native::session(total, run))).collect();
+        let mut times: Vec<f64> =
+            (0..runs).map(|run| runtime.block_on(native::session(total, run))).collect();
         times.sort_by(f64::total_cmp);
         let median = times[times.len() / 2];
-        let budget =
-            if total == 3 { format!("   ratio to the budget of 150 ms: {:.2}", median / 150.0) } else { String::new() };
+        let budget = if total == 3 {
+            format!("   ratio to the budget of 150 ms: {:.2}", median / 150.0)
+        } else {
+            String::new()
+        };
         let (least, most) = (times[0], times[times.len() - 1]);
-        println!("{total} nodes   median {median:6.1} ms   least {least:6.1}   most {most:6.1}{budget}");
+        println!(
+            "{total} nodes   median {median:6.1} ms   least {least:6.1}   most {most:6.1}{budget}"
+        );
         if total == 3 {
             println!(
                 "          ratio to a mesh of matchbox 0.15 alone (610 ms, stated, not run here): {:.2}",
@@ -38,8 +45,11 @@ mod native {
 
     /// One session of `total` nodes. Returns the milliseconds from the last acceptance to the last confirmation.
     pub async fn session(total: usize, run: usize) -> f64 {
-        let config =
-            server::Config { listen: "127.0.0.1:0".parse().unwrap(), www: None, limits: server::Limits::default() };
+        let config = server::Config {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            www: None,
+            limits: server::Limits::default(),
+        };
         let server = Server::bind(config).await.unwrap();
         let url = format!("ws://{}", server.local_addr());
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -51,12 +61,17 @@ mod native {
         let ready = Arc::new(tokio::sync::Barrier::new(total));
         let mut tasks = Vec::new();
         for name in names.clone() {
-            let store = Arc::new(Store::open(&folder.path().join(name.as_str()), "secret").unwrap());
+            let store =
+                Arc::new(Store::open(&folder.path().join(name.as_str()), "secret").unwrap());
             let mut driver =
-                Driver::new(Settings { config: Config::default(), ice_servers: Vec::new(), store }).unwrap();
-            let (names, accepted, ready, url) = (names.clone(), accepted.clone(), ready.clone(), url.clone());
+                Driver::new(Settings { config: Config::default(), ice_servers: Vec::new(), store })
+                    .unwrap();
+            let (names, accepted, ready, url) =
+                (names.clone(), accepted.clone(), ready.clone(), url.clone());
             tasks.push(tokio::spawn(async move {
-                driver.command(Command::Connect { server_url: url, peer_id: name.clone() }).unwrap();
+                driver
+                    .command(Command::Connect { server_url: url, peer_id: name.clone() })
+                    .unwrap();
                 loop {
                     match driver.next().await {
                         Event::Registered { .. } => {
@@ -76,7 +91,9 @@ mod native {
                         }
                         Event::Proposed { session_id, .. } if name != names[0] => {
                             *accepted.lock().unwrap() = Some(Instant::now()); // the last one counts
-                            driver.command(Command::Accept { session_id, allow_unverified: true }).unwrap();
+                            driver
+                                .command(Command::Accept { session_id, allow_unverified: true })
+                                .unwrap();
                         }
                         Event::WalletCreated { pubkey, .. } => {
                             let done = Instant::now();

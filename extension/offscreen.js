@@ -34,9 +34,9 @@ chrome.runtime.onConnect.addListener((port) => {
 let told = "";
 host.subscribe((_, snapshot) => {
   if (!snapshot) return;
-  const { fatal, keystore, connection, sessions, circles } = snapshot;
+  const { fatal, keystore, connection, sessions, groups } = snapshot;
   const state = fatal !== null ? "fatal" : keystore === "unlocked" ? connection.state : "locked";
-  const asking = [...sessions, ...circles.flatMap(({ requests }) => requests)];
+  const asking = [...sessions, ...groups.flatMap(({ requests }) => requests)];
   const waiting = state === "fatal" || state === "locked" ? 0 : asking.filter((each) => each.needs_decision || ("words" in each && each.words)).length;
   const status = JSON.stringify({ state, waiting });
   if (status === told) return;

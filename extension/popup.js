@@ -1,18 +1,18 @@
 // @ts-check
 // The extension's UI, as popup, side panel or tab. It holds no keys: the node is in the offscreen document, at the
 // other end of a Port; the service worker sees to it that there is one.
-/** @import { LinkState, Snapshot } from "./ui/types.js" */
+/** @import { ClientState, Snapshot } from "./ui/types.js" */
 
 import { mount } from "./ui/app.js";
 
 /** Between two tries to reach the node's document, ms. */
 const PAUSE = 200;
 
-/** @type {LinkState} */
+/** @type {ClientState} */
 let state = "starting";
 /** @type {Snapshot | null} */
 let snapshot = null;
-/** @type {(state: LinkState, snapshot: Snapshot | null) => void} */
+/** @type {(state: ClientState, snapshot: Snapshot | null) => void} */
 let tell = () => {};
 /** @type {PromiseWithResolvers<chrome.runtime.Port>} Commands wait for it. */
 let reached = Promise.withResolvers();
@@ -53,7 +53,7 @@ const openTab = () => chrome.tabs.create({ url: "popup.html" });
 const openPanel = async () => chrome.sidePanel.open({ windowId: (await here).id });
 
 mount({
-  link: {
+  client: {
     async command(command) {
       const port = await reached.promise;
       const call = Promise.withResolvers();

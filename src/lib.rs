@@ -9,10 +9,10 @@
 //! | [`identity`] | identity key, signatures, contacts, invites | `wire` |
 //! | [`frost`] | FROST key generation and signing behind bytes, by ciphersuite | `wire` |
 //! | [`content`] | what people sign, by kind: read, shown, hashed | `identity` |
-//! | [`link`] | one sealed conversation of two identities: bytes in, bytes out | `wire`, `identity` |
+//! | [`channel`] | one sealed conversation of two identities: bytes in, bytes out | `wire`, `identity` |
 //! | [`agreement`] | what is signed in a verified session; certificates, evidence | `wire`, `identity`, `frost` |
-//! | [`consensus`] | requests, votes, and what members of a wallet say to each other | `wire`, `identity`, `agreement`, `frost` |
-//! | [`trail`] | the audit trail of a wallet: a signed chain of entries | `identity`, `consensus` |
+//! | [`group`] | requests, votes, and what members of a wallet say to each other | `wire`, `identity`, `agreement`, `frost` |
+//! | [`audit`] | the audit trail of a wallet: a signed chain of entries | `identity`, `consensus` |
 //! | [`keystore`] | password, envelope, records: bytes in, bytes out | `wire`, `identity`, `agreement` |
 //! | [`node`] | the sans-IO node: sessions, mesh, links, ceremonies, blame | all above |
 //! | [`random`] | the system's randomness | nothing of ours |
@@ -25,16 +25,19 @@
 #![forbid(unsafe_code)]
 
 pub mod agreement;
-pub mod consensus;
+pub mod api;
+pub mod audit;
+pub mod channel;
 pub mod content;
-mod few;
 pub mod frost;
+pub mod group;
 pub mod identity;
 pub mod keystore;
-pub mod link;
+mod sorted;
+
 pub mod node;
 pub mod random;
-pub mod trail;
+
 pub mod wire;
 
 #[cfg(target_family = "wasm")]

@@ -28,7 +28,14 @@ fn id(name: &str) -> PeerId {
 
 fn connection(role: Role, inputs: &Inputs) -> PeerConnection {
     let inputs = inputs.clone();
-    PeerConnection::open(id("peer"), 1, role, &[], Rc::new(move |input| inputs.borrow_mut().push(input))).unwrap()
+    PeerConnection::open(
+        id("peer"),
+        1,
+        role,
+        &[],
+        Rc::new(move |input| inputs.borrow_mut().push(input)),
+    )
+    .unwrap()
 }
 
 /// Moves descriptions and candidates between two ends until `done`, for 10 seconds at the most.
@@ -43,10 +50,14 @@ async fn until(
             for input in inputs {
                 match input {
                     Input::LocalDescription { sdp, .. } => ends[to].0.remote_description(sdp),
-                    Input::LocalCandidate { candidate, .. } => ends[to].0.remote_candidate(&candidate),
+                    Input::LocalCandidate { candidate, .. } => {
+                        ends[to].0.remote_candidate(&candidate)
+                    }
                     Input::ChannelOpened { .. } => heard[from].push("open".to_owned()),
                     Input::ChannelText { text, .. } => heard[from].push(text.to_string()),
-                    Input::ConnectionClosed { reason, .. } => heard[from].push(format!("closed: {reason}")),
+                    Input::ConnectionClosed { reason, .. } => {
+                        heard[from].push(format!("closed: {reason}"))
+                    }
                     _ => {}
                 }
             }
@@ -75,7 +86,10 @@ async fn two_ends_connect_and_talk() {
 async fn what_was_sent_arrives_though_the_connection_is_dropped_at_once() {
     let (a, b) = (Inputs::default(), Inputs::default());
     let (offerer, answerer) = (connection(Role::Offerer, &a), connection(Role::Answerer, &b));
-    until([(&offerer, &a), (&answerer, &b)], |heard| heard.iter().all(|h| h.contains(&"open".to_owned()))).await;
+    until([(&offerer, &a), (&answerer, &b)], |heard| {
+        heard.iter().all(|h| h.contains(&"open".to_owned()))
+    })
+    .await;
     offerer.send("last words");
     drop(offerer);
     for _ in 0..1_000 {
@@ -94,7 +108,8 @@ async fn a_description_that_is_none_closes_the_attempt_with_a_reason() {
     let answerer = connection(Role::Answerer, &inputs);
     answerer.remote_description("v=0\r\nnonsense".to_owned());
     for _ in 0..1_000 {
-        let closed = |i: &Input| matches!(i, Input::ConnectionClosed { reason, .. } if !reason.is_empty());
+        let closed =
+            |i: &Input| matches!(i, Input::ConnectionClosed { reason, .. } if !reason.is_empty());
         if inputs.borrow().iter().any(closed) {
             return;
         }
@@ -113,7 +128,10 @@ async fn opening_and_closing_200_connections_leaves_no_growth() {
     async fn once() {
         let (a, b) = (Inputs::default(), Inputs::default());
         let (offerer, answerer) = (connection(Role::Offerer, &a), connection(Role::Answerer, &b));
-        until([(&offerer, &a), (&answerer, &b)], |heard| heard.iter().all(|h| h.contains(&"open".to_owned()))).await;
+        until([(&offerer, &a), (&answerer, &b)], |heard| {
+            heard.iter().all(|h| h.contains(&"open".to_owned()))
+        })
+        .await;
     }
     for _ in 0..5 {
         once().await;
@@ -125,7 +143,12 @@ async fn opening_and_closing_200_connections_leaves_no_growth() {
     }
     TimeoutFuture::new(1_500).await;
     let after = held();
-    assert!(after.0 <= before.0 + 4, "JavaScript objects held: {} before, {} after", before.0, after.0);
+    assert!(
+        after.0 <= before.0 + 4,
+        "JavaScript objects held: {} before, {} after",
+        before.0,
+        after.0
+    );
     assert!(after.1 <= before.1 + 1, "pages of memory: {} before, {} after", before.1, after.1);
 }
 
@@ -139,11 +162,16 @@ fn key(me: u16, rounds: &mut BTreeMap<u16, Box<dyn Round1>>) -> Vec<u8> {
 #[wasm_bindgen_test]
 fn three_participants_make_one_key() {
     let mut rounds = BTreeMap::new();
-    let commitments: BTreeMap<u16, Vec<u8>> = (1..=3).map(|me| (me, key(me, &mut rounds))).collect();
+    let commitments: BTreeMap<u16, Vec<u8>> =
+        (1..=3).map(|me| (me, key(me, &mut rounds))).collect();
     let mut shares: BTreeMap<u16, BTreeMap<u16, Zeroizing<Vec<u8>>>> = BTreeMap::new();
     let mut second = BTreeMap::new();
     for (me, round1) in rounds {
-        let others = commitments.iter().filter(|(from, _)| **from != me).map(|(k, v)| (*k, v.clone())).collect();
+        let others = commitments
+            .iter()
+            .filter(|(from, _)| **from != me)
+            .map(|(k, v)| (*k, v.clone()))
+            .collect();
         let Ok((round2, outgoing)) = round1.advance(&others) else { panic!("round 2 of {me}") };
         for (to, share) in outgoing {
             shares.entry(to).or_default().insert(me, share);
@@ -173,7 +201,12 @@ fn record() -> WalletRecord {
         verified: false,
         created: 1,
     };
-    WalletRecord { info, key_package: Zeroizing::new(vec![7; 40]), public_key_package: vec![8; 90], certificate: None }
+    WalletRecord {
+        info,
+        key_package: Zeroizing::new(vec![7; 40]),
+        public_key_package: vec![8; 90],
+        certificate: None,
+    }
 }
 
 /// Makes the database as version 1 of it was, with a setting in it.
@@ -192,11 +225,18 @@ async fn keys_are_kept_sealed_and_confirmed_in_one_step() {
     let old: js_sys::Promise = js_sys::eval(OLD_DATABASE).unwrap().into();
     wasm_bindgen_futures::JsFuture::from(old).await.unwrap();
     let store = Store::open().await.unwrap();
-    assert_eq!(store.setting("old").await.unwrap().as_deref(), Some("from before"), "what was there stays");
+    assert_eq!(
+        store.setting("old").await.unwrap().as_deref(),
+        Some("from before"),
+        "what was there stays"
+    );
     let keystore = Keystore::create("secret", KdfParams::FLOOR, &mut SystemRng).unwrap();
     let envelope = keystore.envelope(&mut SystemRng).unwrap();
     store.create(Kind::Keystore, &envelope).await.unwrap();
-    assert!(store.create(Kind::Keystore, &envelope).await.is_err(), "a second keystore must not replace the first");
+    assert!(
+        store.create(Kind::Keystore, &envelope).await.is_err(),
+        "a second keystore must not replace the first"
+    );
     assert_eq!(store.only(Kind::Keystore).await.unwrap(), Some(envelope.clone()));
 
     let record = record();
@@ -219,7 +259,10 @@ async fn keys_are_kept_sealed_and_confirmed_in_one_step() {
     let sealed = keystore.seal_identity(&identity, &mut SystemRng).unwrap();
     assert_eq!(store.only(Kind::Identity).await.unwrap(), None);
     store.create(Kind::Identity, &sealed).await.unwrap();
-    assert!(store.create(Kind::Identity, &sealed).await.is_err(), "a second identity must not replace the first");
+    assert!(
+        store.create(Kind::Identity, &sealed).await.is_err(),
+        "a second identity must not replace the first"
+    );
     let kept = store.only(Kind::Identity).await.unwrap().unwrap();
     assert_eq!(unlocked.open_identity(&kept).unwrap().identity(), identity.identity());
 
@@ -266,7 +309,8 @@ async fn three_nodes_in_one_page_make_a_key_over_real_channels() {
         })
         .collect();
     for end in &mut ends {
-        let connect = Command::Connect { server_url: "ws://test".to_owned(), peer_id: end.name.clone() };
+        let connect =
+            Command::Connect { server_url: "ws://test".to_owned(), peer_id: end.name.clone() };
         end.node.handle(now(), Input::Command(connect)).unwrap();
     }
     let mut proposed = false;
@@ -281,7 +325,10 @@ async fn three_nodes_in_one_page_make_a_key_over_real_channels() {
                 carry_out(&mut ends, i, output, &names, now());
             }
         }
-        if !proposed && ends.iter().all(|e| e.node.view().connection.state == frostmesh::node::ConnectionState::Online)
+        if !proposed
+            && ends
+                .iter()
+                .all(|e| e.node.view().connection.state == frostmesh::node::ConnectionState::Online)
         {
             proposed = true;
             let propose = Command::Propose {
@@ -321,10 +368,13 @@ fn carry_out(ends: &mut [End], i: usize, output: Output, names: &[PeerId], now: 
         Output::OpenConnection { peer, attempt, role } => {
             let inputs = ends[i].inputs.clone();
             let report = Rc::new(move |input| inputs.borrow_mut().push(input));
-            let connection = PeerConnection::open(peer.clone(), attempt, role, &[], report).unwrap();
+            let connection =
+                PeerConnection::open(peer.clone(), attempt, role, &[], report).unwrap();
             ends[i].peers.insert((peer, attempt), connection);
         }
-        Output::RemoteDescription { peer, attempt, sdp } => ends[i].peers[&(peer, attempt)].remote_description(sdp),
+        Output::RemoteDescription { peer, attempt, sdp } => {
+            ends[i].peers[&(peer, attempt)].remote_description(sdp)
+        }
         Output::RemoteCandidate { peer, attempt, candidate } => {
             ends[i].peers[&(peer, attempt)].remote_candidate(&candidate);
         }

@@ -35,15 +35,21 @@ fn no_kind_makes_the_bytes_of_another_of_what_looks_the_same() {
     assert_ne!(text(&preimage).digest(), id, "an event that is shown as a text is no event");
     let file = Content::File(File { name: "x".into(), size: 1, sha256: id });
     assert_ne!(file.digest(), id);
-    assert_eq!(Content::Hash(hex::encode(id).parse::<Hash>().unwrap()).digest(), id, "a hash can be anything");
+    assert_eq!(
+        Content::Hash(hex::encode(id).parse::<Hash>().unwrap()).digest(),
+        id,
+        "a hash can be anything"
+    );
 }
 
 #[test]
 fn an_event_is_refused_that_is_not_what_it_says() {
     let me = [7; 32];
     let parse = |json: &str| NostrEvent::parse(json, Some(&me));
-    let fine =
-        format!(r#"{{"pubkey":"{}","kind":1,"created_at":1,"tags":[["e","x"]],"content":"hi"}}"#, hex::encode(me));
+    let fine = format!(
+        r#"{{"pubkey":"{}","kind":1,"created_at":1,"tags":[["e","x"]],"content":"hi"}}"#,
+        hex::encode(me)
+    );
     let id = hex::encode(parse(&fine).unwrap().id());
     assert!(parse(&fine.replacen('{', &format!(r#"{{"id":"{id}","#), 1)).is_ok());
     let wrong = [
@@ -59,17 +65,27 @@ fn an_event_is_refused_that_is_not_what_it_says() {
     for json in wrong {
         assert!(matches!(parse(&json), Err(ContentError::Nostr(_))), "{json}");
     }
-    assert!(NostrEvent::parse(r#"{"kind":1,"created_at":1,"tags":[],"content":""}"#, None).is_err(), "nobody's");
+    assert!(
+        NostrEvent::parse(r#"{"kind":1,"created_at":1,"tags":[],"content":""}"#, None).is_err(),
+        "nobody's"
+    );
 }
 
 #[test]
 fn what_cannot_be_shown_is_not_signed() {
     assert_eq!(Text::new(String::new()), Err(ContentError::Empty));
     assert!(Text::new("x".repeat(MAX_CONTENT)).is_ok());
-    assert_eq!(Text::new("x".repeat(MAX_CONTENT + 1)), Err(ContentError::TooLarge { size: MAX_CONTENT + 1 }));
+    assert_eq!(
+        Text::new("x".repeat(MAX_CONTENT + 1)),
+        Err(ContentError::TooLarge { size: MAX_CONTENT + 1 })
+    );
     assert!("00".parse::<Hash>().is_err());
-    let large = format!(r#"{{"kind":1,"created_at":1,"tags":[],"content":"{}"}}"#, "x".repeat(MAX_CONTENT));
-    assert!(matches!(NostrEvent::parse(&large, Some(&[1; 32])), Err(ContentError::TooLarge { .. })));
+    let large =
+        format!(r#"{{"kind":1,"created_at":1,"tags":[],"content":"{}"}}"#, "x".repeat(MAX_CONTENT));
+    assert!(matches!(
+        NostrEvent::parse(&large, Some(&[1; 32])),
+        Err(ContentError::TooLarge { .. })
+    ));
 }
 
 proptest! {

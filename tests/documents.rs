@@ -13,9 +13,13 @@ fn quoted(document: &str) -> Vec<String> {
 
 /// Whether a test named as `file::function` or `file: words of the title` exists.
 fn exists(named: &str) -> bool {
-    let read = |file: &str| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap_or_default();
+    let read = |file: &str| {
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap_or_default()
+    };
     match (named.split_once(".rs::"), named.split_once(".mjs: ")) {
-        (Some((file, function)), _) => read(&format!("{file}.rs")).contains(&format!("fn {function}(")),
+        (Some((file, function)), _) => {
+            read(&format!("{file}.rs")).contains(&format!("fn {function}("))
+        }
         (_, Some((file, title))) => read(&format!("{file}.mjs")).contains(&format!("(\"{title}")),
         _ => Path::new(env!("CARGO_MANIFEST_DIR")).join(named).exists(),
     }
@@ -23,7 +27,8 @@ fn exists(named: &str) -> bool {
 
 #[test]
 fn every_test_that_a_claim_names_is_there() {
-    let named: Vec<String> = quoted("SECURITY.md").into_iter().filter(|text| text.starts_with("tests/")).collect();
+    let named: Vec<String> =
+        quoted("SECURITY.md").into_iter().filter(|text| text.starts_with("tests/")).collect();
     assert!(named.len() > 20, "only {} tests are named", named.len());
     let missing: Vec<&String> = named.iter().filter(|name| !exists(name)).collect();
     assert!(missing.is_empty(), "SECURITY.md names tests that are not there: {missing:#?}");

@@ -4,12 +4,15 @@
 
 use std::collections::BTreeMap;
 
-use frostmesh::agreement::{Agreement, Member, committing, holding, joining, making, nonce_hash, package_hash, words};
-use frostmesh::consensus::{Request, Vote, check_digest, circle};
+use frostmesh::agreement::{
+    Agreement, Member, commitment_digest, mesh_ready_digest, nonce_hash, package_hash,
+    ready_digest, wallet_created_digest, words,
+};
+use frostmesh::audit::{Body, Head};
+use frostmesh::channel::{Context, Handshake, Window};
 use frostmesh::content::Content;
+use frostmesh::group::{Request, Vote, group_id, health_check_digest};
 use frostmesh::identity::{IdentityKey, Invite, Signature, tagged_hash};
-use frostmesh::link::{Context, Handshake, Window};
-use frostmesh::trail::{Body, Head};
 use frostmesh::wire::{PeerId, Statement};
 use rand_core::{CryptoRng, Error, RngCore};
 
@@ -49,7 +52,10 @@ fn id(name: &str) -> PeerId {
 fn values() -> Vec<(&'static str, String)> {
     let (alice, bob) = (key(0x11), key(0x22));
     let mut all = vec![
-        ("tagged_hash(\"example\", [\"a\", \"bc\"])", hex::encode(tagged_hash("example", &[b"a", b"bc"]))),
+        (
+            "tagged_hash(\"example\", [\"a\", \"bc\"])",
+            hex::encode(tagged_hash("example", &[b"a", b"bc"])),
+        ),
         ("alice.identity", alice.identity().to_string()),
         ("alice.fingerprint", alice.identity().fingerprint().to_string()),
         ("alice.noise_secret", hex::encode(alice.noise_secret().as_slice())),
@@ -89,21 +95,26 @@ fn values() -> Vec<(&'static str, String)> {
     let digest = agreement.digest();
     let nonces = [[0x66; 32], [0x77; 32]];
     let packages: [&[u8]; 2] = [b"package of alice", b"package of bob"];
-    let committed =
-        |place: u16, index: usize| committing(&digest, place, &nonces[index], &package_hash(packages[index]));
-    let signature = |key: &IdentityKey, digest: &[u8; 32]| *key.sign(digest, &mut Constant(0x88)).as_bytes();
+    let committed = |identifier: u16, index: usize| {
+        commitment_digest(&digest, identifier, &nonces[index], &package_hash(packages[index]))
+    };
+    let signature =
+        |key: &IdentityKey, digest: &[u8; 32]| *key.sign(digest, &mut Constant(0x88)).as_bytes();
     let statement = |index: usize, key: &IdentityKey| Statement {
         nonce: nonces[index],
         package: package_hash(packages[index]),
         signature: signature(key, &committed(u16::try_from(index).unwrap() + 1, index)),
     };
     let statements = [statement(0, &alice), statement(1, &bob)];
-    let held = holding(&digest, &statements);
-    let made = making(&held, "02aa");
+    let held = ready_digest(&digest, &statements);
+    let made = wallet_created_digest(&held, "02aa");
     all.extend([
         ("agreement", hex::encode(digest)),
         ("alice.nonce_hash", hex::encode(nonce_hash(&nonces[0]))),
-        ("mesh_ready of alice", hex::encode(joining(&digest, 1, &nonce_hash(&nonces[0])))),
+        (
+            "mesh_ready of alice",
+            hex::encode(mesh_ready_digest(&digest, 1, &nonce_hash(&nonces[0]))),
+        ),
         ("commitment of alice", hex::encode(committed(1, 0))),
         ("commitment of alice, signed", hex::encode(statements[0].signature)),
         ("ready", hex::encode(held)),
@@ -121,7 +132,7 @@ fn values() -> Vec<(&'static str, String)> {
     assert_eq!(invite.uri().as_str(), uri);
     all.push(("invite.psk", hex::encode(invite.secret.psk().as_slice())));
 
-    let bound = circle(&agreement, "02aa");
+    let bound = group_id(&agreement, "02aa");
     let unsigned = Request {
         proposer: 1,
         kind: "text".to_owned(),
@@ -135,10 +146,11 @@ fn values() -> Vec<(&'static str, String)> {
     let vote = Vote::new((request.id(&bound), &bound), 2, 1, true, &bob, &mut Constant(0x88));
     let text = Content::read("text", "I agree", None).unwrap();
     let opened = Body::Opened { pubkey: "02aa".to_owned(), member: 1 };
-    let entry = Head::default().write(&bound, 1_800_000_000_000, &opened, &alice, &mut Constant(0x88));
+    let entry =
+        Head::default().write(&bound, 1_800_000_000_000, &opened, &alice, &mut Constant(0x88));
     all.extend([
         ("circle", hex::encode(bound)),
-        ("check", hex::encode(check_digest(&bound))),
+        ("check", hex::encode(health_check_digest(&bound))),
         ("request", hex::encode(request.id(&bound))),
         ("request, signed", hex::encode(request.signature.as_bytes())),
         ("text", hex::encode(text.digest())),
@@ -153,10 +165,15 @@ fn values() -> Vec<(&'static str, String)> {
 #[test]
 fn the_worked_example_of_the_protocol_is_right() {
     let document = include_str!("../docs/PROTOCOL.md");
-    let said: BTreeMap<&str, &str> = document.lines().filter_map(|line| line.split_once(" = ")).collect();
+    let said: BTreeMap<&str, &str> =
+        document.lines().filter_map(|line| line.split_once(" = ")).collect();
     let values = values();
     values.iter().for_each(|(name, value)| println!("{name} = {value}"));
     for (name, value) in values {
-        assert_eq!(said.get(name), Some(&value.as_str()), "docs/PROTOCOL.md says something else of '{name}'");
+        assert_eq!(
+            said.get(name),
+            Some(&value.as_str()),
+            "docs/PROTOCOL.md says something else of '{name}'"
+        );
     }
 }

@@ -5,8 +5,10 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use frost_secp256k1::keys::{KeyPackage, PublicKeyPackage, SigningShare, VerifyingShare};
-use frost_secp256k1::{Identifier, VerifyingKey};
-use frostmesh::frost::{BadSignature, Commitments, Key, Nonces, PackageFault, Place, Round1, Shares, Suite};
+use frost_secp256k1::{Identifier as FrostIdentifier, VerifyingKey};
+use frostmesh::frost::{
+    BadSignature, Commitments, Identifier, Key, Nonces, PackageFault, Round1, Shares, Suite,
+};
 use k256::schnorr::signature::hazmat::PrehashVerifier;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -21,37 +23,59 @@ fn tr() -> Suite {
 }
 
 /// A key of that many members, and the group's key.
-fn keys(suite: Suite, total: u16, threshold: u16, seed: u64) -> (BTreeMap<Place, Box<dyn Key>>, Vec<u8>) {
+fn keys(
+    suite: Suite,
+    total: u16,
+    threshold: u16,
+    seed: u64,
+) -> (BTreeMap<Identifier, Box<dyn Key>>, Vec<u8>) {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
-    let first: BTreeMap<Place, Box<dyn Round1>> =
-        (1..=total).map(|place| (place, suite.start(place, total, threshold, &mut rng).unwrap())).collect();
-    let packages: BTreeMap<Place, Vec<u8>> = first.iter().map(|(place, r)| (*place, r.package().to_vec())).collect();
+    let first: BTreeMap<Identifier, Box<dyn Round1>> = (1..=total)
+        .map(|identifier| {
+            (identifier, suite.start(identifier, total, threshold, &mut rng).unwrap())
+        })
+        .collect();
+    let packages: BTreeMap<Identifier, Vec<u8>> =
+        first.iter().map(|(identifier, r)| (*identifier, r.package().to_vec())).collect();
     let promised = suite.group_key(threshold, &packages).unwrap();
     let mut second = BTreeMap::new();
-    let mut shares: BTreeMap<Place, BTreeMap<Place, Zeroizing<Vec<u8>>>> = BTreeMap::new();
-    for (place, round1) in first {
-        let others = packages.iter().filter(|(p, _)| **p != place).map(|(p, bytes)| (*p, bytes.clone())).collect();
+    let mut shares: BTreeMap<Identifier, BTreeMap<Identifier, Zeroizing<Vec<u8>>>> =
+        BTreeMap::new();
+    for (identifier, round1) in first {
+        let others = packages
+            .iter()
+            .filter(|(p, _)| **p != identifier)
+            .map(|(p, bytes)| (*p, bytes.clone()))
+            .collect();
         let (round2, outgoing) = round1.advance(&others).unwrap();
-        outgoing.into_iter().for_each(|(to, share)| drop(shares.entry(to).or_default().insert(place, share)));
-        second.insert(place, round2);
+        outgoing
+            .into_iter()
+            .for_each(|(to, share)| drop(shares.entry(to).or_default().insert(identifier, share)));
+        second.insert(identifier, round2);
     }
     let mut keys = BTreeMap::new();
-    for (place, round2) in second {
-        let made = round2.finish(&shares[&place]).unwrap();
+    for (identifier, round2) in second {
+        let made = round2.finish(&shares[&identifier]).unwrap();
         assert_eq!(made.pubkey, promised, "the certificate of a key names the key that comes out");
-        keys.insert(place, suite.key(&made.key_package, &made.public_key_package).unwrap());
+        keys.insert(identifier, suite.key(&made.key_package, &made.public_key_package).unwrap());
     }
     (keys, hex::decode(promised).unwrap())
 }
 
 /// Both rounds of these signers.
-fn signed(keys: &BTreeMap<Place, Box<dyn Key>>, signers: &[Place], seed: u64) -> (Commitments, Shares) {
+fn signed(
+    keys: &BTreeMap<Identifier, Box<dyn Key>>,
+    signers: &[Identifier],
+    seed: u64,
+) -> (Commitments, Shares) {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
-    let committed = signers.iter().map(|place| (*place, keys[place].commit(&mut rng).unwrap()));
-    let committed: Vec<(Place, (Nonces, Vec<u8>))> = committed.collect();
-    let commitments: Commitments = committed.iter().map(|(place, (_, public))| (*place, public.clone())).collect();
-    let sign = |(place, (nonces, _)): (Place, (Nonces, Vec<u8>))| {
-        (place, keys[&place].sign(nonces, &commitments, &DIGEST).unwrap())
+    let committed =
+        signers.iter().map(|identifier| (*identifier, keys[identifier].commit(&mut rng).unwrap()));
+    let committed: Vec<(Identifier, (Nonces, Vec<u8>))> = committed.collect();
+    let commitments: Commitments =
+        committed.iter().map(|(identifier, (_, public))| (*identifier, public.clone())).collect();
+    let sign = |(identifier, (nonces, _)): (Identifier, (Nonces, Vec<u8>))| {
+        (identifier, keys[&identifier].sign(nonces, &commitments, &DIGEST).unwrap())
     };
     let shares = committed.into_iter().map(sign).collect();
     (commitments, shares)
@@ -91,8 +115,10 @@ fn signatures_of_rfc_9591_are_taken_by_the_crates_own_verifier() {
 
 /// The same bytes in SEC 1's compact form of a point (first byte 5, for an even y), once at each place where one may begin.
 fn compact(bytes: &[u8]) -> impl Iterator<Item = (usize, Vec<u8>)> {
-    let again = |place: usize| (place, [&bytes[..place], &[5], &bytes[place + 1..]].concat());
-    (0..bytes.len()).filter(|place| bytes[*place] == 2).map(again)
+    let again = |identifier: usize| {
+        (identifier, [&bytes[..identifier], &[5], &bytes[identifier + 1..]].concat())
+    };
+    (0..bytes.len()).filter(|identifier| bytes[*identifier] == 2).map(again)
 }
 
 #[test]
@@ -101,16 +127,21 @@ fn nothing_has_a_second_encoding() {
         let mut rng = ChaCha20Rng::seed_from_u64(3);
         let ours = suite.start(1, 9, 2, &mut rng).unwrap();
         let mut points = 0;
-        for place in 2..=9 {
-            let theirs = suite.start(place, 9, 2, &mut rng).unwrap().package().to_vec();
+        for identifier in 2..=9 {
+            let theirs = suite.start(identifier, 9, 2, &mut rng).unwrap().package().to_vec();
             assert!(ours.check(&[&theirs[..], &[0]].concat()).is_err());
             for (at, package) in compact(&theirs) {
                 // Beyond the points it may be in a number of the proof, which does not hold then.
                 let in_points = at >= 6 && (at - 6) % 33 == 0 && at < 6 + 2 * 33;
                 points += usize::from(in_points);
                 assert!(!in_points || ours.check(&package).is_err(), "{at}");
-                let certified = suite.group_key(2, &[(1, ours.package().to_vec()), (2, package.clone())].into());
-                assert_eq!(ours.check(&package).is_ok(), certified.is_ok(), "who makes the key can show how it came");
+                let certified = suite
+                    .group_key(2, &[(1, ours.package().to_vec()), (2, package.clone())].into());
+                assert_eq!(
+                    ours.check(&package).is_ok(),
+                    certified.is_ok(),
+                    "who makes the key can show how it came"
+                );
             }
         }
         assert!(points > 1);
@@ -119,10 +150,13 @@ fn nothing_has_a_second_encoding() {
         let (commitments, shares) = signed(&keys, &[1, 2], 2);
         assert!(keys[&1].check_commitments(&[&commitments[&2][..], &[0]].concat()).is_err());
         let refused = compact(&commitments[&1]).chain(compact(&commitments[&2]));
-        let refused = refused.map(|(at, bytes)| assert!(keys[&1].check_commitments(&bytes).is_err(), "{at}"));
+        let refused =
+            refused.map(|(at, bytes)| assert!(keys[&1].check_commitments(&bytes).is_err(), "{at}"));
         assert!(refused.count() > 0);
         let signature = keys[&1].aggregate(&commitments, &shares, &DIGEST).unwrap();
-        assert!(compact(&signature).all(|(_, bytes)| suite.verify(&pubkey, &DIGEST, &bytes).is_err()));
+        assert!(
+            compact(&signature).all(|(_, bytes)| suite.verify(&pubkey, &DIGEST, &bytes).is_err())
+        );
     }
 }
 
@@ -150,7 +184,8 @@ fn whoever_sends_a_bad_commitment_or_share_is_named() {
         bad.get_mut(&2).unwrap()[31] ^= 1;
         let error = keys[&1].aggregate(&commitments, &bad, &DIGEST).unwrap_err();
         assert_eq!(error, (Some(2), PackageFault::BadSignatureShare));
-        let short = Shares::from([(1, shares[&1].clone()), (2, shares[&2].clone()), (3, vec![1; 31])]);
+        let short =
+            Shares::from([(1, shares[&1].clone()), (2, shares[&2].clone()), (3, vec![1; 31])]);
         assert_eq!(keys[&1].aggregate(&commitments, &short, &DIGEST).unwrap_err().0, Some(3));
         let mut wrong = commitments.clone();
         wrong.get_mut(&3).unwrap().push(0);
@@ -204,13 +239,25 @@ struct Signer {
 }
 
 /// The vector's key as [`Suite::key`] takes it.
-fn vector_key(vector: &Rfc9591, place: Place) -> Box<dyn Key> {
-    let share =
-        |place: &u16| SigningShare::deserialize(&hex::decode(&vector.participant_shares[place]).unwrap()).unwrap();
+fn vector_key(vector: &Rfc9591, identifier: Identifier) -> Box<dyn Key> {
+    let share = |identifier: &u16| {
+        SigningShare::deserialize(&hex::decode(&vector.participant_shares[identifier]).unwrap())
+            .unwrap()
+    };
     let group = VerifyingKey::deserialize(&hex::decode(&vector.verifying_key).unwrap()).unwrap();
-    let id = |place: u16| Identifier::try_from(place).unwrap();
-    let own = KeyPackage::new(id(place), share(&place), VerifyingShare::from(share(&place)), group, vector.threshold);
-    let all = vector.participant_shares.keys().map(|p| (id(*p), VerifyingShare::from(share(p)))).collect();
+    let id = |identifier: u16| FrostIdentifier::try_from(identifier).unwrap();
+    let own = KeyPackage::new(
+        id(identifier),
+        share(&identifier),
+        VerifyingShare::from(share(&identifier)),
+        group,
+        vector.threshold,
+    );
+    let all = vector
+        .participant_shares
+        .keys()
+        .map(|p| (id(*p), VerifyingShare::from(share(p))))
+        .collect();
     let public = PublicKeyPackage::new(all, group, Some(vector.threshold));
     Suite::default().key(&own.serialize().unwrap(), &public.serialize().unwrap()).unwrap()
 }
@@ -245,20 +292,20 @@ fn the_vectors_of_rfc_9591() {
     let message = hex::decode(&vector.message).unwrap();
     let mut commitments = Commitments::new();
     let mut nonces = BTreeMap::new();
-    for (place, signer) in &vector.signers {
+    for (identifier, signer) in &vector.signers {
         let drawn = [&signer.hiding_nonce_randomness, &signer.binding_nonce_randomness];
         let mut rng = Drawn(drawn.iter().flat_map(|text| hex::decode(text).unwrap()).collect());
-        let (both, made) = vector_key(&vector, *place).commit(&mut rng).unwrap();
+        let (both, made) = vector_key(&vector, *identifier).commit(&mut rng).unwrap();
         let points = [&signer.hiding_nonce_commitment, &signer.binding_nonce_commitment];
         assert!(hex::encode(&made).ends_with(&points.map(String::as_str).concat()));
-        commitments.insert(*place, made);
-        nonces.insert(*place, both);
+        commitments.insert(*identifier, made);
+        nonces.insert(*identifier, both);
     }
     let mut shares = Shares::new();
-    for (place, nonces) in nonces {
-        let share = vector_key(&vector, place).sign(nonces, &commitments, &message).unwrap();
-        assert_eq!(hex::encode(&share), vector.signers[&place].share);
-        shares.insert(place, share);
+    for (identifier, nonces) in nonces {
+        let share = vector_key(&vector, identifier).sign(nonces, &commitments, &message).unwrap();
+        assert_eq!(hex::encode(&share), vector.signers[&identifier].share);
+        shares.insert(identifier, share);
     }
     let signature = vector_key(&vector, 1).aggregate(&commitments, &shares, &message).unwrap();
     assert_eq!(hex::encode(signature), vector.signature);
@@ -278,8 +325,8 @@ fn the_vectors_of_bip_340() {
     let vectors: Vec<Bip340> = serde_json::from_str(include_str!("vectors/bip340.json")).unwrap();
     assert_eq!(vectors.len(), 15);
     for vector in vectors {
-        let [key, message, signature] =
-            [&vector.public_key, &vector.message, &vector.signature].map(|text| hex::decode(text).unwrap());
+        let [key, message, signature] = [&vector.public_key, &vector.message, &vector.signature]
+            .map(|text| hex::decode(text).unwrap());
         let verified = tr().verify(&key, &message, &signature);
         assert_eq!(verified.is_ok(), vector.valid, "vector {}: {verified:?}", vector.index);
     }

@@ -45,8 +45,10 @@ fn record() -> WalletRecord {
 fn a_wallet_comes_back_as_it_was() {
     let keystore = keystore();
     let sealed = keystore.seal_record(Kind::Wallet, &record(), &mut SystemRng).unwrap();
-    let again =
-        Keystore::unlock(&sealed, "correct horse").unwrap().open_record::<WalletRecord>(Kind::Wallet, &sealed).unwrap();
+    let again = Keystore::unlock(&sealed, "correct horse")
+        .unwrap()
+        .open_record::<WalletRecord>(Kind::Wallet, &sealed)
+        .unwrap();
     assert_eq!(again.info, record().info);
     assert_eq!(again.key_package, record().key_package);
     assert_eq!(again.public_key_package, record().public_key_package);
@@ -56,9 +58,16 @@ fn a_wallet_comes_back_as_it_was() {
 fn a_wrong_password_opens_nothing() {
     let envelope = keystore().envelope(&mut SystemRng).unwrap();
     for wrong in ["", "correct hors", "correct horse ", "CORRECT HORSE"] {
-        assert_eq!(Keystore::unlock(&envelope, wrong).err(), Some(KeystoreError::WrongPassword), "{wrong:?}");
+        assert_eq!(
+            Keystore::unlock(&envelope, wrong).err(),
+            Some(KeystoreError::WrongPassword),
+            "{wrong:?}"
+        );
     }
-    assert_eq!(Keystore::create("", KdfParams::FLOOR, &mut SystemRng).err(), Some(KeystoreError::EmptyPassword));
+    assert_eq!(
+        Keystore::create("", KdfParams::FLOOR, &mut SystemRng).err(),
+        Some(KeystoreError::EmptyPassword)
+    );
 }
 
 #[test]
@@ -66,7 +75,8 @@ fn every_truncation_is_refused() {
     let keystore = keystore();
     let sealed = keystore.seal_record(Kind::Wallet, &record(), &mut SystemRng).unwrap();
     for length in 0..sealed.len() {
-        let error = keystore.open_record::<WalletRecord>(Kind::Wallet, &sealed[..length]).unwrap_err();
+        let error =
+            keystore.open_record::<WalletRecord>(Kind::Wallet, &sealed[..length]).unwrap_err();
         assert!(matches!(error, KeystoreError::Damaged(_)), "{length} bytes: {error}");
     }
 }
@@ -92,7 +102,11 @@ fn a_changed_header_does_not_unlock() {
     for at in [PARAMS + 12, PARAMS + 27, PARAMS + 28, PARAMS + 51, PARAMS + 52, HEADER - 1] {
         let mut changed = envelope.clone();
         changed[at] ^= 1;
-        assert_eq!(Keystore::unlock(&changed, "correct horse").err(), Some(KeystoreError::WrongPassword), "byte {at}");
+        assert_eq!(
+            Keystore::unlock(&changed, "correct horse").err(),
+            Some(KeystoreError::WrongPassword),
+            "byte {at}"
+        );
     }
 }
 
@@ -123,7 +137,10 @@ fn parameters_out_of_bounds_are_refused_before_any_memory_is_taken() {
     }
     assert!(started.elapsed() < Duration::from_secs(5), "a derivation was run");
     let weak = KdfParams { memory_kib: 1024, passes: 1, lanes: 1 };
-    assert!(matches!(Keystore::create("x", weak, &mut SystemRng), Err(KeystoreError::KdfBounds(_))));
+    assert!(matches!(
+        Keystore::create("x", weak, &mut SystemRng),
+        Err(KeystoreError::KdfBounds(_))
+    ));
 }
 
 #[test]
@@ -133,21 +150,30 @@ fn one_kind_does_not_pass_for_another() {
     assert!(keystore.open_record::<WalletRecord>(Kind::Wallet, &sealed).is_err());
     let mut relabelled = sealed.clone();
     relabelled[HEADER] = 1; // says "wallet"
-    assert!(keystore.open_record::<WalletRecord>(Kind::Wallet, &relabelled).is_err(), "the kind is authenticated");
+    assert!(
+        keystore.open_record::<WalletRecord>(Kind::Wallet, &relabelled).is_err(),
+        "the kind is authenticated"
+    );
     assert!(keystore.open_record::<WalletRecord>(Kind::Unconfirmed, &sealed).is_ok());
 }
 
 #[test]
 fn an_envelope_of_another_keystore_says_so() {
     let sealed = keystore().seal_record(Kind::Wallet, &record(), &mut SystemRng).unwrap();
-    assert_eq!(keystore().open_record::<WalletRecord>(Kind::Wallet, &sealed).err(), Some(KeystoreError::OtherKeystore));
+    assert_eq!(
+        keystore().open_record::<WalletRecord>(Kind::Wallet, &sealed).err(),
+        Some(KeystoreError::OtherKeystore)
+    );
 }
 
 #[test]
 fn a_file_of_another_kind_or_version_says_so() {
     let mut newer = keystore().envelope(&mut SystemRng).unwrap();
     newer[9] = 2;
-    assert_eq!(Keystore::unlock(&newer, "correct horse").err(), Some(KeystoreError::UnknownVersion(2)));
+    assert_eq!(
+        Keystore::unlock(&newer, "correct horse").err(),
+        Some(KeystoreError::UnknownVersion(2))
+    );
     assert!(matches!(Keystore::unlock(b"#!/bin/sh", "x"), Err(KeystoreError::Damaged(_))));
     let huge = vec![b'f'; 1024 * 1024];
     assert!(matches!(Keystore::unlock(&huge, "x"), Err(KeystoreError::Damaged(_))));
@@ -160,7 +186,10 @@ fn nothing_of_a_wallet_is_readable_without_the_password() {
     let holds = |needle: &[u8]| sealed.windows(needle.len()).any(|w| w == needle);
     assert!(!holds(&record.key_package[..8]));
     assert!(!holds(hex::encode(&record.key_package[..8]).as_bytes()));
-    assert!(!holds(&record.info.pubkey.as_bytes()[..16]), "the group key is nobody's business either");
+    assert!(
+        !holds(&record.info.pubkey.as_bytes()[..16]),
+        "the group key is nobody's business either"
+    );
     let shown = format!("{record:?} {:?}", keystore());
     assert!(!shown.contains("5a5a") && !shown.contains("90, 90"), "{shown}");
 }
@@ -205,7 +234,10 @@ fn no_kind_passes_for_any_other() {
         for (number, other) in (0..).zip(kinds).filter(|(_, other)| *other != kind) {
             let mut relabelled = sealed.clone();
             relabelled[HEADER] = number;
-            assert!(keystore.open(other, &sealed).is_err() && keystore.open(other, &relabelled).is_err());
+            assert!(
+                keystore.open(other, &sealed).is_err()
+                    && keystore.open(other, &relabelled).is_err()
+            );
         }
     }
 }
@@ -214,7 +246,10 @@ fn no_kind_passes_for_any_other() {
 fn a_truncated_file_does_not_unlock_and_a_bare_header_holds_nothing() {
     let sealed = keystore().seal(Kind::Wallet, b"share", &mut SystemRng).unwrap();
     for length in 0..HEADER {
-        assert!(matches!(Keystore::unlock(&sealed[..length], "correct horse"), Err(KeystoreError::Damaged(_))));
+        assert!(matches!(
+            Keystore::unlock(&sealed[..length], "correct horse"),
+            Err(KeystoreError::Damaged(_))
+        ));
     }
     let bare = Keystore::unlock(&sealed[..HEADER], "correct horse").unwrap();
     assert!(matches!(bare.open(Kind::Wallet, &sealed[..HEADER]), Err(KeystoreError::Damaged(_))));
@@ -234,7 +269,10 @@ fn what_is_sealed_and_is_no_record_is_refused() {
     let keystore = keystore();
     for plain in [&b""[..], b"{}", b"[1]", b"\xff\xfe"] {
         let sealed = keystore.seal(Kind::Wallet, plain, &mut SystemRng).unwrap();
-        assert!(matches!(keystore.open_record::<WalletRecord>(Kind::Wallet, &sealed), Err(KeystoreError::Damaged(_))));
+        assert!(matches!(
+            keystore.open_record::<WalletRecord>(Kind::Wallet, &sealed),
+            Err(KeystoreError::Damaged(_))
+        ));
     }
 }
 

@@ -29,7 +29,8 @@ const CHAPTER: u32 = 100;
 
 #[tokio::test]
 async fn no_nonce_is_used_twice_though_the_process_is_killed_wherever_it_keeps_something() {
-    let kills: u32 = std::env::var("FROSTMESH_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(15);
+    let kills: u32 =
+        std::env::var("FROSTMESH_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(15);
     let luck = &mut Luck::new(6);
     let (mut commitments, mut shares, mut last_kept) = (0, 0, BTreeMap::<String, u32>::new());
     for chapter in 0..kills.div_ceil(CHAPTER) {
@@ -59,7 +60,9 @@ async fn no_nonce_is_used_twice_though_the_process_is_killed_wherever_it_keeps_s
         commitments += seen.commitments();
         shares += seen.shares();
     }
-    println!("{kills} kills: {commitments} commitments, {shares} shares; the last entry on disk: {last_kept:?}");
+    println!(
+        "{kills} kills: {commitments} commitments, {shares} shares; the last entry on disk: {last_kept:?}"
+    );
     assert!(shares >= kills as usize, "each run ends with a signature");
     assert!(kills < 200 || last_kept.len() >= 4, "not killed at every step: {last_kept:?}");
 }

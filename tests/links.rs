@@ -69,7 +69,11 @@ fn settle(world: &mut World) {
 }
 
 fn reason(world: &World, seat: usize) -> Reason {
-    world.view(seat, &session("s")).unwrap().reason.unwrap_or_else(|| panic!("{} is fine", world.seats[seat].id))
+    world
+        .view(seat, &session("s"))
+        .unwrap()
+        .reason
+        .unwrap_or_else(|| panic!("{} is fine", world.seats[seat].id))
 }
 
 fn is_done(world: &World, seat: usize) -> bool {
@@ -78,10 +82,15 @@ fn is_done(world: &World, seat: usize) -> bool {
 
 /// No share left this node: it did not get as far as the second round.
 fn no_share_left(world: &World, seat: usize) {
-    let began = world.seats[seat].events.iter().any(|(_, e)| matches!(e, Event::Round { round: 2, .. }));
+    let began =
+        world.seats[seat].events.iter().any(|(_, e)| matches!(e, Event::Round { round: 2, .. }));
     // Round 2 begins with `ready`; shares follow when everyone's `ready` is there, and then the phase is over for good.
     let phase = world.phase(seat, &session("s"));
-    assert!(!began || phase == Some(PhaseName::Aborted), "{} is in {phase:?}", world.seats[seat].id);
+    assert!(
+        !began || phase == Some(PhaseName::Aborted),
+        "{} is in {phase:?}",
+        world.seats[seat].id
+    );
     assert!(world.seats[seat].kept.is_empty(), "{} has a key", world.seats[seat].id);
 }
 
@@ -101,7 +110,11 @@ fn honest_nodes_make_a_certified_wallet_over_every_carrier() {
             assert!(is_done(&world, seat), "{carrier:?}: {:?}", reason(&world, seat));
             let certificate = &world.seats[seat].certificates[&session("s")];
             certificate.verify().unwrap();
-            assert_eq!(certificate, &world.seats[0].certificates[&session("s")], "all keep the same one");
+            assert_eq!(
+                certificate,
+                &world.seats[0].certificates[&session("s")],
+                "all keep the same one"
+            );
             assert_eq!(world.seats[seat].contacts.iter().count(), 2);
         }
     }
@@ -129,7 +142,8 @@ fn a_certificate_that_was_changed_anywhere_proves_nothing() {
         let mut changed = text.clone();
         change(&mut changed);
         assert_ne!(changed, text, "change {number} changes nothing");
-        let certificate: frostmesh::agreement::Certificate = serde_json::from_value(changed).unwrap();
+        let certificate: frostmesh::agreement::Certificate =
+            serde_json::from_value(changed).unwrap();
         assert!(certificate.verify().is_err(), "change {number} was not noticed");
     }
     let mut other_key = good;

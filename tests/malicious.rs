@@ -41,12 +41,17 @@ fn attacked(tamper: impl FnMut(&Said) -> Vec<String> + 'static) -> Net {
 }
 
 /// Rewrites the messages of one kind that go over channels.
-fn rewriting(kind: &'static str, mut rewrite: impl FnMut(&Said) -> Vec<String>) -> impl FnMut(&Said) -> Vec<String> {
+fn rewriting(
+    kind: &'static str,
+    mut rewrite: impl FnMut(&Said) -> Vec<String>,
+) -> impl FnMut(&Said) -> Vec<String> {
     move |said| if said.kind == kind && !said.relay { rewrite(said) } else { vec![said.text()] }
 }
 
 /// Leaves out what a real node says when it ends a session: that would be another threat.
-fn without_farewell(mut tamper: impl FnMut(&Said) -> Vec<String>) -> impl FnMut(&Said) -> Vec<String> {
+fn without_farewell(
+    mut tamper: impl FnMut(&Said) -> Vec<String>,
+) -> impl FnMut(&Said) -> Vec<String> {
     move |said| if said.json["payload"]["accepted"] == false { Vec::new() } else { tamper(said) }
 }
 

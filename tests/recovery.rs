@@ -64,8 +64,9 @@ fn all_done(world: &mut World) {
 /// The session with Alice in that phase, since Carol does not send that message.
 fn held_in(phase: PhaseName, withheld: &'static str) -> World {
     let mut world = three(Weather::CALM);
-    world.seats[CAROL].tamper =
-        Some(Box::new(move |_, text| if text.contains(&format!("\"{withheld}\"")) { Vec::new() } else { vec![text] }));
+    world.seats[CAROL].tamper = Some(Box::new(move |_, text| {
+        if text.contains(&format!("\"{withheld}\"")) { Vec::new() } else { vec![text] }
+    }));
     propose(&mut world);
     assert!(world.run_until_true(|w| w.phase(ALICE, &s()) == Some(phase)));
     world.run_for(500);
@@ -204,7 +205,9 @@ fn one_session_after_another_uses_fresh_connections_and_no_stale_offers() {
         };
         world.command(n % 3, command).unwrap();
         let started = world.now;
-        assert!(world.run_until_true(|w| (0..3).all(|seat| w.phase(seat, &session_id) == Some(PhaseName::Done))));
+        assert!(world.run_until_true(|w| {
+            (0..3).all(|seat| w.phase(seat, &session_id) == Some(PhaseName::Done))
+        }));
         assert!(world.now - started < 1_000, "{} ms", world.now - started);
         world.run_for([0, 500, 5_000, 11_000, 20_000][n]);
     }
@@ -214,7 +217,14 @@ fn one_session_after_another_uses_fresh_connections_and_no_stale_offers() {
 fn shares_leave_over_the_channel_of_their_recipient_only_and_not_before_all_commitments_are_in() {
     let mut world = held_in(PhaseName::Round1, "commitment");
     let shares = |world: &World| -> Vec<_> {
-        world.record.as_ref().unwrap().iter().filter(|s| s.text.contains("\"share\"")).cloned().collect()
+        world
+            .record
+            .as_ref()
+            .unwrap()
+            .iter()
+            .filter(|s| s.text.contains("\"share\""))
+            .cloned()
+            .collect()
     };
     assert!(shares(&world).is_empty());
     world.seats[CAROL].tamper = None;

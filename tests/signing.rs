@@ -29,14 +29,20 @@ fn members_sign_what_enough_of_them_approve() {
         let id = group.requests(0)[0].id.clone();
         assert_eq!(group.requests(0)[0].state, RequestState::Open);
         group.world.run_for(1_000);
-        assert_eq!(group.requests(2)[0].state, RequestState::Open, "nobody has approved but who asks");
+        assert_eq!(
+            group.requests(2)[0].state,
+            RequestState::Open,
+            "nobody has approved but who asks"
+        );
         group.vote(2, &id, true);
         assert!(group.world.run_until_true(|w| (0..3).all(|s| Group::is_signed(w, s, &id))));
         let signed = &group.requests(1)[0];
         assert_eq!(signed.signers.len(), 2);
         let digest = Content::Text(Text::new("pay the rent".into()).unwrap()).digest();
-        let (pubkey, signature) =
-            (hex::decode(&group.pubkey).unwrap(), hex::decode(signed.signature.as_ref().unwrap()).unwrap());
+        let (pubkey, signature) = (
+            hex::decode(&group.pubkey).unwrap(),
+            hex::decode(signed.signature.as_ref().unwrap()).unwrap(),
+        );
         suite.verify(&pubkey, &digest, &signature).unwrap();
         group.check_trails();
     }
@@ -48,8 +54,11 @@ fn the_key_is_ready_once_everyone_has_signed_a_test() {
         let group = Group::new(n, k, 11, Suite::default());
         for seat in 0..usize::from(n) {
             let ready = |e: &Event| matches!(e, Event::WalletReady { .. });
-            assert!(group.world.seats[seat].events.iter().any(|(_, e)| ready(e)), "{k} of {n}: seat {seat}");
-            assert!(group.circle(seat).ready);
+            assert!(
+                group.world.seats[seat].events.iter().any(|(_, e)| ready(e)),
+                "{k} of {n}: seat {seat}"
+            );
+            assert!(group.group_id(seat).ready);
         }
     }
 }
@@ -58,7 +67,9 @@ fn the_key_is_ready_once_everyone_has_signed_a_test() {
 fn the_key_gets_ready_by_itself_whoever_crashes_on_the_way() {
     let mut early = 0;
     for (n, k) in [(2, 2), (3, 2)] {
-        for (seat, steps) in (0..usize::from(n)).flat_map(|seat| (0..90).step_by(3).map(move |steps| (seat, steps))) {
+        for (seat, steps) in
+            (0..usize::from(n)).flat_map(|seat| (0..90).step_by(3).map(move |steps| (seat, steps)))
+        {
             let mut group = Group::with_key(n, k, 12, Suite::default());
             let world = &mut group.world;
             world.weather.store = (0, 9);
@@ -67,7 +78,10 @@ fn the_key_gets_ready_by_itself_whoever_crashes_on_the_way() {
             world.at(world.now, Happening::Crash(seat));
             world.at(world.now + 3_000, Happening::Revive(seat));
             world.run_for(4_000);
-            assert!(world.run_until_true(Group::all_ready), "{k} of {n}: seat {seat} crashed after {steps} steps");
+            assert!(
+                world.run_until_true(Group::all_ready),
+                "{k} of {n}: seat {seat} crashed after {steps} steps"
+            );
             group.check_trails();
         }
     }
@@ -123,7 +137,10 @@ fn an_approver_takes_over_when_who_asked_is_gone() {
     group.vote(3, &id, true);
     assert!(group.world.run_until_true(|w| (1..4).all(|s| Group::is_signed(w, s, &id))));
     group.world.revive(0);
-    assert!(group.world.run_until_true(|w| Group::is_signed(w, 0, &id)), "who was away hears of it");
+    assert!(
+        group.world.run_until_true(|w| Group::is_signed(w, 0, &id)),
+        "who was away hears of it"
+    );
     group.check_trails();
 }
 
@@ -135,7 +152,9 @@ fn a_signer_who_goes_away_is_left_out_and_named() {
     group.world.run_for(1_000);
     group.vote(1, &id, true);
     // Asked for its commitments, it is gone.
-    assert!(group.world.run_until_true(|w| w.seats[0].events.iter().any(|(_, e)| matches!(e, Event::Signing { .. }))));
+    assert!(group.world.run_until_true(|w| {
+        w.seats[0].events.iter().any(|(_, e)| matches!(e, Event::Signing { .. }))
+    }));
     group.world.crash(1);
     group.world.run_for(1_000);
     group.vote(2, &id, true);
@@ -157,7 +176,11 @@ fn several_requests_are_signed_at_once() {
             group.vote(seat, id, true);
         }
     }
-    assert!(group.world.run_until_true(|w| ids.iter().all(|id| (0..5).all(|s| Group::is_signed(w, s, id)))));
+    assert!(
+        group
+            .world
+            .run_until_true(|w| ids.iter().all(|id| (0..5).all(|s| Group::is_signed(w, s, id))))
+    );
     group.check_trails();
 }
 
@@ -170,7 +193,7 @@ fn nothing_is_signed_when_the_trail_cannot_be_written() {
     group.vote(1, &id, true);
     group.world.run_for(60_000);
     assert!((0..3).all(|s| !Group::is_signed(&group.world, s, &id)), "the vote was never said");
-    assert!(group.circle(1).problem.is_some());
+    assert!(group.group_id(1).problem.is_some());
     group.vote(2, &id, true);
     assert!(group.world.run_until_true(|w| [0, 2].iter().all(|s| Group::is_signed(w, *s, &id))));
 }

@@ -42,7 +42,10 @@ fn live(plan: &Plan, trace: bool) -> (Result<Vec<Outcome>, String>, Vec<String>)
     world.run_for(30_000); // for what lingers
     let outcomes = plan.sessions.iter().map(|session| verdict::of_session(plan, session, &world));
     let outcomes: Result<Vec<Outcome>, String> = outcomes.collect();
-    (outcomes.and_then(|outcomes| leftovers(&world).map(|()| outcomes)), world.trace.unwrap_or_default())
+    (
+        outcomes.and_then(|outcomes| leftovers(&world).map(|()| outcomes)),
+        world.trace.unwrap_or_default(),
+    )
 }
 
 /// Connections are freed, and the clock is asked for seldom.
@@ -112,16 +115,28 @@ fn every_seed_ends_in_one_key_or_in_one_kind_of_reason() {
              cargo test --test simulation every_seed -- --nocapture"
         );
     }
-    assert!(failed.is_empty(), "{} seeds failed, the first of them {:?}", failed.len(), failed.keys().next());
+    assert!(
+        failed.is_empty(),
+        "{} seeds failed, the first of them {:?}",
+        failed.len(),
+        failed.keys().next()
+    );
 
     // Nothing passes vacuously.
-    let of = |class: Class| table.iter().filter(move |((c, _), _)| *c == class).map(|((_, outcome), n)| (*outcome, *n));
+    let of = |class: Class| {
+        table.iter().filter(move |((c, _), _)| *c == class).map(|((_, outcome), n)| (*outcome, *n))
+    };
     let all = |class: Class| of(class).map(|(_, n)| n).sum::<u64>();
-    let done = |class: Class| of(class).filter(|(outcome, _)| *outcome == Outcome::Done).map(|(_, n)| n).sum::<u64>();
+    let done = |class: Class| {
+        of(class).filter(|(outcome, _)| *outcome == Outcome::Done).map(|(_, n)| n).sum::<u64>()
+    };
     assert_eq!(done(Class::Calm), all(Class::Calm), "a calm network makes every key");
     if seeds >= 200 {
         assert!(done(Class::Rough) * 100 >= all(Class::Rough) * 90, "losses are made good");
-        assert!(done(Class::Storm) * 100 >= all(Class::Storm) * 25, "many keys are made in a storm, too");
+        assert!(
+            done(Class::Storm) * 100 >= all(Class::Storm) * 25,
+            "many keys are made in a storm, too"
+        );
         assert!(done(Class::Storm) * 100 <= all(Class::Storm) * 80, "a storm is one");
     }
 }
@@ -167,9 +182,14 @@ fn sixty_four(threshold: u16) -> std::time::Duration {
         allow_unverified: true,
     };
     world.command(0, command).unwrap();
-    assert!(world.run_until_true(|w| (0..64).all(|seat| w.seats[seat].confirmed.contains_key(&session_id))));
+    assert!(
+        world.run_until_true(
+            |w| (0..64).all(|seat| w.seats[seat].confirmed.contains_key(&session_id))
+        )
+    );
     let took = started.elapsed();
-    let records: Vec<_> = (0..usize::from(threshold)).map(|n| &world.seats[n].kept[&session_id]).collect();
+    let records: Vec<_> =
+        (0..usize::from(threshold)).map(|n| &world.seats[n].kept[&session_id]).collect();
     common::keys::sign_with(&records, 1);
     took
 }

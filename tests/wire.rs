@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 
 use frostmesh::frost::Suite;
 use frostmesh::wire::{
-    Cause, ClientMessage, ErrorCode, IceCandidate, MAX_FRAME, MAX_PEER_MESSAGE, PeerId, PeerMessage, Proposal,
-    RelayData, ServerMessage, SessionId, WireError,
+    Cause, ClientMessage, ErrorCode, IceCandidate, MAX_FRAME, MAX_PEER_MESSAGE, PeerId,
+    PeerMessage, Proposal, RelayData, ServerMessage, SessionId, WireError,
 };
 use proptest::prelude::{any, proptest};
 use rand_chacha::ChaCha20Rng;
@@ -64,26 +64,43 @@ fn peer_messages() -> BTreeMap<&'static str, PeerMessage> {
     };
     let cause = Cause { kind: "bad_share".to_owned(), culprit: Some("cli2".to_owned()) };
     let package = vec![0x00, 0xee, 0xd6, 0xb1, 0xb1];
-    let share = |session_id| PeerMessage::Share { session_id, data: Zeroizing::new([&package[..], &[0xff]].concat()) };
+    let share = |session_id| PeerMessage::Round2Package {
+        session_id,
+        data: Zeroizing::new([&package[..], &[0xff]].concat()),
+    };
     BTreeMap::from([
         ("session_proposal", PeerMessage::SessionProposal(proposal(3, &["cli2", "cli1", "ext"]))),
         ("session_proposal_extended", PeerMessage::SessionProposal(extended)),
         ("session_response_accepted", response(true, None, None)),
         ("session_response_declined", response(false, Some("not today"), None)),
-        ("session_response_with_cause", response(false, Some("cli2 sent a share that cannot be used"), Some(cause))),
+        (
+            "session_response_with_cause",
+            response(false, Some("cli2 sent a share that cannot be used"), Some(cause)),
+        ),
         ("channel_open", PeerMessage::ChannelOpen { peer_id: peer("cli1"), protocol: None }),
         ("mesh_ready", PeerMessage::MeshReady { session_id: session(), proof: None }),
-        ("commitment", PeerMessage::Commitment { session_id: session(), data: package.clone(), proof: None }),
+        (
+            "commitment",
+            PeerMessage::Round1Package {
+                session_id: session(),
+                data: package.clone(),
+                proof: None,
+            },
+        ),
         (
             "commitment_without_session",
-            PeerMessage::Commitment { session_id: None, data: package.clone(), proof: None },
+            PeerMessage::Round1Package { session_id: None, data: package.clone(), proof: None },
         ),
         ("ready", PeerMessage::Ready { session_id: session(), proof: None }),
         ("share", share(session())),
         ("share_without_session", share(None)),
         (
             "wallet_created",
-            PeerMessage::WalletCreated { session_id: session(), pubkey: "02ab".to_owned(), proof: None },
+            PeerMessage::WalletCreated {
+                session_id: session(),
+                pubkey: "02ab".to_owned(),
+                proof: None,
+            },
         ),
         ("ack", PeerMessage::Ack { msg_id: "\"m-7\"".to_owned() }),
         ("ack_of_a_number", PeerMessage::Ack { msg_id: "7".to_owned() }),
@@ -94,7 +111,8 @@ fn peer_messages() -> BTreeMap<&'static str, PeerMessage> {
 fn every_peer_message_is_read_and_written_as_the_text_says() {
     let mut expected = peer_messages();
     for (name, vector) in vectors("peer") {
-        let message = expected.remove(name.as_str()).unwrap_or_else(|| panic!("no value for {name}"));
+        let message =
+            expected.remove(name.as_str()).unwrap_or_else(|| panic!("no value for {name}"));
         let (read, _) = PeerMessage::parse(&vector.to_string()).unwrap();
         assert!(read == message, "{name} was read as something else");
         assert_eq!(json(message.to_text().as_str()), vector, "{name}");
@@ -132,7 +150,9 @@ fn what_nodes_say_to_the_server_is_read_and_written_as_the_text_says() {
     for (name, vector) in vectors("client") {
         let message = ClientMessage::parse(&vector.to_string()).unwrap();
         match (name.as_str(), &message) {
-            ("register", ClientMessage::Register { peer_id, .. }) => assert_eq!(peer_id.as_str(), "cli1"),
+            ("register", ClientMessage::Register { peer_id, .. }) => {
+                assert_eq!(peer_id.as_str(), "cli1")
+            }
             ("list_peers", ClientMessage::ListPeers) => {}
             ("relay", ClientMessage::Relay { to, data }) => {
                 assert_eq!(to.as_str(), "cli2");
@@ -151,12 +171,20 @@ fn what_the_server_says_is_read_and_written_as_the_text_says() {
     for (name, vector) in vectors("server") {
         let message = ServerMessage::parse(&vector.to_string()).unwrap();
         match (name.as_str(), &message) {
-            ("peers", ServerMessage::Peers { peers }) => assert_eq!(*peers, [peer("cli1"), peer("cli2")]),
+            ("peers", ServerMessage::Peers { peers }) => {
+                assert_eq!(*peers, [peer("cli1"), peer("cli2")])
+            }
             ("relay", ServerMessage::Relay { from, .. }) => assert_eq!(from.as_str(), "cli1"),
             ("error", ServerMessage::Error { code, peer_id, .. }) => {
-                assert_eq!((*code, peer_id.as_ref()), (Some(ErrorCode::TargetOffline), Some(&peer("cli9"))));
+                assert_eq!(
+                    (*code, peer_id.as_ref()),
+                    (Some(ErrorCode::TargetOffline), Some(&peer("cli9")))
+                );
             }
-            ("error_of_a_baseline_server", ServerMessage::Error { error, code: None, peer_id: None }) => {
+            (
+                "error_of_a_baseline_server",
+                ServerMessage::Error { error, code: None, peer_id: None },
+            ) => {
                 assert_eq!(error, "no such peer");
             }
             _ => panic!("{name} was read as {message:?}"),
@@ -188,10 +216,14 @@ fn unknown_fields_are_ignored_everywhere() {
 #[test]
 fn unknown_types_are_told_apart_from_broken_messages() {
     let future = r#"{"type":"hologram","payload":{}}"#;
-    assert!(matches!(PeerMessage::parse(future), Err(WireError::UnknownType(t)) if t == "hologram"));
+    assert!(
+        matches!(PeerMessage::parse(future), Err(WireError::UnknownType(t)) if t == "hologram")
+    );
     assert!(matches!(ClientMessage::parse(future), Err(WireError::UnknownType(_))));
     assert!(matches!(ServerMessage::parse(future), Err(WireError::UnknownType(_))));
-    for broken in ["", "{", "[]", "7", r#"{"type":7}"#, r#"{"payload":{}}"#, r#"{"type":"share"}"#, "\u{0}"] {
+    for broken in
+        ["", "{", "[]", "7", r#"{"type":7}"#, r#"{"payload":{}}"#, r#"{"type":"share"}"#, "\u{0}"]
+    {
         let error = PeerMessage::parse(broken).unwrap_err();
         assert!(!matches!(error, WireError::UnknownType(_)), "{broken}: {error}");
     }
@@ -199,7 +231,9 @@ fn unknown_types_are_told_apart_from_broken_messages() {
 
 #[test]
 fn a_msg_id_is_handed_out_as_it_came() {
-    let with = |id: &str| format!(r#"{{"type":"mesh_ready","payload":{{"session_id":"s","msg_id":{id}}}}}"#);
+    let with = |id: &str| {
+        format!(r#"{{"type":"mesh_ready","payload":{{"session_id":"s","msg_id":{id}}}}}"#)
+    };
     for id in ["7", "\"seven\"", "-1.5e3"] {
         assert_eq!(PeerMessage::parse(&with(id)).unwrap().1.as_deref(), Some(id));
     }
@@ -211,7 +245,8 @@ fn what_is_too_large_is_refused_before_it_is_parsed() {
     let refused = |e: Option<WireError>| matches!(e, Some(WireError::TooLarge { .. }));
     assert!(refused(PeerMessage::parse(&long(MAX_PEER_MESSAGE + 1)).err()));
     assert!(refused(ClientMessage::parse(&long(MAX_FRAME + 1)).err()));
-    let package = format!(r#"{{"type":"commitment","payload":{{"data":"{}"}}}}"#, "00".repeat(8 * 1024 + 1));
+    let package =
+        format!(r#"{{"type":"commitment","payload":{{"data":"{}"}}}}"#, "00".repeat(8 * 1024 + 1));
     assert!(refused(PeerMessage::parse(&package).err()));
     let offer = serde_json::json!({ "type": "offer", "sdp": long(64 * 1024 + 1) });
     assert!(refused(RelayData::parse(&to_raw_value(&offer).unwrap()).err()));
@@ -239,39 +274,54 @@ fn packages() -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let mut commitments = BTreeMap::new();
     let mut rounds = BTreeMap::new();
-    for place in 1..=3u16 {
-        let mut rng = ChaCha20Rng::seed_from_u64(u64::from(place));
-        let round1 = Suite::default().start(place, 3, 2, &mut rng).unwrap();
-        found.insert(format!("round 1, from {place}"), hex::encode(round1.package()));
-        commitments.insert(place, round1.package().to_vec());
-        rounds.insert(place, round1);
+    for identifier in 1..=3u16 {
+        let mut rng = ChaCha20Rng::seed_from_u64(u64::from(identifier));
+        let round1 = Suite::default().start(identifier, 3, 2, &mut rng).unwrap();
+        found.insert(format!("round 1, from {identifier}"), hex::encode(round1.package()));
+        commitments.insert(identifier, round1.package().to_vec());
+        rounds.insert(identifier, round1);
     }
     let mut inboxes: BTreeMap<u16, BTreeMap<u16, Zeroizing<Vec<u8>>>> = BTreeMap::new();
     let mut second = BTreeMap::new();
-    for (place, round1) in rounds {
-        let others = commitments.iter().filter(|(from, _)| **from != place).map(|(p, c)| (*p, c.clone())).collect();
-        let Ok((round2, shares)) = round1.advance(&others) else { panic!("round 2 of {place}") };
+    for (identifier, round1) in rounds {
+        let others = commitments
+            .iter()
+            .filter(|(from, _)| **from != identifier)
+            .map(|(p, c)| (*p, c.clone()))
+            .collect();
+        let Ok((round2, shares)) = round1.advance(&others) else {
+            panic!("round 2 of {identifier}")
+        };
         for (to, share) in shares {
-            found.insert(format!("round 2, from {place} to {to}"), hex::encode(share.as_slice()));
-            inboxes.entry(to).or_default().insert(place, share);
+            found.insert(
+                format!("round 2, from {identifier} to {to}"),
+                hex::encode(share.as_slice()),
+            );
+            inboxes.entry(to).or_default().insert(identifier, share);
         }
-        second.insert(place, round2);
+        second.insert(identifier, round2);
     }
-    for (place, round2) in second {
-        let Ok(key) = round2.finish(&inboxes[&place]) else { panic!("key of {place}") };
-        found.insert(format!("group key, at {place}"), key.pubkey);
+    for (identifier, round2) in second {
+        let Ok(key) = round2.finish(&inboxes[&identifier]) else { panic!("key of {identifier}") };
+        found.insert(format!("group key, at {identifier}"), key.pubkey);
     }
     found
 }
 
 #[test]
 fn the_frost_packages_keep_their_bytes() {
-    let vectors: BTreeMap<String, String> = serde_json::from_str(include_str!("vectors/packages.json")).unwrap();
+    let vectors: BTreeMap<String, String> =
+        serde_json::from_str(include_str!("vectors/packages.json")).unwrap();
     let found = packages();
     assert_eq!(found, vectors, "found:\n{}", serde_json::to_string_pretty(&found).unwrap());
     // Version 0, then the CRC-32 of the ciphersuite's id; then for round 2 the scalar alone.
     assert!(found.values().filter(|v| v.len() != 66).all(|v| v.starts_with("00eed6b1b1")));
-    assert!(found.iter().filter(|(k, _)| k.starts_with("round 2")).all(|(_, v)| v.len() == 2 * (5 + 32)));
+    assert!(
+        found
+            .iter()
+            .filter(|(k, _)| k.starts_with("round 2"))
+            .all(|(_, v)| v.len() == 2 * (5 + 32))
+    );
 }
 
 proptest! {

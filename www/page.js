@@ -28,7 +28,7 @@ const language = wanted.find((name) => LANGUAGES.includes(name)) ?? LANGUAGES[0]
 setMessages(await (await fetch(`_locales/${language}/messages.json`)).json());
 
 await mount({
-  link: {
+  client: {
     async command(command) {
       const result = await host.command(command);
       // Else the browser may throw the keystore away when its disk is full.

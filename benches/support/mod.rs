@@ -22,13 +22,18 @@ pub struct Others {
 impl Others {
     /// Their part 1.
     pub fn new(threshold: u16, total: u16) -> Self {
-        let rounds = (ME + 1..=total).map(|place| (place, start(place, total, threshold))).collect();
+        let rounds = (ME + 1..=total)
+            .map(|identifier| (identifier, start(identifier, total, threshold)))
+            .collect();
         Self { threshold, total, rounds }
     }
 
     /// What we get from them in round 1.
     pub fn commitments(&self) -> BTreeMap<u16, Vec<u8>> {
-        self.rounds.iter().map(|(place, round)| (*place, round.package().to_vec())).collect()
+        self.rounds
+            .iter()
+            .map(|(identifier, round)| (*identifier, round.package().to_vec()))
+            .collect()
     }
 
     /// Our part 1.
@@ -40,10 +45,14 @@ impl Others {
     pub fn shares(self, ours: &[u8]) -> BTreeMap<u16, Zeroizing<Vec<u8>>> {
         let mut all = self.commitments();
         all.insert(ME, ours.to_vec());
-        let share = |(place, round): (u16, Box<dyn Round1>)| {
-            let others = all.iter().filter(|(p, _)| **p != place).map(|(p, c)| (*p, c.clone())).collect();
+        let share = |(identifier, round): (u16, Box<dyn Round1>)| {
+            let others = all
+                .iter()
+                .filter(|(p, _)| **p != identifier)
+                .map(|(p, c)| (*p, c.clone()))
+                .collect();
             let (_, mut shares) = round.advance(&others).ok()?;
-            Some((place, shares.remove(&ME)?))
+            Some((identifier, shares.remove(&ME)?))
         };
         self.rounds.into_iter().filter_map(share).collect()
     }
@@ -62,34 +71,45 @@ const DIGEST: [u8; 32] = [7; 32];
 impl Signers {
     /// Makes the key, and signs once.
     pub fn new(threshold: u16, total: u16) -> Self {
-        let rounds: BTreeMap<u16, Box<dyn Round1>> = (ME..=total).map(|p| (p, start(p, total, threshold))).collect();
-        let packages: BTreeMap<u16, Vec<u8>> = rounds.iter().map(|(p, round)| (*p, round.package().to_vec())).collect();
-        let without =
-            |place: &u16| packages.iter().filter(|(p, _)| *p != place).map(|(p, c)| (*p, c.clone())).collect();
+        let rounds: BTreeMap<u16, Box<dyn Round1>> =
+            (ME..=total).map(|p| (p, start(p, total, threshold))).collect();
+        let packages: BTreeMap<u16, Vec<u8>> =
+            rounds.iter().map(|(p, round)| (*p, round.package().to_vec())).collect();
+        let without = |identifier: &u16| {
+            packages
+                .iter()
+                .filter(|(p, _)| *p != identifier)
+                .map(|(p, c)| (*p, c.clone()))
+                .collect()
+        };
         let mut inboxes: BTreeMap<u16, BTreeMap<u16, Zeroizing<Vec<u8>>>> = BTreeMap::new();
         let mut seconds = Vec::new();
-        for (place, round) in rounds {
-            let (second, shares) = round.advance(&without(&place)).map_err(|(_, fault)| fault).expect("part 2");
+        for (identifier, round) in rounds {
+            let (second, shares) =
+                round.advance(&without(&identifier)).map_err(|(_, fault)| fault).expect("part 2");
             for (to, share) in shares {
-                inboxes.entry(to).or_default().insert(place, share);
+                inboxes.entry(to).or_default().insert(identifier, share);
             }
-            seconds.push((place, second));
+            seconds.push((identifier, second));
         }
         seconds.truncate(usize::from(threshold));
-        let key = |(place, round): (u16, Box<dyn Round2>)| {
-            let made = part3(round, &inboxes[&place]);
+        let key = |(identifier, round): (u16, Box<dyn Round2>)| {
+            let made = part3(round, &inboxes[&identifier]);
             Suite::default().key(&made.key_package, &made.public_key_package).expect("a key")
         };
         let keys: Vec<Box<dyn Key>> = seconds.into_iter().map(key).collect();
         let (mut commitments, mut drawn) = (Commitments::new(), Vec::new());
-        for (place, key) in (ME..).zip(&keys) {
+        for (identifier, key) in (ME..).zip(&keys) {
             let (nonces, commitment) = key.commit(&mut SystemRng).expect("commitments");
-            commitments.insert(place, commitment);
+            commitments.insert(identifier, commitment);
             drawn.push(nonces);
         }
         let mut shares = Shares::new();
-        for ((place, key), nonces) in (ME..).zip(&keys).zip(drawn) {
-            shares.insert(place, key.sign(nonces, &commitments, &DIGEST).map_err(|(_, f)| f).expect("a share"));
+        for ((identifier, key), nonces) in (ME..).zip(&keys).zip(drawn) {
+            shares.insert(
+                identifier,
+                key.sign(nonces, &commitments, &DIGEST).map_err(|(_, f)| f).expect("a share"),
+            );
         }
         Self { keys, commitments, shares }
     }
@@ -109,17 +129,23 @@ impl Signers {
 
     /// Our share.
     pub fn sign(&self, (nonces, commitments): (Nonces, Commitments)) -> Vec<u8> {
-        self.keys[0].sign(nonces, &commitments, &DIGEST).map_err(|(_, fault)| fault).expect("a share")
+        self.keys[0]
+            .sign(nonces, &commitments, &DIGEST)
+            .map_err(|(_, fault)| fault)
+            .expect("a share")
     }
 
     /// The signature.
     pub fn aggregate(&self) -> Vec<u8> {
-        self.keys[0].aggregate(&self.commitments, &self.shares, &DIGEST).map_err(|(_, f)| f).expect("a signature")
+        self.keys[0]
+            .aggregate(&self.commitments, &self.shares, &DIGEST)
+            .map_err(|(_, f)| f)
+            .expect("a signature")
     }
 }
 
-fn start(place: u16, total: u16, threshold: u16) -> Box<dyn Round1> {
-    Suite::default().start(place, total, threshold, &mut SystemRng).expect("part 1")
+fn start(identifier: u16, total: u16, threshold: u16) -> Box<dyn Round1> {
+    Suite::default().start(identifier, total, threshold, &mut SystemRng).expect("part 1")
 }
 
 /// Our part 2: verifies all proofs, makes all shares.

@@ -3,7 +3,7 @@
 #![no_main]
 
 use frostmesh::identity::IdentityKey;
-use frostmesh::link::{Context, Frames, Handshake, Window};
+use frostmesh::channel::{Context, Frames, Handshake, Window};
 use frostmesh::wire::Sealed;
 use libfuzzer_sys::fuzz_target;
 use rand_chacha::ChaCha20Rng;
@@ -43,15 +43,15 @@ fuzz_target!(|data: &[u8]| {
     let mut said = 0_u8;
     let mut way: Vec<Sealed> = Vec::new();
     for chunk in data.chunks(4) {
-        let [what, place, number, rest @ ..] = chunk else { break };
+        let [what, identifier, number, rest @ ..] = chunk else { break };
         match what % 4 {
             0 if said < 100 => {
-                alice.say(&vec![said; usize::from(*place) * 100 + 1]).expect("room");
+                alice.say(&vec![said; usize::from(*identifier) * 100 + 1]).expect("room");
                 said += 1;
                 way.extend(alice.to_send(Window::CHANNEL));
             }
             1 if !way.is_empty() => {
-                let mut frame = way[usize::from(*place) % way.len()].clone();
+                let mut frame = way[usize::from(*identifier) % way.len()].clone();
                 if let [byte] = rest
                     && *byte != 0
                 {
@@ -72,7 +72,7 @@ fuzz_target!(|data: &[u8]| {
                 }
             }
             _ => {
-                let frame = Sealed { number: (*number).into(), acknowledges: place % 2 == 0, data: data.to_vec() };
+                let frame = Sealed { number: (*number).into(), acknowledges: identifier % 2 == 0, data: data.to_vec() };
                 assert!(bob.receive(&frame).is_err(), "a frame of nobody opened");
             }
         }

@@ -2,7 +2,7 @@
 //! that reads as the same again.
 #![no_main]
 
-use frostmesh::consensus::CircleMessage;
+use frostmesh::group::GroupMessage;
 use frostmesh::content::Content;
 use frostmesh::wire::{ClientMessage, PeerMessage, RelayData, ServerMessage};
 use libfuzzer_sys::fuzz_target;
@@ -13,8 +13,8 @@ fuzz_target!(|text: &str| {
         let again = PeerMessage::parse(message.to_text().as_str()).expect("what we write can be read");
         assert!(again.0 == message, "{message:?} reads as something else");
     }
-    if let Ok(message) = CircleMessage::parse(text) {
-        let again = CircleMessage::parse(&message.to_text()).expect("what we write can be read");
+    if let Ok(message) = GroupMessage::parse(text) {
+        let again = GroupMessage::parse(&message.to_text()).expect("what we write can be read");
         assert!(again == message, "{message:?} reads as something else");
     }
     for kind in ["text", "file", "nostr-event", "hash"] {

@@ -102,8 +102,8 @@ impl Driven {
     }
 }
 
-fn peer(place: usize) -> PeerId {
-    PEERS[place].parse().expect("a name")
+fn peer(identifier: usize) -> PeerId {
+    PEERS[identifier].parse().expect("a name")
 }
 
 fn id(name: &str) -> SessionId {

@@ -14,12 +14,12 @@ fuzz_target!(|data: &[u8]| {
     let Some(suite) = Suite::all().nth(usize::from(first / 2) % 2) else { return };
     assert!(suite.verify(bytes, &[7; 32], bytes).is_err(), "bytes of nobody are a signature");
     let mut rng = ChaCha20Rng::seed_from_u64(1);
-    let mut start = |place| suite.start(place, 2, 2, &mut rng).expect("round 1");
+    let mut start = |identifier| suite.start(identifier, 2, 2, &mut rng).expect("round 1");
     let (one, two) = (start(1), start(2));
     if first % 2 == 0 {
         if one.check(bytes).is_ok() {
-            let culprit = one.advance(&BTreeMap::from([(2, bytes.to_vec())])).err().map(|(place, _)| place);
-            assert!(culprit.is_none_or(|place| place == Some(2)), "the wrong one is blamed: {culprit:?}");
+            let culprit = one.advance(&BTreeMap::from([(2, bytes.to_vec())])).err().map(|(identifier, _)| identifier);
+            assert!(culprit.is_none_or(|identifier| identifier == Some(2)), "the wrong one is blamed: {culprit:?}");
         }
         return;
     }

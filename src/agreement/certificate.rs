@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Agreement, holding, is_signed, making, package_hash};
-use crate::frost::{Place, Suite};
+use super::{Agreement, is_signed, package_hash, ready_digest, wallet_created_digest};
+use crate::frost::{Identifier, Suite};
 use crate::identity::Signature;
 use crate::wire::{MAX_PARTICIPANTS, PeerId, Statement};
 
@@ -74,7 +74,8 @@ impl Certificate {
         let total = members.len();
         let identities: BTreeSet<_> = members.iter().map(|m| m.identity).collect();
         let sorted = members.windows(2).all(|pair| pair[0].peer_id < pair[1].peer_id);
-        let fits = (2..=MAX_PARTICIPANTS).contains(&total) && (2..=total).contains(&usize::from(*threshold));
+        let fits = (2..=MAX_PARTICIPANTS).contains(&total)
+            && (2..=total).contains(&usize::from(*threshold));
         if !(sorted && fits && identities.len() == total) {
             return Err(CertificateError::Roster);
         }
@@ -83,18 +84,20 @@ impl Certificate {
         }
         let agreement = self.agreement.digest();
         let mut packages = BTreeMap::new();
-        for ((place, member), signed) in (1..).zip(members).zip(&self.packages) {
-            if !is_signed(&agreement, place, &member.identity, &signed.statement()) {
+        for ((identifier, member), signed) in (1..).zip(members).zip(&self.packages) {
+            if !is_signed(&agreement, identifier, &member.identity, &signed.statement()) {
                 return Err(CertificateError::Package(member.peer_id.clone()));
             }
-            packages.insert(place as Place, signed.package.clone());
+            packages.insert(identifier as Identifier, signed.package.clone());
         }
-        let key = Suite::of_id(ciphersuite).and_then(|suite| suite.group_key(*threshold, &packages).ok());
+        let key =
+            Suite::of_id(ciphersuite).and_then(|suite| suite.group_key(*threshold, &packages).ok());
         if key.as_ref() != Some(&self.pubkey) {
             return Err(CertificateError::Key(self.pubkey.clone()));
         }
-        let statements: Vec<Statement> = self.packages.iter().map(SignedPackage::statement).collect();
-        let digest = making(&holding(&agreement, &statements), &self.pubkey);
+        let statements: Vec<Statement> =
+            self.packages.iter().map(SignedPackage::statement).collect();
+        let digest = wallet_created_digest(&ready_digest(&agreement, &statements), &self.pubkey);
         for (member, signature) in members.iter().zip(&self.signatures) {
             if !member.identity.has_signed(&digest, signature) {
                 return Err(CertificateError::Signature(member.peer_id.clone()));

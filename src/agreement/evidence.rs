@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Agreement, Member, is_signed};
-use crate::frost::Place;
+use crate::frost::Identifier;
 use crate::wire::Statement;
 
 /// Two statements of one participant that exclude each other.
@@ -12,7 +12,8 @@ pub struct Evidence {
     /// The session that it broke.
     pub agreement: Agreement,
     /// Its FROST identifier there.
-    pub place: Place,
+    #[serde(rename = "place")]
+    pub identifier: Identifier,
     /// What it signed to one.
     pub one: Statement,
     /// What it signed to another.
@@ -41,9 +42,10 @@ impl Evidence {
     /// # Errors
     /// Why it shows nothing.
     pub fn verify(&self) -> Result<&Member, EvidenceError> {
-        let accused = self.agreement.member(self.place).ok_or(EvidenceError::Nobody)?;
+        let accused = self.agreement.member(self.identifier).ok_or(EvidenceError::Nobody)?;
         let agreement = self.agreement.digest();
-        let signed = |statement| is_signed(&agreement, self.place, &accused.identity, statement);
+        let signed =
+            |statement| is_signed(&agreement, self.identifier, &accused.identity, statement);
         if !(signed(&self.one) && signed(&self.other)) {
             return Err(EvidenceError::Unsigned);
         }

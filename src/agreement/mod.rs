@@ -3,14 +3,16 @@
 
 mod certificate;
 mod evidence;
+mod roster;
 
 pub use certificate::{Certificate, CertificateError, SignedPackage};
 pub use evidence::{Evidence, EvidenceError};
+pub use roster::{ProposalError, Roster};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::frost::Place;
+use crate::frost::Identifier;
 use crate::identity::{Digest, Identity, Signature, tagged_hash};
 use crate::wire::{PeerId, SessionId, Statement};
 
@@ -49,7 +51,8 @@ impl Agreement {
         let threshold = self.threshold.to_be_bytes();
         let session_id = self.session_id.as_str().as_bytes();
         let name = self.name.as_deref().unwrap_or_default().as_bytes();
-        let mut parts = vec![session_id, self.ciphersuite.as_bytes(), &threshold, &self.nonce, name];
+        let mut parts =
+            vec![session_id, self.ciphersuite.as_bytes(), &threshold, &self.nonce, name];
         for member in &self.members {
             parts.push(member.peer_id.as_str().as_bytes());
             parts.push(member.identity.as_bytes());
@@ -59,15 +62,19 @@ impl Agreement {
 
     /// The participant at a place, from 1.
     #[must_use]
-    pub fn member(&self, place: Place) -> Option<&Member> {
-        usize::from(place).checked_sub(1).and_then(|index| self.members.get(index))
+    pub fn member(&self, identifier: Identifier) -> Option<&Member> {
+        usize::from(identifier).checked_sub(1).and_then(|index| self.members.get(index))
     }
 }
 
 /// What `mesh_ready` signs: "I take part in this, and have drawn the nonce of that hash".
 #[must_use]
-pub fn joining(agreement: &Digest, place: Place, nonce_hash: &[u8; 32]) -> Digest {
-    tagged_hash("frostmesh/mesh-ready", &[agreement, &place.to_be_bytes(), nonce_hash])
+pub fn mesh_ready_digest(
+    agreement: &Digest,
+    identifier: Identifier,
+    nonce_hash: &[u8; 32],
+) -> Digest {
+    tagged_hash("frostmesh/mesh-ready", &[agreement, &identifier.to_be_bytes(), nonce_hash])
 }
 
 /// The hash of a nonce, told before the nonce is.
@@ -85,13 +92,21 @@ pub fn package_hash(package: &[u8]) -> [u8; 32] {
 /// What `commitment` signs: "this is my one round-1 package, with that nonce". Two of these for one agreement and nonce are
 /// evidence against their signer.
 #[must_use]
-pub fn committing(agreement: &Digest, place: Place, nonce: &[u8; 32], package_hash: &[u8; 32]) -> Digest {
-    tagged_hash("frostmesh/commitment", &[agreement, &place.to_be_bytes(), nonce, package_hash])
+pub fn commitment_digest(
+    agreement: &Digest,
+    identifier: Identifier,
+    nonce: &[u8; 32],
+    package_hash: &[u8; 32],
+) -> Digest {
+    tagged_hash(
+        "frostmesh/commitment",
+        &[agreement, &identifier.to_be_bytes(), nonce, package_hash],
+    )
 }
 
 /// What `ready` signs: "these are everyone's commitments, as I have them".
 #[must_use]
-pub fn holding(agreement: &Digest, statements: &[Statement]) -> Digest {
+pub fn ready_digest(agreement: &Digest, statements: &[Statement]) -> Digest {
     let mut parts: Vec<&[u8]> = vec![agreement];
     for statement in statements {
         parts.push(&statement.nonce);
@@ -102,14 +117,19 @@ pub fn holding(agreement: &Digest, statements: &[Statement]) -> Digest {
 
 /// What `wallet_created` signs: "out of these commitments I have made and kept this key".
 #[must_use]
-pub fn making(holding: &Digest, pubkey: &str) -> Digest {
-    tagged_hash("frostmesh/wallet", &[holding, pubkey.as_bytes()])
+pub fn wallet_created_digest(ready_digest: &Digest, pubkey: &str) -> Digest {
+    tagged_hash("frostmesh/wallet", &[ready_digest, pubkey.as_bytes()])
 }
 
 /// Whether a statement of the participant at `place` is signed by it.
 #[must_use]
-pub fn is_signed(agreement: &Digest, place: Place, identity: &Identity, statement: &Statement) -> bool {
-    let digest = committing(agreement, place, &statement.nonce, &statement.package);
+pub fn is_signed(
+    agreement: &Digest,
+    identifier: Identifier,
+    identity: &Identity,
+    statement: &Statement,
+) -> bool {
+    let digest = commitment_digest(agreement, identifier, &statement.nonce, &statement.package);
     identity.has_signed(&digest, &Signature::from_bytes(statement.signature))
 }
 
@@ -123,7 +143,10 @@ const WORD_LIST: u16 = 2048;
 /// Everyone is bound to its nonce by its hash before it learns any other, and to its identity before that: who sits in the
 /// middle has one try, which succeeds with probability 2^-44, and cannot compute ahead.
 #[must_use]
-pub fn words<'a>(agreement: &'a Digest, nonces: impl IntoIterator<Item = &'a [u8; 32]>) -> [u16; WORDS] {
+pub fn words<'a>(
+    agreement: &'a Digest,
+    nonces: impl IntoIterator<Item = &'a [u8; 32]>,
+) -> [u16; WORDS] {
     let mut parts: Vec<&[u8]> = vec![agreement];
     parts.extend(nonces.into_iter().map(<[u8; 32]>::as_slice));
     let hash = tagged_hash("frostmesh/words", &parts);

@@ -78,7 +78,8 @@ async fn run(driver: &Rc<Driver>, command: UiCommand) -> Result<JsValue, Refusal
         }
         UiCommand::Unlock { password } => {
             let envelope = driver.store.only(Kind::Keystore).await.map_err(Refusal::storage)?;
-            let envelope = envelope.ok_or_else(|| Refusal::new("locked", "no password has been set yet"))?;
+            let envelope =
+                envelope.ok_or_else(|| Refusal::new("locked", "no password has been set yet"))?;
             let keystore = Keystore::unlock(&envelope, &password)?;
             keystore.open(Kind::Keystore, &envelope)?;
             driver.unlocked(keystore).await?;
@@ -98,14 +99,21 @@ async fn run(driver: &Rc<Driver>, command: UiCommand) -> Result<JsValue, Refusal
             }
         }
         UiCommand::Propose { session_id, participants, threshold, suite, allow_unverified } => {
-            let participants: Result<Vec<PeerId>, _> = participants.iter().map(|id| id.trim().parse()).collect();
+            let participants: Result<Vec<PeerId>, _> =
+                participants.iter().map(|id| id.trim().parse()).collect();
             let participants = participants.map_err(|e| Refusal::new("bad_proposal", e))?;
             let session_id = match session_id.filter(|id| !id.is_empty()) {
                 Some(id) => session(&id)?,
                 None => SessionId::random(&mut SystemRng),
             };
             let id = session_id.clone();
-            driver.command(Command::Propose { session_id, participants, threshold, suite, allow_unverified })?;
+            driver.command(Command::Propose {
+                session_id,
+                participants,
+                threshold,
+                suite,
+                allow_unverified,
+            })?;
             #[derive(serde::Serialize)]
             struct Proposed {
                 session_id: SessionId,
@@ -118,8 +126,10 @@ async fn run(driver: &Rc<Driver>, command: UiCommand) -> Result<JsValue, Refusal
                 return Err(Error::Invite("the invite has expired: ask for a new one").into());
             }
             let here = driver.view().connection;
-            let (server_url, known) = (invite.server_url.clone(), here.peer_id.map(|id| id.as_str().to_owned()));
-            let stays = here.state != ConnectionState::Offline && here.server_url.as_ref() == Some(&server_url);
+            let (server_url, known) =
+                (invite.server_url.clone(), here.peer_id.map(|id| id.as_str().to_owned()));
+            let stays = here.state != ConnectionState::Offline
+                && here.server_url.as_ref() == Some(&server_url);
             if !stays || peer_id.as_ref().is_some_and(|id| known.as_ref() != Some(id)) {
                 let peer_id = peer_id.or(known).unwrap_or_else(random_name);
                 connect(driver, server_url.clone(), &peer_id)?;
@@ -129,8 +139,8 @@ async fn run(driver: &Rc<Driver>, command: UiCommand) -> Result<JsValue, Refusal
         }
         UiCommand::Request { pubkey, kind, content, lifetime } => {
             let author = driver.author(&pubkey);
-            let content =
-                Content::read(&kind, &content, author.as_ref()).map_err(|e| Refusal::new("bad_request", e))?;
+            let content = Content::read(&kind, &content, author.as_ref())
+                .map_err(|e| Refusal::new("bad_request", e))?;
             driver.command(Command::Request { pubkey, content, lifetime })?;
         }
         UiCommand::Node(command) => driver.command(command)?,
@@ -158,7 +168,12 @@ fn connect(driver: &Rc<Driver>, server_url: String, peer_id: &str) -> Result<(),
     driver.command(Command::Connect { server_url, peer_id })
 }
 
-async fn remember(driver: &Rc<Driver>, server_url: String, peer_id: String, connect: bool) -> Result<(), Refusal> {
+async fn remember(
+    driver: &Rc<Driver>,
+    server_url: String,
+    peer_id: String,
+    connect: bool,
+) -> Result<(), Refusal> {
     driver.remember(server_url.clone(), peer_id.clone());
     let value = serde_json::to_string(&Remembered { server_url, peer_id, connect });
     let value = value.map_err(|e| Refusal::new("internal", e))?;

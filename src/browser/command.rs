@@ -94,14 +94,17 @@ impl Fields {
 impl UiCommand {
     /// Reads a plain object with a `type`.
     pub(super) fn parse(command: JsValue) -> Result<Self, Refusal> {
-        let mut f: Fields = serde_wasm_bindgen::from_value(command).map_err(|e| Refusal::new("internal", e))?;
+        let mut f: Fields =
+            serde_wasm_bindgen::from_value(command).map_err(|e| Refusal::new("internal", e))?;
         let kind = std::mem::take(&mut f.kind);
         let missing = |name: &str| Refusal::new("internal", format!("'{kind}' needs '{name}'"));
         let allow_unverified = f.allow_unverified;
         let suite = f.suite.take().map_or(Ok(Suite::default()), |name| name.parse());
         let suite = suite.map_err(|e| Refusal::new("bad_proposal", e))?;
         Ok(match kind.as_str() {
-            "set_password" => Self::SetPassword { password: f.password.ok_or_else(|| missing("password"))? },
+            "set_password" => {
+                Self::SetPassword { password: f.password.ok_or_else(|| missing("password"))? }
+            }
             "unlock" => Self::Unlock { password: f.password.ok_or_else(|| missing("password"))? },
             "lock" => Self::Lock,
             "connect" => {
@@ -112,7 +115,13 @@ impl UiCommand {
             "propose" => {
                 let participants = f.participants.ok_or_else(|| missing("participants"))?;
                 let threshold = f.threshold.ok_or_else(|| missing("threshold"))?;
-                Self::Propose { session_id: f.session_id, participants, threshold, suite, allow_unverified }
+                Self::Propose {
+                    session_id: f.session_id,
+                    participants,
+                    threshold,
+                    suite,
+                    allow_unverified,
+                }
             }
             "join_invite" => {
                 let invite = f.invite.ok_or_else(|| missing("invite"))?;
@@ -141,9 +150,15 @@ impl UiCommand {
                 let mut request = [0; 32];
                 hex::decode_to_slice(f.request.unwrap_or_default(), &mut request)
                     .map_err(|_| Refusal::new("no_such_request", "there is no such request"))?;
-                Self::Node(Command::Vote { request, approves: kind == "approve_request", rule: None })
+                Self::Node(Command::Vote {
+                    request,
+                    approves: kind == "approve_request",
+                    rule: None,
+                })
             }
-            "check" => Self::Node(Command::Check { pubkey: f.pubkey.ok_or_else(|| missing("pubkey"))? }),
+            "check" => {
+                Self::Node(Command::Check { pubkey: f.pubkey.ok_or_else(|| missing("pubkey"))? })
+            }
             "rename_contact" => {
                 let name = f.name.take().unwrap_or_default();
                 f.contact(ContactChange::Rename(name))
@@ -157,7 +172,9 @@ impl UiCommand {
             "decline" => Self::Node(Command::Decline { session_id: f.session()? }),
             "cancel" => Self::Node(Command::Cancel { session_id: f.session()? }),
             "dismiss" => Self::Node(Command::Dismiss { session_id: f.session()? }),
-            other => return Err(Refusal::new("internal", format!("there is no command '{other}'"))),
+            other => {
+                return Err(Refusal::new("internal", format!("there is no command '{other}'")));
+            }
         })
     }
 }
@@ -175,7 +192,10 @@ impl Refusal {
     }
 
     pub(super) fn locked() -> Self {
-        Self::new("locked", "unlock first: the node has no identity until then, and what comes no place to be kept")
+        Self::new(
+            "locked",
+            "unlock first: the node has no identity until then, and what comes no place to be kept",
+        )
     }
 
     pub(super) fn storage(message: impl ToString) -> Self {
@@ -194,7 +214,7 @@ impl From<node::Error> for Refusal {
             node::Error::NoSuchWallet(_) | node::Error::WalletUnusable(_) => "no_such_wallet",
             node::Error::NoSuchRequest(_) => "no_such_request",
             node::Error::RequestOver(_) | node::Error::Request(_) => "bad_request",
-            node::Error::Trail(_) => "storage",
+            node::Error::AuditLog(_) => "storage",
             _ => "bad_proposal",
         };
         Self::new(code, error)

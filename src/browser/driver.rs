@@ -18,7 +18,9 @@ use super::snapshot::{KeystoreState, Snapshot, Wallet, to_js};
 use super::store::Store;
 use super::websocket::Socket;
 use crate::keystore::Keystore;
-use crate::node::{Command, ConnectionState, ConnectionView, Event, Input, Node, Output, Timestamp, View};
+use crate::node::{
+    Command, ConnectionState, ConnectionView, Event, Input, Node, Output, Timestamp, View,
+};
 use crate::random::SystemRng;
 use crate::wire::PeerId;
 
@@ -60,7 +62,10 @@ pub(super) struct State {
 
 impl State {
     fn peer(&self, peer: &PeerId, attempt: u32) -> Option<&PeerConnection> {
-        self.peers.iter().find(|(id, number, _)| id == peer && *number == attempt).map(|(_, _, connection)| connection)
+        self.peers
+            .iter()
+            .find(|(id, number, _)| id == peer && *number == attempt)
+            .map(|(_, _, connection)| connection)
     }
 
     /// Shows why nothing can be signed with a wallet, unless it shows already that it has no certificate.
@@ -105,7 +110,8 @@ impl Driver {
             writing: VecDeque::new(),
             is_writing: false,
         };
-        let this = Rc::new(Self { state: RefCell::new(state), inbox: Inbox::new(), store, listener });
+        let this =
+            Rc::new(Self { state: RefCell::new(state), inbox: Inbox::new(), store, listener });
         let driver = this.clone();
         spawn_local(async move {
             loop {
@@ -120,7 +126,8 @@ impl Driver {
     /// Gives the node a command.
     pub(super) fn command(self: &Rc<Self>, command: Command) -> Result<(), Refusal> {
         let mut state = self.state.borrow_mut();
-        let result = state.node.as_mut().ok_or_else(Refusal::locked)?.handle(now(), Input::Command(command));
+        let result =
+            state.node.as_mut().ok_or_else(Refusal::locked)?.handle(now(), Input::Command(command));
         self.carry_out(&mut state);
         Ok(result?)
     }
@@ -142,7 +149,9 @@ impl Driver {
     fn carry_out(self: &Rc<Self>, state: &mut State) {
         while let Some(output) = state.node.as_mut().and_then(Node::poll) {
             match output {
-                Output::Event(Event::WalletUnusable { pubkey, reason }) => state.unusable(&pubkey, &reason),
+                Output::Event(Event::WalletUnusable { pubkey, reason }) => {
+                    state.unusable(&pubkey, &reason)
+                }
                 Output::Event(_) => {}
                 Output::ViewChanged => self.publish_soon(state),
                 Output::WakeAt(at) => self.wake(state, at),
@@ -162,7 +171,11 @@ impl Driver {
                     match PeerConnection::open(peer.clone(), attempt, role, &[], report) {
                         Ok(connection) => state.peers.push((peer, attempt, connection)),
                         Err(reason) => {
-                            self.inbox.put(Report::Other(Input::ConnectionClosed { peer, attempt, reason }));
+                            self.inbox.put(Report::Other(Input::ConnectionClosed {
+                                peer,
+                                attempt,
+                                reason,
+                            }));
                         }
                     }
                 }
@@ -183,9 +196,11 @@ impl Driver {
                 }
                 Output::CloseConnection { peer, attempt } => state.close(&peer, attempt),
                 Output::Store { session_id, request } => self.keep(state, session_id, request),
-                Output::KeepEntry { pubkey, entry, head } => self.keep_entry(state, pubkey, entry, head),
-                Output::KeepContacts(contacts) => self.keep_contacts(state, contacts),
-                Output::KeepEvidence(evidence) => self.keep_evidence(state, evidence),
+                Output::StoreEntry { pubkey, entry, head } => {
+                    self.keep_entry(state, pubkey, entry, head)
+                }
+                Output::StoreContacts(contacts) => self.keep_contacts(state, contacts),
+                Output::StoreEvidence(evidence) => self.keep_evidence(state, evidence),
             }
         }
     }
@@ -255,7 +270,9 @@ impl Driver {
     pub(super) fn view(&self) -> View {
         let state = self.state.borrow();
         let mut view = state.node.as_ref().map_or_else(|| nothing(state.since), Node::view);
-        if let (None, Some((server_url, peer_id))) = (&view.connection.server_url, &state.remembered) {
+        if let (None, Some((server_url, peer_id))) =
+            (&view.connection.server_url, &state.remembered)
+        {
             view.connection.server_url = Some(server_url.clone());
             view.connection.peer_id = peer_id.parse().ok();
         }
@@ -287,7 +304,7 @@ fn nothing(since: Timestamp) -> View {
         invites: Vec::new(),
         identity: String::new(),
         contacts: Vec::new(),
-        circles: Vec::new(),
+        groups: Vec::new(),
     }
 }
 

@@ -8,12 +8,12 @@ use super::command::Refusal;
 use super::driver::{Driver, Report, State};
 use super::snapshot::{Status, Wallet};
 use crate::agreement::{Evidence, package_hash};
+use crate::audit::{Entry, Head};
 use crate::frost::Suite;
 use crate::identity::{Contacts, IdentityKey};
 use crate::keystore::{Keystore, KeystoreError, Kind, WalletInfo, WalletRecord};
-use crate::node::{Config, Input, KeptWallet, Node, StoreRequest};
+use crate::node::{Config, Input, Node, StoreRequest, StoredWallet};
 use crate::random::SystemRng;
-use crate::trail::{Entry, Head};
 use crate::wire::SessionId;
 
 /// An entry of an audit trail and its new head, sealed or not, that is to be kept.
@@ -49,20 +49,27 @@ impl Driver {
     async fn use_wallets(self: &Rc<Self>) {
         let Some(keystore) = self.state.borrow().keystore.clone() else { return };
         let active = |wallet: &Wallet| wallet.status == Status::Active;
-        let wallets: Vec<String> =
-            self.state.borrow().wallets.iter().filter(|w| active(w)).map(|w| w.info.pubkey.clone()).collect();
+        let wallets: Vec<String> = self
+            .state
+            .borrow()
+            .wallets
+            .iter()
+            .filter(|w| active(w))
+            .map(|w| w.info.pubkey.clone())
+            .collect();
         for pubkey in wallets {
             match self.kept(&keystore, &pubkey).await {
-                Ok(wallet) => self.inbox.put(Report::Other(Input::Wallet(Box::new(wallet)))),
+                Ok(wallet) => self.inbox.put(Report::Other(Input::OpenWallet(Box::new(wallet)))),
                 Err(error) => self.complain(Err(error), "the audit trail of a wallet"),
             }
         }
     }
 
     /// A wallet with its audit trail.
-    async fn kept(&self, keystore: &Keystore, pubkey: &str) -> Result<KeptWallet, String> {
+    async fn kept(&self, keystore: &Keystore, pubkey: &str) -> Result<StoredWallet, String> {
         let failed = |e: KeystoreError| e.to_string();
-        let envelope = self.store.envelope(Kind::Wallet, pubkey).await?.ok_or("the wallet is gone")?;
+        let envelope =
+            self.store.envelope(Kind::Wallet, pubkey).await?.ok_or("the wallet is gone")?;
         let record = keystore.open_record(Kind::Wallet, &envelope).map_err(failed)?;
         let mut trail = Vec::new();
         for envelope in self.store.trail(pubkey).await? {
@@ -72,18 +79,26 @@ impl Driver {
             Some(envelope) => Some(keystore.open_record(Kind::Head, &envelope).map_err(failed)?),
             None => None,
         };
-        Ok(KeptWallet { record, trail, head })
+        Ok(StoredWallet { record, trail, head })
     }
 
     /// Keeps an entry of a wallet's audit trail.
-    pub(super) fn keep_entry(self: &Rc<Self>, state: &mut State, pubkey: String, entry: Box<Entry>, head: Head) {
-        let sealed = state.keystore.as_ref().ok_or("the keystore is locked".to_owned()).and_then(|keystore| {
-            let seal = || {
-                let entry = keystore.seal_record(Kind::Entry, &entry, &mut SystemRng)?;
-                Ok((entry, keystore.seal_record(Kind::Head, &head, &mut SystemRng)?))
-            };
-            seal().map_err(|e: KeystoreError| e.to_string())
-        });
+    pub(super) fn keep_entry(
+        self: &Rc<Self>,
+        state: &mut State,
+        pubkey: String,
+        entry: Box<Entry>,
+        head: Head,
+    ) {
+        let sealed = state.keystore.as_ref().ok_or("the keystore is locked".to_owned()).and_then(
+            |keystore| {
+                let seal = || {
+                    let entry = keystore.seal_record(Kind::Entry, &entry, &mut SystemRng)?;
+                    Ok((entry, keystore.seal_record(Kind::Head, &head, &mut SystemRng)?))
+                };
+                seal().map_err(|e: KeystoreError| e.to_string())
+            },
+        );
         let number = entry.number;
         state.writing.push_back(Writing { pubkey, number, sealed });
         if std::mem::replace(&mut state.is_writing, true) {
@@ -94,15 +109,18 @@ impl Driver {
         spawn_local(async move {
             let mut failed: Vec<(String, String)> = Vec::new();
             while let Some(Writing { pubkey, number, sealed }) = driver.next_to_write() {
-                let before = failed.iter().find(|(key, _)| *key == pubkey).map(|(_, error)| error.clone());
+                let before =
+                    failed.iter().find(|(key, _)| *key == pubkey).map(|(_, error)| error.clone());
                 let result = match (before, sealed) {
                     (Some(error), _) | (None, Err(error)) => Err(error),
-                    (None, Ok((entry, head))) => driver.store.keep_entry(&pubkey, number, &entry, &head).await,
+                    (None, Ok((entry, head))) => {
+                        driver.store.keep_entry(&pubkey, number, &entry, &head).await
+                    }
                 };
                 if let Err(error) = &result {
                     failed.push((pubkey.clone(), error.clone()));
                 }
-                driver.inbox.put(Report::Other(Input::EntryKept { pubkey, number, result }));
+                driver.inbox.put(Report::Other(Input::EntryStored { pubkey, number, result }));
             }
         });
     }
@@ -117,12 +135,14 @@ impl Driver {
     /// Who this node is, made at first, and whom it knows.
     async fn people(&self, keystore: &Keystore) -> Result<(IdentityKey, Contacts), Refusal> {
         if self.store.only(Kind::Identity).await.map_err(Refusal::storage)?.is_none() {
-            let envelope = keystore.seal_identity(&IdentityKey::generate(&mut SystemRng), &mut SystemRng)?;
+            let envelope =
+                keystore.seal_identity(&IdentityKey::generate(&mut SystemRng), &mut SystemRng)?;
             // Another unlocking may have been quicker: then its identity is the one.
             let _ = self.store.create(Kind::Identity, &envelope).await;
         }
         let envelope = self.store.only(Kind::Identity).await.map_err(Refusal::storage)?;
-        let identity = keystore.open_identity(&envelope.ok_or_else(|| Refusal::storage("the identity is gone"))?)?;
+        let identity = keystore
+            .open_identity(&envelope.ok_or_else(|| Refusal::storage("the identity is gone"))?)?;
         let contacts = match self.store.only(Kind::Contacts).await.map_err(Refusal::storage)? {
             Some(envelope) => keystore.open_record(Kind::Contacts, &envelope)?,
             None => Contacts::default(),
@@ -142,15 +162,17 @@ impl Driver {
     async fn load_wallets(self: &Rc<Self>) -> Result<(), String> {
         let Some(keystore) = self.state.borrow().keystore.clone() else { return Ok(()) };
         let (mut wallets, mut problems) = (Vec::<Wallet>::new(), Vec::new());
-        for (kind, status) in [(Kind::Wallet, Status::Active), (Kind::Unconfirmed, Status::Unconfirmed)] {
+        for (kind, status) in
+            [(Kind::Wallet, Status::Active), (Kind::Unconfirmed, Status::Unconfirmed)]
+        {
             for envelope in self.store.all(kind).await? {
                 match keystore.open_record(kind, &envelope) {
                     Ok(WalletRecord { info, certificate, .. }) => {
                         // The oldest first. Few enough to do without a map or a sort, which take 7 KB of module each.
                         let age = |info: &WalletInfo| (info.created, info.pubkey.clone());
-                        let place = wallets.iter().position(|other| age(&other.info) > age(&info));
+                        let index = wallets.iter().position(|other| age(&other.info) > age(&info));
                         let wallet = Wallet { certified: certificate.is_some(), info, status };
-                        wallets.insert(place.unwrap_or(wallets.len()), wallet);
+                        wallets.insert(index.unwrap_or(wallets.len()), wallet);
                     }
                     Err(error) => problems.push(format!("a stored key cannot be opened: {error}")),
                 }
@@ -166,9 +188,18 @@ impl Driver {
         Ok(())
     }
 
-    pub(super) fn keep(self: &Rc<Self>, state: &State, session_id: SessionId, request: StoreRequest) {
+    pub(super) fn keep(
+        self: &Rc<Self>,
+        state: &State,
+        session_id: SessionId,
+        request: StoreRequest,
+    ) {
         let (driver, keystore) = (self.clone(), state.keystore.clone());
-        let made = if let StoreRequest::Confirm { pubkey, .. } = &request { Some(pubkey.clone()) } else { None };
+        let made = if let StoreRequest::Confirm { pubkey, .. } = &request {
+            Some(pubkey.clone())
+        } else {
+            None
+        };
         spawn_local(async move {
             let result = match &keystore {
                 Some(keystore) => driver.write(keystore, request).await,
@@ -182,7 +213,7 @@ impl Driver {
             if let (Some(pubkey), Some(keystore)) = (made, keystore)
                 && let Ok(wallet) = driver.kept(&keystore, &pubkey).await
             {
-                driver.inbox.put(Report::Other(Input::Wallet(Box::new(wallet))));
+                driver.inbox.put(Report::Other(Input::OpenWallet(Box::new(wallet))));
             }
         });
     }
@@ -190,16 +221,20 @@ impl Driver {
     async fn write(&self, keystore: &Keystore, request: StoreRequest) -> Result<(), String> {
         let failed = |e: KeystoreError| e.to_string();
         match request {
-            StoreRequest::Keep(record) => {
-                let envelope = keystore.seal_record(Kind::Unconfirmed, &record, &mut SystemRng).map_err(failed)?;
+            StoreRequest::Unconfirmed(record) => {
+                let envelope = keystore
+                    .seal_record(Kind::Unconfirmed, &record, &mut SystemRng)
+                    .map_err(failed)?;
                 self.store.put(Kind::Unconfirmed, &record.info.pubkey, &envelope).await
             }
             StoreRequest::Confirm { pubkey, certificate } => {
                 let envelope = self.store.envelope(Kind::Unconfirmed, &pubkey).await?;
                 let envelope = envelope.ok_or("the unconfirmed key is gone")?;
-                let opened: WalletRecord = keystore.open_record(Kind::Unconfirmed, &envelope).map_err(failed)?;
+                let opened: WalletRecord =
+                    keystore.open_record(Kind::Unconfirmed, &envelope).map_err(failed)?;
                 let record = WalletRecord { certificate, ..opened };
-                let envelope = keystore.seal_record(Kind::Wallet, &record, &mut SystemRng).map_err(failed)?;
+                let envelope =
+                    keystore.seal_record(Kind::Wallet, &record, &mut SystemRng).map_err(failed)?;
                 self.store.confirm(&pubkey, &envelope).await
             }
         }

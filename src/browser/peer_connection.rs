@@ -10,9 +10,10 @@ use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
-    Event, MessageEvent, RtcConfiguration, RtcDataChannel, RtcDataChannelEvent, RtcDataChannelState,
-    RtcIceCandidateInit, RtcIceServer, RtcPeerConnection, RtcPeerConnectionIceEvent, RtcPeerConnectionState,
-    RtcSdpType, RtcSessionDescription, RtcSessionDescriptionInit,
+    Event, MessageEvent, RtcConfiguration, RtcDataChannel, RtcDataChannelEvent,
+    RtcDataChannelState, RtcIceCandidateInit, RtcIceServer, RtcPeerConnection,
+    RtcPeerConnectionIceEvent, RtcPeerConnectionState, RtcSdpType, RtcSessionDescription,
+    RtcSessionDescriptionInit,
 };
 use zeroize::Zeroizing;
 
@@ -72,11 +73,16 @@ impl PeerConnection {
         ice_servers: &[String],
         happened: Rc<dyn Fn(Input)>,
     ) -> Result<Self, String> {
-        let connection =
-            RtcPeerConnection::new_with_configuration(&configuration(ice_servers)).map_err(|e| text_of(&e))?;
+        let connection = RtcPeerConnection::new_with_configuration(&configuration(ice_servers))
+            .map_err(|e| text_of(&e))?;
         let report = Report { peer, attempt, happened };
-        let inner =
-            Rc::new(Inner { connection, role, report, channel: RefCell::default(), closures: RefCell::default() });
+        let inner = Rc::new(Inner {
+            connection,
+            role,
+            report,
+            channel: RefCell::default(),
+            closures: RefCell::default(),
+        });
         inner.watch();
         if role == Role::Offerer {
             let channel = inner.connection.create_data_channel(LABEL);
@@ -99,7 +105,8 @@ impl PeerConnection {
         if init.get_sdp_mid().is_none() && init.get_sdp_m_line_index().is_none() {
             init.set_sdp_m_line_index(Some(0)); // there is one media section
         }
-        let added = self.inner.connection.add_ice_candidate_with_opt_rtc_ice_candidate_init(Some(&init));
+        let added =
+            self.inner.connection.add_ice_candidate_with_opt_rtc_ice_candidate_init(Some(&init));
         // A candidate that cannot be used is not needed: the peer's own checks show where it is.
         spawn_local(async move { drop(JsFuture::from(added).await) });
     }
@@ -126,8 +133,8 @@ impl Inner {
     /// Listens to the connection.
     fn watch(self: &Rc<Self>) {
         let report = self.report.clone();
-        let f =
-            self.keep(Closure::<dyn FnMut(RtcPeerConnectionIceEvent)>::new(move |event: RtcPeerConnectionIceEvent| {
+        let f = self.keep(Closure::<dyn FnMut(RtcPeerConnectionIceEvent)>::new(
+            move |event: RtcPeerConnectionIceEvent| {
                 let Some(candidate) = event.candidate() else { return };
                 let candidate = IceCandidate {
                     candidate: candidate.candidate(),
@@ -138,7 +145,8 @@ impl Inner {
                     let (peer, attempt) = report.ids();
                     (report.happened)(Input::LocalCandidate { peer, attempt, candidate });
                 }
-            }));
+            },
+        ));
         self.connection.set_onicecandidate(Some(&f));
         let (report, connection) = (self.report.clone(), self.connection.clone());
         let f = self.keep(Closure::<dyn FnMut(Event)>::new(move |_: Event| {
@@ -156,11 +164,13 @@ impl Inner {
         }));
         self.connection.set_onconnectionstatechange(Some(&f));
         let this = Rc::downgrade(self);
-        let f = self.keep(Closure::<dyn FnMut(RtcDataChannelEvent)>::new(move |event: RtcDataChannelEvent| {
-            if let Some(this) = this.upgrade().filter(|this| this.channel.borrow().is_none()) {
-                this.adopt(event.channel());
-            }
-        }));
+        let f = self.keep(Closure::<dyn FnMut(RtcDataChannelEvent)>::new(
+            move |event: RtcDataChannelEvent| {
+                if let Some(this) = this.upgrade().filter(|this| this.channel.borrow().is_none()) {
+                    this.adopt(event.channel());
+                }
+            },
+        ));
         self.connection.set_ondatachannel(Some(&f));
     }
 
@@ -176,21 +186,26 @@ impl Inner {
         let f = self.keep(Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
             let data = event.data();
             // What is no text, or too long, is no message either: the node sees an empty one and names the sender.
-            let short = data.dyn_ref::<JsString>().is_some_and(|text| text.length() as usize <= MAX_PEER_MESSAGE);
+            let short = data
+                .dyn_ref::<JsString>()
+                .is_some_and(|text| text.length() as usize <= MAX_PEER_MESSAGE);
             let text = Zeroizing::new(data.as_string().filter(|_| short).unwrap_or_default());
             let (peer, attempt) = report.ids();
             (report.happened)(Input::ChannelText { peer, attempt, text });
         }));
         channel.set_onmessage(Some(&f));
         let report = self.report.clone();
-        let f = self.keep(Closure::<dyn FnMut(Event)>::new(move |_: Event| report.closed("the channel was closed")));
+        let f = self.keep(Closure::<dyn FnMut(Event)>::new(move |_: Event| {
+            report.closed("the channel was closed")
+        }));
         channel.set_onclose(Some(&f));
         *self.channel.borrow_mut() = Some(channel);
     }
 
     /// Keeps a callback alive until the connection is closed, and gives its JavaScript side.
     fn keep<T: ?Sized + 'static>(&self, closure: Closure<T>) -> js_sys::Function {
-        let function: js_sys::Function = closure.as_ref().unchecked_ref::<js_sys::Function>().clone();
+        let function: js_sys::Function =
+            closure.as_ref().unchecked_ref::<js_sys::Function>().clone();
         self.closures.borrow_mut().push(Box::new(closure));
         function
     }
@@ -201,7 +216,8 @@ impl Inner {
     /// and would be refused before it.
     fn describe(self: Rc<Self>, remote: Option<String>) {
         let applied = remote.map(|sdp| {
-            let kind = if self.role == Role::Offerer { RtcSdpType::Answer } else { RtcSdpType::Offer };
+            let kind =
+                if self.role == Role::Offerer { RtcSdpType::Answer } else { RtcSdpType::Offer };
             let description = RtcSessionDescriptionInit::new(kind);
             description.set_sdp(&sdp);
             self.connection.set_remote_description(&description)

@@ -12,7 +12,8 @@ use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    Event, IdbDatabase, IdbFactory, IdbKeyRange, IdbObjectStore, IdbOpenDbRequest, IdbRequest, IdbTransaction,
+    Event, IdbDatabase, IdbFactory, IdbKeyRange, IdbObjectStore, IdbOpenDbRequest, IdbRequest,
+    IdbTransaction,
 };
 
 use super::text_of;
@@ -22,8 +23,17 @@ const DATABASE: &str = "frostmesh";
 /// 1 had no identity, contacts and evidence; 2 no audit trails.
 const VERSION: u32 = 3;
 const SETTINGS: &str = "settings";
-const STORES: [&str; 9] =
-    ["keystore", "wallets", "unconfirmed", "identity", "contacts", "evidence", "trail", "heads", SETTINGS];
+const STORES: [&str; 9] = [
+    "keystore",
+    "wallets",
+    "unconfirmed",
+    "identity",
+    "contacts",
+    "evidence",
+    "trail",
+    "heads",
+    SETTINGS,
+];
 
 fn store_of(kind: Kind) -> &'static str {
     match kind {
@@ -51,7 +61,8 @@ impl Store {
     /// The browser keeps no data here.
     pub async fn open() -> Result<Self, String> {
         let open = || -> Result<IdbOpenDbRequest, JsValue> {
-            let factory: IdbFactory = Reflect::get(&js_sys::global(), &"indexedDB".into())?.dyn_into()?;
+            let factory: IdbFactory =
+                Reflect::get(&js_sys::global(), &"indexedDB".into())?.dyn_into()?;
             factory.open_with_u32(DATABASE, VERSION)
         };
         let request = open().map_err(|e| text_of(&e))?;
@@ -100,7 +111,10 @@ impl Store {
     /// The browser's.
     pub async fn put(&self, kind: Kind, name: &str, envelope: &[u8]) -> Result<(), String> {
         let value = Uint8Array::from(envelope);
-        self.write(&[store_of(kind)], |stores| stores[0].put_with_key(&value, &name.into()).map(drop)).await
+        self.write(&[store_of(kind)], |stores| {
+            stores[0].put_with_key(&value, &name.into()).map(drop)
+        })
+        .await
     }
 
     /// Puts the wallet's envelope in place of the unconfirmed one, both or neither.
@@ -120,7 +134,13 @@ impl Store {
     ///
     /// # Errors
     /// There is an entry of that number already: another window writes the same trail. Or the browser's.
-    pub async fn keep_entry(&self, pubkey: &str, number: u64, entry: &[u8], head: &[u8]) -> Result<(), String> {
+    pub async fn keep_entry(
+        &self,
+        pubkey: &str,
+        number: u64,
+        entry: &[u8],
+        head: &[u8],
+    ) -> Result<(), String> {
         let (entry, head) = (Uint8Array::from(entry), Uint8Array::from(head));
         self.write(&[store_of(Kind::Entry), store_of(Kind::Head)], |stores| {
             stores[0].add_with_key(&entry, &format!("{pubkey}/{number:016}").into())?;
@@ -173,7 +193,10 @@ impl Store {
     /// # Errors
     /// The browser's.
     pub async fn set_setting(&self, name: &str, value: &str) -> Result<(), String> {
-        self.write(&[SETTINGS], |stores| stores[0].put_with_key(&value.into(), &name.into()).map(drop)).await
+        self.write(&[SETTINGS], |stores| {
+            stores[0].put_with_key(&value.into(), &name.into()).map(drop)
+        })
+        .await
     }
 
     fn read(&self, store: &str) -> Result<IdbObjectStore, String> {
@@ -197,10 +220,12 @@ impl Store {
             // web-sys counts the options as unstable, though browsers have had them for years: called by name.
             let options = Object::new();
             Reflect::set(&options, &"durability".into(), &"strict".into())?;
-            let method: Function = Reflect::get(&self.database, &"transaction".into())?.dyn_into()?;
+            let method: Function =
+                Reflect::get(&self.database, &"transaction".into())?.dyn_into()?;
             let transaction = method.call3(&self.database, &list, &"readwrite".into(), &options)?;
             let transaction: IdbTransaction = transaction.dyn_into()?;
-            let stores: Result<Vec<_>, _> = names.iter().map(|name| transaction.object_store(name)).collect();
+            let stores: Result<Vec<_>, _> =
+                names.iter().map(|name| transaction.object_store(name)).collect();
             change(&stores?)?;
             Ok(transaction)
         };
@@ -229,7 +254,8 @@ impl Outcome {
     fn new() -> Self {
         let settle = Rc::new(RefCell::new(None));
         let kept = settle.clone();
-        let promise = Promise::new(&mut |resolve, reject| *kept.borrow_mut() = Some((resolve, reject)));
+        let promise =
+            Promise::new(&mut |resolve, reject| *kept.borrow_mut() = Some((resolve, reject)));
         Self { promise, settle }
     }
 

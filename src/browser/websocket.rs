@@ -25,7 +25,10 @@ impl Socket {
     ///
     /// # Errors
     /// The browser refuses the address.
-    pub(super) fn open(url: &str, happened: impl Fn(Input) + Clone + 'static) -> Result<Self, String> {
+    pub(super) fn open(
+        url: &str,
+        happened: impl Fn(Input) + Clone + 'static,
+    ) -> Result<Self, String> {
         let socket = WebSocket::new(url).map_err(|e: JsValue| text_of(&e))?;
         let report = happened.clone();
         let opened = Closure::<dyn FnMut(Event)>::new(move |_| report(Input::ServerOpened));

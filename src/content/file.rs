@@ -24,7 +24,8 @@ pub struct File {
 impl File {
     pub(super) fn read(json: &str) -> Result<Self, ContentError> {
         let file: Self = serde_json::from_str(json).map_err(|_| ContentError::File)?;
-        let named = (1..=MAX_NAME).contains(&file.name.len()) && !file.name.chars().any(char::is_control);
+        let named =
+            (1..=MAX_NAME).contains(&file.name.len()) && !file.name.chars().any(char::is_control);
         if named { Ok(file) } else { Err(ContentError::File) }
     }
 
@@ -37,6 +38,10 @@ impl File {
     }
 
     pub(super) fn shown(&self) -> Vec<(&'static str, String)> {
-        vec![("name", self.name.clone()), ("size", self.size.to_string()), ("sha256", hex::encode(self.sha256))]
+        vec![
+            ("name", self.name.clone()),
+            ("size", self.size.to_string()),
+            ("sha256", hex::encode(self.sha256)),
+        ]
     }
 }

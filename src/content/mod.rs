@@ -31,6 +31,15 @@ pub enum Content {
     Hash(Hash),
 }
 
+/// One signature to make: 32 bytes, and how the key is changed for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignItem {
+    /// The 32 bytes that are signed.
+    pub message: [u8; 32],
+    /// The tweak of BIP-341 to add to the key, where the content asks for one. No kind does so far.
+    pub tweak: Option<[u8; 32]>,
+}
+
 /// Why something cannot be signed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ContentError {
@@ -76,14 +85,21 @@ impl Content {
     ///
     /// # Errors
     /// A kind that is not known here, or what is wrong with the content.
-    pub fn read(kind: &str, written: &str, author: Option<&[u8; 32]>) -> Result<Self, ContentError> {
+    pub fn read(
+        kind: &str,
+        written: &str,
+        author: Option<&[u8; 32]>,
+    ) -> Result<Self, ContentError> {
         if written.len() > MAX_CONTENT {
             return Err(ContentError::TooLarge { size: written.len() });
         }
         Ok(match kind {
             "text" => Self::Text(Text::new(written.to_owned())?),
             "file" => Self::File(File::read(written)?),
-            "nostr-event" => Self::NostrEvent(NostrEvent::parse(written, Some(author.ok_or(ContentError::NotNostr)?))?),
+            "nostr-event" => Self::NostrEvent(NostrEvent::parse(
+                written,
+                Some(author.ok_or(ContentError::NotNostr)?),
+            )?),
             "hash" => Self::Hash(written.parse()?),
             other => return Err(ContentError::Kind(crate::wire::clip(other))),
         })
@@ -109,6 +125,12 @@ impl Content {
             Self::NostrEvent(event) => event.id(),
             Self::Hash(hash) => hash.digest(),
         }
+    }
+
+    /// What is signed, in order: one item, or several for a kind that needs several signatures.
+    #[must_use]
+    pub fn items(&self) -> Vec<SignItem> {
+        vec![SignItem { message: self.digest(), tweak: None }]
     }
 
     /// What a person has to see before signing: names of fields and what stands in them. Values are as they came; whoever

@@ -45,24 +45,29 @@ impl NostrEvent {
             return Err(ContentError::TooLarge { size: json.len() });
         }
         let bad = |what: &str| ContentError::Nostr(what.to_owned());
-        let event: Written = serde_json::from_str(json).map_err(|error| ContentError::Nostr(error.to_string()))?;
+        let event: Written =
+            serde_json::from_str(json).map_err(|error| ContentError::Nostr(error.to_string()))?;
         if event.tags.len() > MAX_TAGS || event.tags.iter().any(|tag| tag.len() > MAX_TAGS) {
             return Err(bad("it has too many tags"));
         }
         let bytes = |text: &str| {
             let mut bytes = [0; 32];
             // NIP-01 writes lower case only, and an id in another case would be another text to everyone else.
-            let fine = text.bytes().all(|b| !b.is_ascii_uppercase()) && hex::decode_to_slice(text, &mut bytes).is_ok();
+            let fine = text.bytes().all(|b| !b.is_ascii_uppercase())
+                && hex::decode_to_slice(text, &mut bytes).is_ok();
             fine.then_some(bytes)
         };
         let named = match &event.pubkey {
-            Some(text) => {
-                Some(bytes(text).ok_or_else(|| bad("its pubkey is not 64 hexadecimal digits in lower case"))?)
-            }
+            Some(text) => Some(
+                bytes(text)
+                    .ok_or_else(|| bad("its pubkey is not 64 hexadecimal digits in lower case"))?,
+            ),
             None => None,
         };
         let pubkey = match (named, author) {
-            (Some(named), Some(author)) if named != *author => return Err(bad("its pubkey is not the wallet's")),
+            (Some(named), Some(author)) if named != *author => {
+                return Err(bad("its pubkey is not the wallet's"));
+            }
             (Some(key), _) => key,
             (None, Some(author)) => *author,
             (None, None) => return Err(bad("it has no pubkey")),
@@ -79,7 +84,8 @@ impl NostrEvent {
     /// escape are written as every JSON library writes them, which is what Nostr's clients do.
     #[must_use]
     pub fn id(&self) -> [u8; 32] {
-        let parts = (0, hex::encode(self.pubkey), self.created_at, self.kind, &self.tags, &self.content);
+        let parts =
+            (0, hex::encode(self.pubkey), self.created_at, self.kind, &self.tags, &self.content);
         // Numbers and texts in lists: serde_json has no way to fail on these.
         Sha256::digest(serde_json::to_vec(&parts).unwrap_or_default()).into()
     }

@@ -6,14 +6,14 @@
 
 use std::collections::BTreeMap;
 
-use frost_core::Identifier;
+use frost_core::Identifier as FrostIdentifier;
 use frost_core::keys::dkg::{self, round1, round2};
 use frost_core::keys::{KeyPackage, PublicKeyPackage};
 use zeroize::Zeroizing;
 
 use super::{
-    Fault, Flavour, HEADER, PackageFault, Place, Randomness, canonical, compressed, culprit, identifier, library,
-    not_canonical, undecodable,
+    Fault, Flavour, HEADER, Identifier, PackageFault, Randomness, canonical, compressed, culprit,
+    library, not_canonical, to_frost, undecodable,
 };
 
 /// The key that came out: secret and public part in the reference serialization.
@@ -42,11 +42,14 @@ pub trait Round1: Send {
     ///
     /// # Errors
     /// The fault and, where known, whose it is.
-    fn advance(self: Box<Self>, packages: &BTreeMap<Place, Vec<u8>>) -> Result<Round2Start, Fault>;
+    fn advance(
+        self: Box<Self>,
+        packages: &BTreeMap<Identifier, Vec<u8>>,
+    ) -> Result<Round2Start, Fault>;
 }
 
 /// Round 2 and the secret package for each other participant.
-pub type Round2Start = (Box<dyn Round2>, BTreeMap<Place, Zeroizing<Vec<u8>>>);
+pub type Round2Start = (Box<dyn Round2>, BTreeMap<Identifier, Zeroizing<Vec<u8>>>);
 
 /// Round 2: own shares made, waiting for those of the others.
 pub trait Round2: Send {
@@ -61,31 +64,40 @@ pub trait Round2: Send {
     ///
     /// # Errors
     /// The fault and, where known, whose it is.
-    fn finish(self: Box<Self>, packages: &BTreeMap<Place, Zeroizing<Vec<u8>>>) -> Result<KeyMaterial, Fault>;
+    fn finish(
+        self: Box<Self>,
+        packages: &BTreeMap<Identifier, Zeroizing<Vec<u8>>>,
+    ) -> Result<KeyMaterial, Fault>;
 }
 
 /// Round 1 of a participant.
 pub(super) fn start<C: Flavour>(
-    me: Place,
+    me: Identifier,
     total: u16,
     threshold: u16,
     rng: &mut dyn Randomness,
 ) -> Result<Box<dyn Round1>, PackageFault> {
-    let me = identifier::<C>(me)?;
+    let me = to_frost::<C>(me)?;
     let (secret, package) = dkg::part1::<C, _>(me, total, threshold, rng).map_err(library)?;
     let package = package.serialize().map_err(library)?;
     Ok(Box::new(First::<C> { secret, package, threshold }))
 }
 
 /// The group key (compressed, as hex) that the round-1 packages of all participants make, whoever held which share.
-pub(super) fn group_key<C: Flavour>(threshold: u16, packages: &BTreeMap<Place, Vec<u8>>) -> Result<String, Fault> {
+pub(super) fn group_key<C: Flavour>(
+    threshold: u16,
+    packages: &BTreeMap<Identifier, Vec<u8>>,
+) -> Result<String, Fault> {
     let mut commitments = BTreeMap::new();
-    for (place, bytes) in packages {
-        let blame = |f| (Some(*place), f);
+    for (identifier, bytes) in packages {
+        let blame = |f| (Some(*identifier), f);
         let package = checked_round1::<C>(bytes, threshold).map_err(blame)?;
-        commitments.insert(identifier::<C>(*place).map_err(blame)?, package.commitment().clone());
+        commitments
+            .insert(to_frost::<C>(*identifier).map_err(blame)?, package.commitment().clone());
     }
-    let public = PublicKeyPackage::from_dkg_commitments(&commitments.iter().map(|(id, c)| (*id, c)).collect());
+    let public = PublicKeyPackage::from_dkg_commitments(
+        &commitments.iter().map(|(id, c)| (*id, c)).collect(),
+    );
     let key = public.map(C::settled).and_then(|public| public.verifying_key().serialize());
     key.map(hex::encode).map_err(|e| (None, library(e)))
 }
@@ -98,18 +110,21 @@ struct First<C: Flavour> {
 
 struct Second<C: Flavour> {
     secret: round2::SecretPackage<C>,
-    packages: BTreeMap<Identifier<C>, round1::Package<C>>,
+    packages: BTreeMap<FrostIdentifier<C>, round1::Package<C>>,
 }
 
 /// Who is to blame, by the library's own word.
-fn fault<C: Flavour>(error: frost_core::Error<C>, places: impl Iterator<Item = Place>) -> Fault {
-    let place = culprit(&error, places);
+fn fault<C: Flavour>(
+    error: frost_core::Error<C>,
+    identifiers: impl Iterator<Item = Identifier>,
+) -> Fault {
+    let identifier = culprit(&error, identifiers);
     let fault = match error {
         frost_core::Error::InvalidProofOfKnowledge { .. } => PackageFault::BadProof,
         frost_core::Error::InvalidSecretShare { .. } => PackageFault::BadShare,
         other => library(other),
     };
-    (place, fault)
+    (identifier, fault)
 }
 
 /// Decodes a round-1 package, which may have been written in another way than the canonical one.
@@ -119,7 +134,10 @@ fn decode_round1<C: Flavour>(bytes: &[u8]) -> Result<round1::Package<C>, Package
 
 /// Decodes a round-1 package of that many coefficients in the one way of writing it: a header, their number, their points, and
 /// the proof after its length.
-fn checked_round1<C: Flavour>(bytes: &[u8], threshold: u16) -> Result<round1::Package<C>, PackageFault> {
+fn checked_round1<C: Flavour>(
+    bytes: &[u8],
+    threshold: u16,
+) -> Result<round1::Package<C>, PackageFault> {
     let package = decode_round1::<C>(bytes)?;
     let (found, expected) = (package.commitment().coefficients().len(), threshold);
     if found != usize::from(expected) {
@@ -128,7 +146,10 @@ fn checked_round1<C: Flavour>(bytes: &[u8], threshold: u16) -> Result<round1::Pa
     let start = HEADER + if found < 0x80 { 1 } else { 2 };
     let end = start + found * C::POINT;
     compressed::<C>(bytes.get(start..end).ok_or_else(not_canonical)?)?;
-    canonical(&package.proof_of_knowledge().serialize().map_err(library)?, bytes.get(end + 1..).unwrap_or_default())?;
+    canonical(
+        &package.proof_of_knowledge().serialize().map_err(library)?,
+        bytes.get(end + 1..).unwrap_or_default(),
+    )?;
     Ok(package)
 }
 
@@ -147,19 +168,29 @@ impl<C: Flavour> Round1 for First<C> {
         checked_round1::<C>(bytes, self.threshold).map(drop)
     }
 
-    fn advance(self: Box<Self>, packages: &BTreeMap<Place, Vec<u8>>) -> Result<Round2Start, Fault> {
+    fn advance(
+        self: Box<Self>,
+        packages: &BTreeMap<Identifier, Vec<u8>>,
+    ) -> Result<Round2Start, Fault> {
         let mut decoded = BTreeMap::new();
-        for (place, bytes) in packages {
-            let blame = |f| (Some(*place), f);
-            decoded.insert(identifier::<C>(*place).map_err(blame)?, decode_round1::<C>(bytes).map_err(blame)?);
+        for (identifier, bytes) in packages {
+            let blame = |f| (Some(*identifier), f);
+            decoded.insert(
+                to_frost::<C>(*identifier).map_err(blame)?,
+                decode_round1::<C>(bytes).map_err(blame)?,
+            );
         }
-        let (secret, outgoing) =
-            dkg::part2::<C>(self.secret, &decoded).map_err(|e| fault(e, packages.keys().copied()))?;
+        let (secret, outgoing) = dkg::part2::<C>(self.secret, &decoded)
+            .map_err(|e| fault(e, packages.keys().copied()))?;
         let mut shares = BTreeMap::new();
-        for place in packages.keys() {
-            let package = identifier::<C>(*place).ok().and_then(|id| outgoing.get(&id));
-            let package = package.ok_or_else(|| (None, PackageFault::Library("a share is missing".into())))?;
-            shares.insert(*place, Zeroizing::new(package.serialize().map_err(|e| (None, library(e)))?));
+        for identifier in packages.keys() {
+            let package = to_frost::<C>(*identifier).ok().and_then(|id| outgoing.get(&id));
+            let package = package
+                .ok_or_else(|| (None, PackageFault::Library("a share is missing".into())))?;
+            shares.insert(
+                *identifier,
+                Zeroizing::new(package.serialize().map_err(|e| (None, library(e)))?),
+            );
         }
         Ok((Box::new(Second { secret, packages: decoded }), shares))
     }
@@ -170,19 +201,28 @@ impl<C: Flavour> Round2 for Second<C> {
         decode_round2::<C>(bytes).map(|_| ())
     }
 
-    fn finish(self: Box<Self>, packages: &BTreeMap<Place, Zeroizing<Vec<u8>>>) -> Result<KeyMaterial, Fault> {
+    fn finish(
+        self: Box<Self>,
+        packages: &BTreeMap<Identifier, Zeroizing<Vec<u8>>>,
+    ) -> Result<KeyMaterial, Fault> {
         let mut decoded = BTreeMap::new();
-        for (place, bytes) in packages {
-            let blame = |f| (Some(*place), f);
-            decoded.insert(identifier::<C>(*place).map_err(blame)?, decode_round2::<C>(bytes).map_err(blame)?);
+        for (identifier, bytes) in packages {
+            let blame = |f| (Some(*identifier), f);
+            decoded.insert(
+                to_frost::<C>(*identifier).map_err(blame)?,
+                decode_round2::<C>(bytes).map_err(blame)?,
+            );
         }
-        let (key, public) =
-            dkg::part3::<C>(&self.secret, &self.packages, &decoded).map_err(|e| fault(e, packages.keys().copied()))?;
+        let (key, public) = dkg::part3::<C>(&self.secret, &self.packages, &decoded)
+            .map_err(|e| fault(e, packages.keys().copied()))?;
         material(&key, &public).map_err(|f| (None, f))
     }
 }
 
-fn material<C: Flavour>(key: &KeyPackage<C>, public: &PublicKeyPackage<C>) -> Result<KeyMaterial, PackageFault> {
+fn material<C: Flavour>(
+    key: &KeyPackage<C>,
+    public: &PublicKeyPackage<C>,
+) -> Result<KeyMaterial, PackageFault> {
     Ok(KeyMaterial {
         key_package: Zeroizing::new(key.serialize().map_err(library)?),
         public_key_package: public.serialize().map_err(library)?,

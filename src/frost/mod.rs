@@ -13,7 +13,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use frost_core::keys::PublicKeyPackage;
-use frost_core::{Ciphersuite, Identifier};
+use frost_core::{Ciphersuite, Identifier as FrostIdentifier};
 use rand_core::{CryptoRng, RngCore};
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +21,7 @@ pub use keygen::{KeyMaterial, Round1, Round2, Round2Start};
 pub use signing::{BadSignature, Commitments, Key, Nonces, Shares};
 
 /// A participant's place, from 1, in the roster sorted by bytes. Its FROST identifier.
-pub type Place = u16;
+pub type Identifier = u16;
 
 /// What is wrong with one sender's package.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -52,7 +52,7 @@ pub enum PackageFault {
 }
 
 /// A fault and the place of its sender, where one is to blame.
-pub type Fault = (Option<Place>, PackageFault);
+pub type Fault = (Option<Identifier>, PackageFault);
 
 /// What the library needs to draw secrets from.
 pub trait Randomness: RngCore + CryptoRng {}
@@ -72,7 +72,9 @@ trait Flavour: Ciphersuite {
     fn settled(public: PublicKeyPackage<Self>) -> PublicKeyPackage<Self>;
 
     /// Reads a verifying key as the world writes it.
-    fn verifying_key(bytes: &[u8]) -> Result<frost_core::VerifyingKey<Self>, frost_core::Error<Self>> {
+    fn verifying_key(
+        bytes: &[u8],
+    ) -> Result<frost_core::VerifyingKey<Self>, frost_core::Error<Self>> {
         frost_core::VerifyingKey::deserialize(bytes)
     }
 }
@@ -84,13 +86,21 @@ trait Scheme: Sync {
     fn signature_size(&self) -> usize;
     fn start(
         &self,
-        me: Place,
+        me: Identifier,
         total: u16,
         threshold: u16,
         rng: &mut dyn Randomness,
     ) -> Result<Box<dyn Round1>, PackageFault>;
-    fn group_key(&self, threshold: u16, packages: &BTreeMap<Place, Vec<u8>>) -> Result<String, Fault>;
-    fn key(&self, key_package: &[u8], public_key_package: &[u8]) -> Result<Box<dyn Key>, PackageFault>;
+    fn group_key(
+        &self,
+        threshold: u16,
+        packages: &BTreeMap<Identifier, Vec<u8>>,
+    ) -> Result<String, Fault>;
+    fn key(
+        &self,
+        key_package: &[u8],
+        public_key_package: &[u8],
+    ) -> Result<Box<dyn Key>, PackageFault>;
     fn verify(&self, pubkey: &[u8], message: &[u8], signature: &[u8]) -> Result<(), BadSignature>;
 }
 
@@ -111,7 +121,7 @@ impl<C: Flavour> Scheme for Of<C> {
 
     fn start(
         &self,
-        me: Place,
+        me: Identifier,
         total: u16,
         threshold: u16,
         rng: &mut dyn Randomness,
@@ -119,11 +129,19 @@ impl<C: Flavour> Scheme for Of<C> {
         keygen::start::<C>(me, total, threshold, rng)
     }
 
-    fn group_key(&self, threshold: u16, packages: &BTreeMap<Place, Vec<u8>>) -> Result<String, Fault> {
+    fn group_key(
+        &self,
+        threshold: u16,
+        packages: &BTreeMap<Identifier, Vec<u8>>,
+    ) -> Result<String, Fault> {
         keygen::group_key::<C>(threshold, packages)
     }
 
-    fn key(&self, key_package: &[u8], public_key_package: &[u8]) -> Result<Box<dyn Key>, PackageFault> {
+    fn key(
+        &self,
+        key_package: &[u8],
+        public_key_package: &[u8],
+    ) -> Result<Box<dyn Key>, PackageFault> {
         signing::key::<C>(key_package, public_key_package)
     }
 
@@ -178,7 +196,7 @@ impl Suite {
     /// The library's, for a threshold or total out of range.
     pub fn start(
         self,
-        me: Place,
+        me: Identifier,
         total: u16,
         threshold: u16,
         rng: &mut dyn Randomness,
@@ -190,7 +208,11 @@ impl Suite {
     ///
     /// # Errors
     /// A package that cannot be part of it, and whose it is.
-    pub fn group_key(self, threshold: u16, packages: &BTreeMap<Place, Vec<u8>>) -> Result<String, Fault> {
+    pub fn group_key(
+        self,
+        threshold: u16,
+        packages: &BTreeMap<Identifier, Vec<u8>>,
+    ) -> Result<String, Fault> {
         self.0.group_key(threshold, packages)
     }
 
@@ -198,7 +220,11 @@ impl Suite {
     ///
     /// # Errors
     /// The packages are not of this ciphersuite, or not of one key.
-    pub fn key(self, key_package: &[u8], public_key_package: &[u8]) -> Result<Box<dyn Key>, PackageFault> {
+    pub fn key(
+        self,
+        key_package: &[u8],
+        public_key_package: &[u8],
+    ) -> Result<Box<dyn Key>, PackageFault> {
         self.0.key(key_package, public_key_package)
     }
 
@@ -213,7 +239,12 @@ impl Suite {
     ///
     /// # Errors
     /// What is wrong with key or signature.
-    pub fn verify(self, pubkey: &[u8], message: &[u8], signature: &[u8]) -> Result<(), BadSignature> {
+    pub fn verify(
+        self,
+        pubkey: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), BadSignature> {
         self.0.verify(pubkey, message, signature)
     }
 }
@@ -298,12 +329,15 @@ fn not_canonical() -> PackageFault {
     PackageFault::Undecodable("it is not written in the one way in which it has to be".into())
 }
 
-fn identifier<C: Flavour>(place: Place) -> Result<Identifier<C>, PackageFault> {
-    Identifier::try_from(place).map_err(library)
+fn to_frost<C: Flavour>(identifier: Identifier) -> Result<FrostIdentifier<C>, PackageFault> {
+    FrostIdentifier::try_from(identifier).map_err(library)
 }
 
 /// Who is to blame, by the library's own word.
-fn culprit<C: Flavour>(error: &frost_core::Error<C>, mut places: impl Iterator<Item = Place>) -> Option<Place> {
+fn culprit<C: Flavour>(
+    error: &frost_core::Error<C>,
+    mut identifiers: impl Iterator<Item = Identifier>,
+) -> Option<Identifier> {
     let culprits = error.culprits();
-    places.find(|p| identifier::<C>(*p).is_ok_and(|id| culprits.contains(&id)))
+    identifiers.find(|p| to_frost::<C>(*p).is_ok_and(|id| culprits.contains(&id)))
 }

@@ -18,7 +18,9 @@ impl Flavour for Secp256K1Sha256TR {
         public.tweak::<&[u8]>(None)
     }
 
-    fn verifying_key(bytes: &[u8]) -> Result<frost_core::VerifyingKey<Self>, frost_core::Error<Self>> {
+    fn verifying_key(
+        bytes: &[u8],
+    ) -> Result<frost_core::VerifyingKey<Self>, frost_core::Error<Self>> {
         if bytes.len() == 32 {
             return frost_core::VerifyingKey::deserialize(&[&[EVEN], bytes].concat());
         }

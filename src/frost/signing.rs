@@ -13,14 +13,14 @@ use frost_core::round2::{self, SignatureShare};
 use frost_core::{Signature, SigningPackage};
 
 use super::{
-    Fault, Flavour, HEADER, PackageFault, Place, Randomness, compressed, culprit, identifier, library, not_canonical,
-    undecodable,
+    Fault, Flavour, HEADER, Identifier, PackageFault, Randomness, compressed, culprit, library,
+    not_canonical, to_frost, undecodable,
 };
 
 /// The commitments of all signers of one signature, `SigningCommitments::serialize()` each.
-pub type Commitments = BTreeMap<Place, Vec<u8>>;
+pub type Commitments = BTreeMap<Identifier, Vec<u8>>;
 /// The signature shares of all signers, 32 bytes each.
-pub type Shares = BTreeMap<Place, Vec<u8>>;
+pub type Shares = BTreeMap<Identifier, Vec<u8>>;
 
 /// The secret half of commitments, for one signature. Neither copied nor written nor shown; wiped when dropped.
 pub struct Nonces(Box<dyn Any + Send>);
@@ -57,13 +57,23 @@ pub trait Key: Send {
     ///
     /// # Errors
     /// Commitments that cannot be used and whose they are, or nonces that are not those of the own commitments.
-    fn sign(&self, nonces: Nonces, commitments: &Commitments, message: &[u8]) -> Result<Vec<u8>, Fault>;
+    fn sign(
+        &self,
+        nonces: Nonces,
+        commitments: &Commitments,
+        message: &[u8],
+    ) -> Result<Vec<u8>, Fault>;
 
     /// Makes the signature of the shares of all signers.
     ///
     /// # Errors
     /// The fault and whose it is: a share that does not verify always has a name.
-    fn aggregate(&self, commitments: &Commitments, shares: &Shares, message: &[u8]) -> Result<Vec<u8>, Fault>;
+    fn aggregate(
+        &self,
+        commitments: &Commitments,
+        shares: &Shares,
+        message: &[u8],
+    ) -> Result<Vec<u8>, Fault>;
 }
 
 struct Held<C: Flavour> {
@@ -80,7 +90,11 @@ pub(super) fn key<C: Flavour>(own: &[u8], public: &[u8]) -> Result<Box<dyn Key>,
     Ok(Box::new(Held { own, public }))
 }
 
-pub(super) fn verify<C: Flavour>(pubkey: &[u8], message: &[u8], signature: &[u8]) -> Result<(), BadSignature> {
+pub(super) fn verify<C: Flavour>(
+    pubkey: &[u8],
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), BadSignature> {
     let key = C::verifying_key(pubkey).map_err(|_| BadSignature::Key)?;
     let decoded = Signature::<C>::deserialize(signature).map_err(|_| BadSignature::Encoding)?;
     // One signature has one encoding, or somebody could pass on a second one that others refuse.
@@ -93,16 +107,25 @@ pub(super) fn verify<C: Flavour>(pubkey: &[u8], message: &[u8], signature: &[u8]
 fn decode_commitments<C: Flavour>(bytes: &[u8]) -> Result<SigningCommitments<C>, PackageFault> {
     let commitments = SigningCommitments::<C>::deserialize(bytes).map_err(undecodable)?;
     // A header of one length and two points: what is longer has bytes that do not belong to it.
-    let points = bytes.get(HEADER..).filter(|points| points.len() == 2 * C::POINT).ok_or_else(not_canonical)?;
+    let points = bytes
+        .get(HEADER..)
+        .filter(|points| points.len() == 2 * C::POINT)
+        .ok_or_else(not_canonical)?;
     compressed::<C>(points)?;
     Ok(commitments)
 }
 
-fn package<C: Flavour>(commitments: &Commitments, message: &[u8]) -> Result<SigningPackage<C>, Fault> {
+fn package<C: Flavour>(
+    commitments: &Commitments,
+    message: &[u8],
+) -> Result<SigningPackage<C>, Fault> {
     let mut decoded = BTreeMap::new();
-    for (place, bytes) in commitments {
-        let blame = |f| (Some(*place), f);
-        decoded.insert(identifier::<C>(*place).map_err(blame)?, decode_commitments::<C>(bytes).map_err(blame)?);
+    for (identifier, bytes) in commitments {
+        let blame = |f| (Some(*identifier), f);
+        decoded.insert(
+            to_frost::<C>(*identifier).map_err(blame)?,
+            decode_commitments::<C>(bytes).map_err(blame)?,
+        );
     }
     Ok(SigningPackage::new(decoded, message))
 }
@@ -118,29 +141,43 @@ impl<C: Flavour> Key for Held<C> {
         decode_commitments::<C>(bytes).map(drop)
     }
 
-    fn sign(&self, nonces: Nonces, commitments: &Commitments, message: &[u8]) -> Result<Vec<u8>, Fault> {
+    fn sign(
+        &self,
+        nonces: Nonces,
+        commitments: &Commitments,
+        message: &[u8],
+    ) -> Result<Vec<u8>, Fault> {
         let package = package::<C>(commitments, message)?;
         let Some(nonces) = nonces.0.downcast_ref::<SigningNonces<C>>() else {
-            return Err((None, PackageFault::Library("the nonces are of another ciphersuite".into())));
+            return Err((
+                None,
+                PackageFault::Library("the nonces are of another ciphersuite".into()),
+            ));
         };
         let share = round2::sign(&package, nonces, &self.own);
         Ok(share.map_err(|e| (culprit(&e, commitments.keys().copied()), library(e)))?.serialize())
     }
 
-    fn aggregate(&self, commitments: &Commitments, shares: &Shares, message: &[u8]) -> Result<Vec<u8>, Fault> {
+    fn aggregate(
+        &self,
+        commitments: &Commitments,
+        shares: &Shares,
+        message: &[u8],
+    ) -> Result<Vec<u8>, Fault> {
         let package = package::<C>(commitments, message)?;
         let mut decoded = BTreeMap::new();
-        for (place, bytes) in shares {
-            let blame = |f| (Some(*place), f);
+        for (identifier, bytes) in shares {
+            let blame = |f| (Some(*identifier), f);
             let share = SignatureShare::<C>::deserialize(bytes);
             let share = share.map_err(|e| blame(undecodable(e)))?;
-            decoded.insert(identifier::<C>(*place).map_err(blame)?, share);
+            decoded.insert(to_frost::<C>(*identifier).map_err(blame)?, share);
         }
-        let signature = frost_core::aggregate(&package, &decoded, &self.public).map_err(|error| {
-            let place = culprit(&error, shares.keys().copied());
-            let bad = matches!(error, frost_core::Error::InvalidSignatureShare { .. });
-            (place, if bad { PackageFault::BadSignatureShare } else { library(error) })
-        })?;
+        let signature =
+            frost_core::aggregate(&package, &decoded, &self.public).map_err(|error| {
+                let identifier = culprit(&error, shares.keys().copied());
+                let bad = matches!(error, frost_core::Error::InvalidSignatureShare { .. });
+                (identifier, if bad { PackageFault::BadSignatureShare } else { library(error) })
+            })?;
         signature.serialize().map_err(|e| (None, library(e)))
     }
 }

@@ -82,7 +82,9 @@ impl Contacts {
         let known = self.of(identity);
         match (known, named) {
             (Some(contact), _) if contact.blocked => Standing::Blocked,
-            (_, Some(other)) if other.identity != *identity => Standing::Changed { known: other.identity },
+            (_, Some(other)) if other.identity != *identity => {
+                Standing::Changed { known: other.identity }
+            }
             (Some(contact), _) => Standing::Known { verified: contact.verified },
             (None, _) => Standing::New,
         }
@@ -114,8 +116,8 @@ impl Contacts {
         if self.0.len() >= MAX_CONTACTS {
             // Who was met once, long ago, and never verified goes first.
             let oldest = self.0.iter().enumerate().filter(|(_, c)| !c.verified && !c.blocked);
-            let Some((place, _)) = oldest.min_by_key(|(_, c)| c.last_seen) else { return };
-            self.0.remove(place);
+            let Some((index, _)) = oldest.min_by_key(|(_, c)| c.last_seen) else { return };
+            self.0.remove(index);
         }
         self.0.push(Contact {
             name: peer.as_str().to_owned(),
@@ -158,8 +160,8 @@ impl Contacts {
     /// Nobody, or more than one, goes by `who`.
     pub fn forget(&mut self, who: &str) -> Result<Contact, ContactError> {
         let identity = self.find(who)?.identity;
-        let place = self.0.iter().position(|c| c.identity == identity);
-        place.map(|place| self.0.remove(place)).ok_or_else(|| ContactError::Unknown(who.to_owned()))
+        let index = self.0.iter().position(|c| c.identity == identity);
+        index.map(|index| self.0.remove(index)).ok_or_else(|| ContactError::Unknown(who.to_owned()))
     }
 
     /// The one contact with that name, peer id, identity or fingerprint (or its beginning, of a group at least).
@@ -167,11 +169,16 @@ impl Contacts {
         let fits = |c: &Contact| {
             let fingerprint: Fingerprint = c.identity.fingerprint();
             let prefix = who.len() >= 4 && fingerprint.to_string().starts_with(who);
-            c.name == who || prefix || c.identity.to_string() == who || c.peer_ids.iter().any(|id| id.as_str() == who)
+            c.name == who
+                || prefix
+                || c.identity.to_string() == who
+                || c.peer_ids.iter().any(|id| id.as_str() == who)
         };
         match self.0.iter().filter(|c| fits(c)).count() {
             0 => Err(ContactError::Unknown(clip(who))),
-            1 => self.0.iter_mut().find(|c| fits(c)).ok_or_else(|| ContactError::Unknown(clip(who))),
+            1 => {
+                self.0.iter_mut().find(|c| fits(c)).ok_or_else(|| ContactError::Unknown(clip(who)))
+            }
             many => Err(ContactError::Ambiguous(clip(who), many)),
         }
     }

@@ -95,7 +95,9 @@ pub enum InviteError {
     #[error("that is no frostmesh invite: one begins with '{SCHEME}', or is a link with '#' in it")]
     NotAnInvite,
     /// A field is missing, or holds what it cannot.
-    #[error("the invite is damaged: '{0}' is missing or wrong; ask for it again, and copy all of it")]
+    #[error(
+        "the invite is damaged: '{0}' is missing or wrong; ask for it again, and copy all of it"
+    )]
     Field(&'static str),
 }
 
@@ -162,10 +164,14 @@ impl FromStr for Invite {
         if text.len() > MAX_INVITE {
             return Err(InviteError::NotAnInvite);
         }
-        let fields = text.strip_prefix(SCHEME).or_else(|| text.split_once('#').map(|(_, fields)| fields));
+        let fields =
+            text.strip_prefix(SCHEME).or_else(|| text.split_once('#').map(|(_, fields)| fields));
         let fields = fields.ok_or(InviteError::NotAnInvite)?;
         let field = |name: &'static str| {
-            let mut found = fields.split('&').filter_map(|pair| pair.split_once('=')).filter(|(key, _)| *key == name);
+            let mut found = fields
+                .split('&')
+                .filter_map(|pair| pair.split_once('='))
+                .filter(|(key, _)| *key == name);
             let value = found.next().filter(|_| found.next().is_none()).map(|(_, value)| value);
             let value = value.and_then(|value| percent_decode_str(value).decode_utf8().ok());
             value.map(|value| Zeroizing::new(value.into_owned())).ok_or(InviteError::Field(name))
@@ -177,9 +183,13 @@ impl FromStr for Invite {
         let mut secret = Zeroizing::new([0; 16]);
         hex::decode_to_slice(field("secret")?.as_bytes(), secret.as_mut_slice())
             .map_err(|_| InviteError::Field("secret"))?;
-        let total = field("total")?.parse().ok().filter(|total| (2..=MAX_PARTICIPANTS).contains(&usize::from(*total)));
+        let total = field("total")?
+            .parse()
+            .ok()
+            .filter(|total| (2..=MAX_PARTICIPANTS).contains(&usize::from(*total)));
         let total = total.ok_or(InviteError::Field("total"))?;
-        let threshold = field("threshold")?.parse().ok().filter(|threshold| (2..=total).contains(threshold));
+        let threshold =
+            field("threshold")?.parse().ok().filter(|threshold| (2..=total).contains(threshold));
         Ok(Self {
             server_url,
             session_id: field("session")?.parse().map_err(|_| InviteError::Field("session"))?,

@@ -89,7 +89,9 @@ impl IdentityKey {
         let mut aux = Zeroizing::new([0; 32]);
         rng.fill_bytes(aux.as_mut_slice());
         // It fails for a nonce of zero only, which no hash has ever been.
-        self.signing.sign_raw(digest, &aux).map_or(Signature([0; 64]), |signature| Signature(signature.to_bytes()))
+        self.signing
+            .sign_raw(digest, &aux)
+            .map_or(Signature([0; 64]), |signature| Signature(signature.to_bytes()))
     }
 
     /// The X25519 secret of its links.
@@ -103,7 +105,10 @@ impl IdentityKey {
     #[must_use]
     pub fn claim(&self, server_url: &str, peer_id: &str) -> Digest {
         let server_url = server_url.trim_end_matches('/');
-        tagged_hash("frostmesh/claim", &[self.seed.as_slice(), server_url.as_bytes(), peer_id.as_bytes()])
+        tagged_hash(
+            "frostmesh/claim",
+            &[self.seed.as_slice(), server_url.as_bytes(), peer_id.as_bytes()],
+        )
     }
 }
 
@@ -180,10 +185,10 @@ impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Base 32 of RFC 4648, in small letters: five bytes are two groups.
         const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
-        for (place, five) in self.0.chunks(5).enumerate() {
+        for (index, five) in self.0.chunks(5).enumerate() {
             let bits = five.iter().fold(0u64, |bits, byte| bits << 8 | u64::from(*byte));
             for letter in 0..8u32 {
-                if letter % 4 == 0 && (place > 0 || letter > 0) {
+                if letter % 4 == 0 && (index > 0 || letter > 0) {
                     f.write_str("-")?;
                 }
                 let index = usize::try_from(bits >> (35 - 5 * letter) & 31).unwrap_or_default();

@@ -113,7 +113,9 @@ impl Keystore {
         let wrapped = {
             let (aad, nonce) = (&header[..WRAP_AT], &header[WRAP_AT..WRAP_AT + NONCE]);
             let payload = Payload { msg: data_key.as_slice(), aad };
-            cipher(&wrapping_key).encrypt(XNonce::from_slice(nonce), payload).map_err(|_| KeystoreError::Seal)?
+            cipher(&wrapping_key)
+                .encrypt(XNonce::from_slice(nonce), payload)
+                .map_err(|_| KeystoreError::Seal)?
         };
         header[WRAP_AT + NONCE..].copy_from_slice(&wrapped);
         Ok(Self { header, data_key })
@@ -125,14 +127,18 @@ impl Keystore {
     /// A wrong password, or a file that is damaged or asks for too much.
     pub fn unlock(envelope: &[u8], password: &str) -> Result<Self, KeystoreError> {
         let header = read_header(envelope)?;
-        let params = header[PARAMS_AT..SALT_AT].try_into().map_err(|_| KeystoreError::Damaged("no header"))?;
+        let params = header[PARAMS_AT..SALT_AT]
+            .try_into()
+            .map_err(|_| KeystoreError::Damaged("no header"))?;
         let wrapping_key = KdfParams::decode(&params)?.derive(password, &salt(&header)?)?;
         let (aad, nonce) = (&header[..WRAP_AT], &header[WRAP_AT..WRAP_AT + NONCE]);
         let payload = Payload { msg: &header[WRAP_AT + NONCE..], aad };
         let opened = cipher(&wrapping_key).decrypt(XNonce::from_slice(nonce), payload);
         let opened = Zeroizing::new(opened.map_err(|_| KeystoreError::WrongPassword)?);
         let mut data_key = Zeroizing::new([0; KEY]);
-        data_key.copy_from_slice(opened.get(..KEY).ok_or(KeystoreError::Damaged("the key is too short"))?);
+        data_key.copy_from_slice(
+            opened.get(..KEY).ok_or(KeystoreError::Damaged("the key is too short"))?,
+        );
         Ok(Self { header, data_key })
     }
 
@@ -158,7 +164,8 @@ impl Keystore {
         rng.fill_bytes(&mut nonce);
         let payload = Payload { msg: plain, aad: &self.associated(kind) };
         let sealed = cipher(&self.data_key).encrypt(XNonce::from_slice(&nonce), payload);
-        Ok([&self.header[..], &[kind.byte()], &nonce, &sealed.map_err(|_| KeystoreError::Seal)?].concat())
+        Ok([&self.header[..], &[kind.byte()], &nonce, &sealed.map_err(|_| KeystoreError::Seal)?]
+            .concat())
     }
 
     /// Opens an envelope of this keystore that must be of `kind`.
@@ -170,7 +177,8 @@ impl Keystore {
             return Err(KeystoreError::OtherKeystore);
         }
         let body = &envelope[HEADER..];
-        let (Some(found), Some(nonce), Some(sealed)) = (body.first(), body.get(1..=NONCE), body.get(1 + NONCE..))
+        let (Some(found), Some(nonce), Some(sealed)) =
+            (body.first(), body.get(1..=NONCE), body.get(1 + NONCE..))
         else {
             return Err(KeystoreError::Damaged("it is cut short"));
         };
@@ -202,9 +210,14 @@ impl Keystore {
     ///
     /// # Errors
     /// As [`Keystore::open`].
-    pub fn open_record<T: DeserializeOwned>(&self, kind: Kind, envelope: &[u8]) -> Result<T, KeystoreError> {
+    pub fn open_record<T: DeserializeOwned>(
+        &self,
+        kind: Kind,
+        envelope: &[u8],
+    ) -> Result<T, KeystoreError> {
         let plain = self.open(kind, envelope)?;
-        serde_json::from_slice(&plain).map_err(|_| KeystoreError::Damaged("its record cannot be read"))
+        serde_json::from_slice(&plain)
+            .map_err(|_| KeystoreError::Damaged("its record cannot be read"))
     }
 
     /// Seals the secret of an identity.
@@ -251,7 +264,8 @@ fn read_header(envelope: &[u8]) -> Result<[u8; HEADER], KeystoreError> {
     if !envelope.starts_with(MAGIC) {
         return Err(KeystoreError::Damaged("it is no frostmesh file"));
     }
-    let header = envelope.first_chunk::<HEADER>().ok_or(KeystoreError::Damaged("it is cut short"))?;
+    let header =
+        envelope.first_chunk::<HEADER>().ok_or(KeystoreError::Damaged("it is cut short"))?;
     match (header[MAGIC.len()], header[MAGIC.len() + 1]) {
         (VERSION, ARGON2ID) => Ok(*header),
         (VERSION, _) => Err(KeystoreError::Damaged("its key derivation is not known")),

@@ -48,7 +48,8 @@ impl KdfParams {
 
     /// Reads parameters and checks their bounds.
     pub(super) fn decode(bytes: &[u8; Self::ENCODED]) -> Result<Self, KeystoreError> {
-        let field = |i: usize| u32::from_be_bytes([bytes[i], bytes[i + 1], bytes[i + 2], bytes[i + 3]]);
+        let field =
+            |i: usize| u32::from_be_bytes([bytes[i], bytes[i + 1], bytes[i + 2], bytes[i + 3]]);
         Self { memory_kib: field(0), passes: field(4), lanes: field(8) }.checked()
     }
 
@@ -61,14 +62,21 @@ impl KdfParams {
             Ok(self)
         } else {
             let Self { memory_kib, passes, lanes } = self;
-            Err(KeystoreError::KdfBounds(format!("{memory_kib} KiB, {passes} passes, {lanes} lanes")))
+            Err(KeystoreError::KdfBounds(format!(
+                "{memory_kib} KiB, {passes} passes, {lanes} lanes"
+            )))
         }
     }
 
     /// Derives the key. Takes as long as it is meant to: about 0.2 s natively and 0.5 s in a browser by default.
-    pub(super) fn derive(self, password: &str, salt: &[u8; SALT]) -> Result<Zeroizing<[u8; KEY]>, KeystoreError> {
+    pub(super) fn derive(
+        self,
+        password: &str,
+        salt: &[u8; SALT],
+    ) -> Result<Zeroizing<[u8; KEY]>, KeystoreError> {
         let failed = |e: argon2::Error| KeystoreError::Kdf(e.to_string());
-        let params = Params::new(self.memory_kib, self.passes, self.lanes, Some(KEY)).map_err(failed)?;
+        let params =
+            Params::new(self.memory_kib, self.passes, self.lanes, Some(KEY)).map_err(failed)?;
         let mut key = Zeroizing::new([0; KEY]);
         Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
             .hash_password_into(password.as_bytes(), salt, key.as_mut_slice())

@@ -28,10 +28,12 @@ pub(super) enum Command {
     #[command(after_help = "Example:\n  frostmesh serve --listen 127.0.0.1:9000")]
     Serve(Serve),
     /// Propose a session to others and make a key with them
-    #[command(after_help = "Example:\n  frostmesh create --server ws://127.0.0.1:9000 --peer-id alice \\\n    \
+    #[command(
+        after_help = "Example:\n  frostmesh create --server ws://127.0.0.1:9000 --peer-id alice \\\n    \
                       --total 3 --threshold 2 --name Treasury        prints an invite for the two others\n  \
                       frostmesh create --server ws://127.0.0.1:9000 --peer-id alice \\\n    \
-                      --participants alice,bob,carol --threshold 2   with safety words to compare")]
+                      --participants alice,bob,carol --threshold 2   with safety words to compare"
+    )]
     Create(Create),
     /// Take part by an invite, or in the first session that is proposed, or in a certain one
     #[command(after_help = "Example:\n  frostmesh join 'frostmesh:server=...'\n  \
@@ -58,9 +60,11 @@ pub(super) enum Command {
     #[command(after_help = "Example:\n  frostmesh decline 1f2e3d")]
     Decline(Decide),
     /// Stay connected for the wallets here: show requests, and sign what is approved
-    #[command(after_help = "Example:\n  frostmesh node --server ws://127.0.0.1:9000 --policy policy.toml\n\n\
+    #[command(
+        after_help = "Example:\n  frostmesh node --server ws://127.0.0.1:9000 --policy policy.toml\n\n\
                       While it runs, 'frostmesh sign', 'approve', 'decline' and 'wallets check' act through it.\n\
-                      docs/POLICY.md tells what a policy can say.")]
+                      docs/POLICY.md tells what a policy can say."
+    )]
     Node(NodeArgs),
     /// Show and check the audit trail of a wallet
     #[command(subcommand, after_help = "Example:\n  frostmesh log verify 02a1b2")]
@@ -194,7 +198,12 @@ pub(super) struct Create {
     #[command(flatten)]
     pub network: Network,
     /// Everyone who takes part, this node included, separated by commas
-    #[arg(long, value_delimiter = ',', required_unless_present = "total", value_name = "ID,ID,...")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        required_unless_present = "total",
+        value_name = "ID,ID,..."
+    )]
     pub participants: Vec<PeerId>,
     /// How many take part, this node included: makes an invite for the others
     #[arg(long, value_name = "N", conflicts_with_all = ["participants", "allow_unverified"])]
@@ -252,7 +261,9 @@ pub(super) struct Peers {
 #[derive(Subcommand)]
 pub(super) enum Wallets {
     /// One line for each wallet
-    #[command(after_help = "Example:\n  frostmesh wallets list --password-file ~/.frostmesh-password")]
+    #[command(
+        after_help = "Example:\n  frostmesh wallets list --password-file ~/.frostmesh-password"
+    )]
     List(Local),
     /// All about one wallet
     #[command(after_help = "Example:\n  frostmesh wallets show 02a1b2...")]
@@ -469,7 +480,8 @@ pub(super) struct Local {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let result = match runtime {
         Ok(runtime) => {
             let result = runtime.block_on(super::commands::run(cli.command));

@@ -8,10 +8,10 @@ use tokio::sync::mpsc;
 
 use super::cli::{self, Command as Cli, Local};
 use super::exit::{Exit, Failure, OrExit};
-use super::participation::Place;
+use super::participation::Endpoint;
 use super::report::line;
 use super::websocket::Socket;
-use super::{Store, member, participation, password, people, signatures, trails, wallets};
+use super::{Store, audit_log, member, participation, password, people, signatures, wallets};
 use crate::identity::Invite;
 use crate::node::{Command, Input};
 use crate::random::SystemRng;
@@ -35,7 +35,7 @@ pub(super) async fn run(command: Cli) -> Result<(), Failure> {
         Cli::Approve(args) => member::decide(args, true).await,
         Cli::Decline(args) => member::decide(args, false).await,
         Cli::Node(args) => member::node(args).await,
-        Cli::Log(command) => trails::run(&command),
+        Cli::Log(command) => audit_log::run(&command),
         Cli::Verify(args) => signatures::verify(&args),
         Cli::Address { pubkey, local } => signatures::address(&pubkey, &local),
         Cli::Identity(local) => people::identity(&local),
@@ -47,7 +47,9 @@ pub(super) async fn run(command: Cli) -> Result<(), Failure> {
 // ---- serve ----
 
 async fn serve(args: cli::Serve) -> Result<(), Failure> {
-    let www = args.www.or_else(|| Some(PathBuf::from("dist/www")).filter(|p| p.join("index.html").is_file()));
+    let www = args
+        .www
+        .or_else(|| Some(PathBuf::from("dist/www")).filter(|p| p.join("index.html").is_file()));
     let config = server::Config { listen: args.listen, www, limits: server::Limits::default() };
     let server = server::Server::bind(config).await;
     let server = server.or_exit(Exit::Other, &format!("cannot listen on {}", args.listen))?;
@@ -66,7 +68,9 @@ async fn serve(args: cli::Serve) -> Result<(), Failure> {
 /// Waits for Ctrl-C or SIGTERM.
 pub(super) async fn interrupted() {
     #[cfg(unix)]
-    if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+    if let Ok(mut terminate) =
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+    {
         tokio::select! {
             _ = tokio::signal::ctrl_c() => {}
             _ = terminate.recv() => {}
@@ -98,7 +102,7 @@ async fn create(args: cli::Create) -> Result<(), Failure> {
             allow_unverified: args.network.allow_unverified,
         },
     };
-    let at = Place { server: args.server, peer_id: args.peer_id };
+    let at = Endpoint { server: args.server, peer_id: args.peer_id };
     participation::take_part(at, args.network, args.local, Some(session_id), Some(first)).await
 }
 
@@ -115,9 +119,18 @@ async fn join(args: cli::Join) -> Result<(), Failure> {
             (server, Some(session_id), Some(Command::JoinInvite(Box::new(invite))))
         }
         (None, Some(server)) => (server, args.session_id, None),
-        (None, None) => return Err(Failure::new(Exit::Usage, "give an invite, or --server and --peer-id")),
+        (None, None) => {
+            return Err(Failure::new(Exit::Usage, "give an invite, or --server and --peer-id"));
+        }
     };
-    participation::take_part(Place { server, peer_id }, args.network, args.local, session_id, first).await
+    participation::take_part(
+        Endpoint { server, peer_id },
+        args.network,
+        args.local,
+        session_id,
+        first,
+    )
+    .await
 }
 
 pub(super) fn check_url(url: &str) -> Result<(), Failure> {
@@ -125,13 +138,17 @@ pub(super) fn check_url(url: &str) -> Result<(), Failure> {
     if rest.is_some_and(|rest| !rest.is_empty()) {
         return Ok(());
     }
-    Err(Failure::new(Exit::Usage, format_args!("{url} is no signaling server: use ws://HOST:PORT or wss://HOST")))
+    Err(Failure::new(
+        Exit::Usage,
+        format_args!("{url} is no signaling server: use ws://HOST:PORT or wss://HOST"),
+    ))
 }
 
 /// Unlocks the keys, or sets a password for a new folder.
 pub(super) fn open_store(local: &Local) -> Result<Store, Failure> {
     let folder = local.data_dir.clone().or_else(Store::default_folder);
-    let folder = folder.ok_or_else(|| Failure::new(Exit::Usage, "no home folder: give --data-dir DIR"))?;
+    let folder =
+        folder.ok_or_else(|| Failure::new(Exit::Usage, "no home folder: give --data-dir DIR"))?;
     let password = password::read(local.password_file.as_deref(), !Store::exists(&folder))?;
     Store::open(&folder, &password).map_err(|e| {
         let exit = if e.is_wrong_password() { Exit::Keystore } else { Exit::Other };
@@ -150,7 +167,10 @@ async fn peers(args: cli::Peers) -> Result<(), Failure> {
     socket.finish(Duration::from_secs(1)).await;
     let peers = answer
         .map_err(|_| {
-            Failure::new(Exit::Server, format_args!("no answer from {} within {} s", args.server, args.timeout))
+            Failure::new(
+                Exit::Server,
+                format_args!("no answer from {} within {} s", args.server, args.timeout),
+            )
         })?
         .map_err(|reason| Failure::new(Exit::Server, reason))?;
     if args.json {
@@ -164,7 +184,10 @@ async fn peers(args: cli::Peers) -> Result<(), Failure> {
 }
 
 /// Asks without a name; servers that want one first get a passing one.
-async fn ask_for_peers(socket: &Socket, inputs: &mut mpsc::UnboundedReceiver<Input>) -> Result<Vec<PeerId>, String> {
+async fn ask_for_peers(
+    socket: &Socket,
+    inputs: &mut mpsc::UnboundedReceiver<Input>,
+) -> Result<Vec<PeerId>, String> {
     let mut passing: Option<PeerId> = None;
     while let Some(input) = inputs.recv().await {
         match input {
@@ -172,16 +195,24 @@ async fn ask_for_peers(socket: &Socket, inputs: &mut mpsc::UnboundedReceiver<Inp
             Input::ServerClosed { reason } => return Err(reason),
             Input::ServerText(text) => match ServerMessage::parse(&text) {
                 Ok(ServerMessage::Peers { peers }) => {
-                    return Ok(peers.into_iter().filter(|id| Some(id) != passing.as_ref()).collect());
+                    return Ok(peers
+                        .into_iter()
+                        .filter(|id| Some(id) != passing.as_ref())
+                        .collect());
                 }
                 Ok(ServerMessage::Error { .. }) if passing.is_none() => {
-                    let name = format!("peers-{}", &SessionId::random(&mut SystemRng).as_str()[..8]);
+                    let name =
+                        format!("peers-{}", &SessionId::random(&mut SystemRng).as_str()[..8]);
                     let peer_id: PeerId = name.parse().map_err(|e| format!("{e}"))?;
-                    socket.send(ClientMessage::Register { peer_id: peer_id.clone(), claim: None }.to_json());
+                    socket.send(
+                        ClientMessage::Register { peer_id: peer_id.clone(), claim: None }.to_json(),
+                    );
                     socket.send(ClientMessage::ListPeers.to_json());
                     passing = Some(peer_id);
                 }
-                Ok(ServerMessage::Error { error, .. }) => return Err(format!("the server refused: {error}")),
+                Ok(ServerMessage::Error { error, .. }) => {
+                    return Err(format!("the server refused: {error}"));
+                }
                 _ => {}
             },
             _ => {}

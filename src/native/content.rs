@@ -14,13 +14,18 @@ use crate::content::{Content, File, MAX_CONTENT, NostrEvent, Text};
 pub(super) fn read(subject: &Subject, author: Option<&[u8; 32]>) -> Result<Content, Failure> {
     let usage = |error| Failure::new(Exit::Usage, error);
     match subject {
-        Subject { text: Some(text), .. } => Ok(Content::Text(Text::new(text.clone()).map_err(usage)?)),
+        Subject { text: Some(text), .. } => {
+            Ok(Content::Text(Text::new(text.clone()).map_err(usage)?))
+        }
         Subject { hash: Some(hash), .. } => Ok(Content::Hash(*hash)),
         Subject { file: Some(path), .. } => file(path).map(Content::File),
         Subject { nostr_event: Some(path), .. } => {
             NostrEvent::parse(&small(path)?, author).map(Content::NostrEvent).map_err(usage)
         }
-        _ => Err(Failure::new(Exit::Usage, "say what is signed: --text, --hash, --file or --nostr-event")),
+        _ => Err(Failure::new(
+            Exit::Usage,
+            "say what is signed: --text, --hash, --file or --nostr-event",
+        )),
     }
 }
 

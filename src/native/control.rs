@@ -3,7 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, Lines};
+use tokio::io::{
+    AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, Lines,
+};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::exit::{Exit, Failure};
@@ -53,7 +55,11 @@ impl Control {
 }
 
 #[cfg(unix)]
-fn listen(store: &Store, orders: mpsc::Sender<Waiting>, events: broadcast::Sender<String>) -> std::io::Result<()> {
+fn listen(
+    store: &Store,
+    orders: mpsc::Sender<Waiting>,
+    events: broadcast::Sender<String>,
+) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let path = store.control();
     let _ = std::fs::remove_file(&path); // of a node that was killed: the lock says that there is no other
@@ -69,7 +75,11 @@ fn listen(store: &Store, orders: mpsc::Sender<Waiting>, events: broadcast::Sende
 }
 
 #[cfg(not(unix))]
-fn listen(_: &Store, _: mpsc::Sender<Waiting>, _: broadcast::Sender<String>) -> std::io::Result<()> {
+fn listen(
+    _: &Store,
+    _: mpsc::Sender<Waiting>,
+    _: broadcast::Sender<String>,
+) -> std::io::Result<()> {
     Ok(()) // commands that need the wallets say that a node has them
 }
 
@@ -126,8 +136,12 @@ impl Ordered {
     /// Orders something of the node that runs in this folder.
     #[cfg(unix)]
     pub(super) async fn from_running_node(store: &Store, order: &Order) -> Result<Self, Failure> {
-        let gone =
-            || Failure::new(Exit::Other, "another command uses the wallets in this folder: wait until it is done");
+        let gone = || {
+            Failure::new(
+                Exit::Other,
+                "another command uses the wallets in this folder: wait until it is done",
+            )
+        };
         let stream = tokio::net::UnixStream::connect(store.control()).await.map_err(|_| gone())?;
         let (read, mut write) = stream.into_split();
         let text = serde_json::to_string(order).unwrap_or_default();
@@ -137,13 +151,18 @@ impl Ordered {
         let answer: Value = serde_json::from_str(&line).map_err(|_| gone())?;
         match (answer["awaits"].as_str(), answer["error"].as_str()) {
             (Some(awaits), _) => Ok(Self { awaits: awaits.to_owned(), lines, _write: write }),
-            (None, error) => Err(Failure::new(Exit::Usage, error.unwrap_or("the node did not answer"))),
+            (None, error) => {
+                Err(Failure::new(Exit::Usage, error.unwrap_or("the node did not answer")))
+            }
         }
     }
 
     #[cfg(not(unix))]
     pub(super) async fn from_running_node(_: &Store, _: &Order) -> Result<Self, Failure> {
-        Err(Failure::new(Exit::Other, "another node uses the wallets in this folder: stop it first"))
+        Err(Failure::new(
+            Exit::Other,
+            "another node uses the wallets in this folder: stop it first",
+        ))
     }
 
     /// The next event, as JSON. `None` when the node has ended.

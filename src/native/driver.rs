@@ -9,10 +9,12 @@ use tokio::sync::mpsc;
 use super::peer_connection::PeerConnection;
 use super::store::{Store, StoreError};
 use super::websocket::Socket;
+use crate::audit::{Entry, Head};
 use crate::keystore::Kind;
-use crate::node::{Command, Config, Error, Event, Input, Node, Output, StoreRequest, Timestamp, View};
+use crate::node::{
+    Command, Config, Error, Event, Input, Node, Output, StoreRequest, Timestamp, View,
+};
 use crate::random::SystemRng;
-use crate::trail::{Entry, Head};
 use crate::wire::{PeerId, SessionId};
 
 /// What a driver is made with.
@@ -71,7 +73,11 @@ impl Driver {
                 if let Err(error) = &result {
                     failed.insert(pubkey.clone(), error.clone());
                 }
-                let _ = report.send(Report::Other(Input::EntryKept { pubkey, number: entry.number, result }));
+                let _ = report.send(Report::Other(Input::EntryStored {
+                    pubkey,
+                    number: entry.number,
+                    result,
+                }));
             }
         });
         Ok(Self {
@@ -193,12 +199,16 @@ impl Driver {
                 }
             }
             Output::Store { session_id, request } => self.store(session_id, request),
-            Output::KeepEntry { pubkey, entry, head } => {
+            Output::StoreEntry { pubkey, entry, head } => {
                 // One after the other: the order is the trail.
                 let _ = self.writer.send((pubkey, entry, head));
             }
-            Output::KeepContacts(contacts) => return self.keep(|store| store.keep_contacts(&contacts)),
-            Output::KeepEvidence(evidence) => return self.keep(|store| store.keep_evidence(&evidence)),
+            Output::StoreContacts(contacts) => {
+                return self.keep(|store| store.keep_contacts(&contacts));
+            }
+            Output::StoreEvidence(evidence) => {
+                return self.keep(|store| store.keep_evidence(&evidence));
+            }
         }
         None
     }
@@ -214,14 +224,17 @@ impl Driver {
         let uses_wallets = self.lock.is_some();
         tokio::task::spawn_blocking(move || {
             let (result, made) = match request {
-                StoreRequest::Keep(record) => (store.keep(&record), None),
-                StoreRequest::Confirm { pubkey, certificate } => (store.confirm(&pubkey, certificate), Some(pubkey)),
+                StoreRequest::Unconfirmed(record) => (store.keep(&record), None),
+                StoreRequest::Confirm { pubkey, certificate } => {
+                    (store.confirm(&pubkey, certificate), Some(pubkey))
+                }
             };
-            let made = made.filter(|_| result.is_ok() && uses_wallets).map(|pubkey| store.kept(&pubkey));
+            let made =
+                made.filter(|_| result.is_ok() && uses_wallets).map(|pubkey| store.kept(&pubkey));
             let result = result.map_err(|e| e.to_string());
             let _ = reporter.send(Report::Other(Input::Stored { session_id, result }));
             if let Some(Ok(wallet)) = made {
-                let _ = reporter.send(Report::Other(Input::Wallet(Box::new(wallet))));
+                let _ = reporter.send(Report::Other(Input::OpenWallet(Box::new(wallet))));
             }
         });
     }
@@ -241,7 +254,7 @@ impl Driver {
         for info in wallets {
             let now = self.now();
             match store.kept(&info.pubkey) {
-                Ok(wallet) => drop(self.node.handle(now, Input::Wallet(Box::new(wallet)))), // never refused
+                Ok(wallet) => drop(self.node.handle(now, Input::OpenWallet(Box::new(wallet)))), // never refused
                 Err(error) => broken.push(error),
             }
         }
@@ -256,7 +269,7 @@ impl Driver {
         for info in self.settings.store.list(Kind::Wallet)?.0 {
             let now = self.now();
             let wallet = self.settings.store.kept(&info.pubkey)?;
-            let _ = self.node.handle(now, Input::Wallet(Box::new(wallet))); // never refused
+            let _ = self.node.handle(now, Input::OpenWallet(Box::new(wallet))); // never refused
         }
         while self.node.poll().is_some() {}
         Ok(())
@@ -264,8 +277,8 @@ impl Driver {
 
     /// Whether the others have everything that was said.
     #[must_use]
-    pub fn is_heard(&self) -> bool {
-        self.node.is_heard()
+    pub fn is_delivered(&self) -> bool {
+        self.node.is_delivered()
     }
 
     /// Whether this node uses the wallets of its store.
@@ -275,11 +288,11 @@ impl Driver {
     }
 
     /// Goes on until the others have everything that was said, or a moment has passed.
-    pub async fn until_heard(&mut self) {
+    pub async fn until_delivered(&mut self) {
         const LONGEST: Duration = Duration::from_secs(2);
         const LOOK: Duration = Duration::from_millis(5);
         let end = Instant::now() + LONGEST;
-        while !self.node.is_heard() && Instant::now() < end {
+        while !self.node.is_delivered() && Instant::now() < end {
             let _ = tokio::time::timeout(LOOK, self.next()).await;
         }
     }
@@ -297,7 +310,9 @@ impl Driver {
         }
         let mut tasks = std::mem::take(&mut self.closing);
         tasks.extend(self.peers.drain().map(|(_, connection)| tokio::spawn(connection.finish())));
-        tasks.extend(self.server.take().map(|socket| tokio::spawn(socket.finish(Duration::from_secs(2)))));
+        tasks.extend(
+            self.server.take().map(|socket| tokio::spawn(socket.finish(Duration::from_secs(2)))),
+        );
         for task in tasks {
             let _ = task.await;
         }

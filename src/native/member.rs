@@ -17,11 +17,11 @@ use super::report::{Reporter, as_json, line, names, printable, short};
 use super::store::Store;
 use super::wallets::{one, open_existing};
 use super::{Driver, Settings, content};
+use crate::audit::Body;
 use crate::content::Content;
 use crate::frost::Suite;
 use crate::keystore::{Kind, WalletInfo};
 use crate::node::{Command, Config, Deadlines, Event, RequestState, RequestView, Timestamp, View};
-use crate::trail::Body;
 use crate::wire::PeerId;
 
 /// How long `requests` waits for the members that are there to tell what is new, at most.
@@ -49,14 +49,23 @@ pub(super) async fn sign(args: Sign) -> Result<(), Failure> {
 pub(super) async fn decide(args: Decide, approves: bool) -> Result<(), Failure> {
     let request = args.id.to_ascii_lowercase();
     if request.len() < 4 || request.len() > 64 || !request.bytes().all(|b| b.is_ascii_hexdigit()) {
-        let text = format!("'{}' is no id of a request: give at least four of its hexadecimal digits", args.id);
+        let text = format!(
+            "'{}' is no id of a request: give at least four of its hexadecimal digits",
+            args.id
+        );
         return Err(Failure::new(Exit::Usage, text));
     }
     let store = Arc::new(open_existing(&args.local)?);
-    carry_out(store, Order::Vote { request, approves }, None, args.timeout, args.reach, args.local).await
+    carry_out(store, Order::Vote { request, approves }, None, args.timeout, args.reach, args.local)
+        .await
 }
 
-pub(super) async fn check(pubkey: &str, timeout: u64, reach: Reach, local: Local) -> Result<(), Failure> {
+pub(super) async fn check(
+    pubkey: &str,
+    timeout: u64,
+    reach: Reach,
+    local: Local,
+) -> Result<(), Failure> {
     let store = Arc::new(open_existing(&local)?);
     let wallet = one(&store, pubkey)?;
     let order = Order::Check { pubkey: wallet.info.pubkey.clone() };
@@ -106,7 +115,9 @@ async fn by_running_node(
             event = ordered.next() => event.ok_or_else(|| Failure::new(Exit::Other, "the node that runs here has ended"))?,
             () = sleep_until(end) => return Err(out_of_time(&reporter, timeout)),
         };
-        let ours = [&event["request"], &event["pubkey"]].iter().any(|v| v.as_str() == Some(&ordered.awaits));
+        let ours = [&event["request"], &event["pubkey"]]
+            .iter()
+            .any(|v| v.as_str() == Some(&ordered.awaits));
         if local.json && ours {
             line(&event);
         }
@@ -122,21 +133,29 @@ fn nobody() -> Result<PeerId, Failure> {
 }
 
 fn out_of_time(reporter: &Reporter, seconds: u64) -> Failure {
-    let text =
-        format!("timed out after {seconds} s: too few members have approved and are there; what was asked for stands");
+    let text = format!(
+        "timed out after {seconds} s: too few members have approved and are there; what was asked for stands"
+    );
     reporter.aborted(None, &text, None);
     Failure::told(Exit::TimedOut)
 }
 
 /// Whether an event is the end of an order, and how.
-fn outcome(order: &Order, awaits: &str, event: &Value, reporter: &Reporter) -> Option<Result<(), Failure>> {
+fn outcome(
+    order: &Order,
+    awaits: &str,
+    event: &Value,
+    reporter: &Reporter,
+) -> Option<Result<(), Failure>> {
     let text = |name: &str| event[name].as_str().unwrap_or_default();
     match (order, text("event")) {
         (Order::Sign { .. } | Order::Vote { .. }, "signature") if text("request") == awaits => {
             reporter.result("signature", text("signature"));
             Some(Ok(()))
         }
-        (Order::Sign { .. }, "voted") if text("request") == awaits && text("state") == "declined" => {
+        (Order::Sign { .. }, "voted")
+            if text("request") == awaits && text("state") == "declined" =>
+        {
             let why = "so many members declined that it cannot be signed";
             reporter.aborted(None, why, None);
             Some(Err(Failure::told(Exit::Aborted)))
@@ -160,11 +179,12 @@ pub(super) async fn node(args: NodeArgs) -> Result<(), Failure> {
     let store = Arc::new(open_existing(&args.local)?);
     let policy = args.policy.as_deref().map(Policy::read).transpose()?.unwrap_or_default();
     let started = Member::start(store.clone(), None, args.reach, &args.local)?;
-    let mut member =
-        started.ok_or_else(|| Failure::new(Exit::Other, "another node uses the wallets in this folder"))?;
+    let mut member = started
+        .ok_or_else(|| Failure::new(Exit::Other, "another node uses the wallets in this folder"))?;
     member.policy = policy;
     member.remember_approvals(&store)?;
-    member.control = Some(Control::listen(&store).or_exit(Exit::Other, "other commands cannot be heard")?);
+    member.control =
+        Some(Control::listen(&store).or_exit(Exit::Other, "other commands cannot be heard")?);
     let result = member.serve().await;
     let _ = std::fs::remove_file(store.control());
     member.finish().await;
@@ -175,33 +195,44 @@ pub(super) async fn node(args: NodeArgs) -> Result<(), Failure> {
 
 pub(super) async fn requests(args: Requests) -> Result<(), Failure> {
     let store = Arc::new(open_existing(&args.local)?);
-    let view = if args.offline { known(&store)? } else { news(&store, args.reach, &args.local).await? };
+    let view =
+        if args.offline { known(&store)? } else { news(&store, args.reach, &args.local).await? };
     let mut some = false;
-    for circle in &view.circles {
-        let over = |r: &&RequestView| matches!(r.state, RequestState::Open | RequestState::Approved);
-        for request in circle.requests.iter().filter(|r| args.all || over(r)) {
+    for group in &view.groups {
+        let over =
+            |r: &&RequestView| matches!(r.state, RequestState::Open | RequestState::Approved);
+        for request in group.requests.iter().filter(|r| args.all || over(r)) {
             some = true;
             if args.local.json {
                 let mut value = serde_json::to_value(request).unwrap_or_default();
                 value["event"] = json!("request");
-                value["pubkey"] = json!(circle.pubkey);
+                value["pubkey"] = json!(group.pubkey);
                 line(&value);
             } else {
-                show(&circle.pubkey, circle.threshold, request);
+                show(&group.pubkey, group.threshold, request);
             }
         }
     }
     if !some && !args.local.json {
-        eprintln!("no requests{}", if args.all { "" } else { " wait; --all shows those that are over" });
+        eprintln!(
+            "no requests{}",
+            if args.all { "" } else { " wait; --all shows those that are over" }
+        );
     }
     Ok(())
 }
 
 fn show(pubkey: &str, threshold: u16, request: &RequestView) {
-    let RequestView { id, state, kind, proposer, digest, approved, declined, expires, .. } = request;
+    let RequestView { id, state, kind, proposer, digest, approved, declined, expires, .. } =
+        request;
     let left = Duration::from_millis(expires.since(now()));
     let ends = if left.is_zero() { String::new() } else { format!(", ends in {}", span(left)) };
-    println!("{}  {}  {kind} for {}…, asked by {proposer}{ends}", short(id), state.name(), &pubkey[..12]);
+    println!(
+        "{}  {}  {kind} for {}…, asked by {proposer}{ends}",
+        short(id),
+        state.name(),
+        &pubkey[..12]
+    );
     for (name, value) in &request.shown {
         println!("  {name:<12} {}", printable(value));
     }
@@ -234,7 +265,8 @@ fn now() -> Timestamp {
 
 /// What is known here, from the audit trails.
 fn known(store: &Arc<Store>) -> Result<View, Failure> {
-    let settings = Settings { config: Config::default(), ice_servers: Vec::new(), store: store.clone() };
+    let settings =
+        Settings { config: Config::default(), ice_servers: Vec::new(), store: store.clone() };
     let mut driver = Driver::new(settings).or_exit(Exit::Other, "the identity cannot be opened")?;
     driver.read_wallets().or_exit(Exit::Other, "the wallets cannot be read")?;
     Ok(driver.view())
@@ -245,10 +277,14 @@ async fn news(store: &Arc<Store>, reach: Reach, local: &Local) -> Result<View, F
     if reach.server.is_none() && store.last_server().is_none() {
         return known(store);
     }
-    let Some(mut member) = Member::start(store.clone(), None, reach, local)? else { return known(store) };
+    let Some(mut member) = Member::start(store.clone(), None, reach, local)? else {
+        return known(store);
+    };
     let end = Instant::now() + NEWS;
     let mut registered = false;
-    while Instant::now() < end && !(registered && member.driver.is_heard() && all_told(&member.driver.view())) {
+    while Instant::now() < end
+        && !(registered && member.driver.is_delivered() && all_told(&member.driver.view()))
+    {
         tokio::select! {
             event = member.driver.next() => match event {
                 Event::Peers { .. } => registered = true,
@@ -269,8 +305,10 @@ async fn news(store: &Arc<Store>, reach: Reach, local: &Local) -> Result<View, F
 /// Whether there is a link to every member who is there.
 fn all_told(view: &View) -> bool {
     let there = |peer: &PeerId| view.peers_online.contains(peer);
-    let told = |c: &crate::node::CircleView| c.members.iter().all(|m| m.me || m.online || !there(&m.peer_id));
-    view.circles.iter().all(told)
+    let told = |c: &crate::node::GroupView| {
+        c.members.iter().all(|m| m.me || m.online || !there(&m.peer_id))
+    };
+    view.groups.iter().all(told)
 }
 
 // ---- a node as a member ----
@@ -292,16 +330,24 @@ impl Member {
         reach: Reach,
         local: &Local,
     ) -> Result<Option<Self>, Failure> {
-        let config = Config { deadlines: Deadlines::default(), carrier: reach.carrier.into(), trust_first_use: false };
+        let config = Config {
+            deadlines: Deadlines::default(),
+            carrier: reach.carrier.into(),
+            trust_first_use: false,
+        };
         let settings = Settings { config, ice_servers: reach.ice_server, store: store.clone() };
-        let mut driver = Driver::new(settings).or_exit(Exit::Other, "the identity cannot be opened")?;
-        let Some(broken) = driver.use_wallets().or_exit(Exit::Other, "the wallets cannot be used")? else {
+        let mut driver =
+            Driver::new(settings).or_exit(Exit::Other, "the identity cannot be opened")?;
+        let Some(broken) =
+            driver.use_wallets().or_exit(Exit::Other, "the wallets cannot be used")?
+        else {
             return Ok(None);
         };
         broken.iter().for_each(|error| eprintln!("frostmesh: left out: {error}"));
         let server = reach.server.or_else(|| store.last_server());
-        let server = server
-            .ok_or_else(|| Failure::new(Exit::Usage, "say with --server where the other members are to be found"))?;
+        let server = server.ok_or_else(|| {
+            Failure::new(Exit::Usage, "say with --server where the other members are to be found")
+        })?;
         check_url(&server)?;
         let peer_id = match reach.peer_id {
             Some(peer_id) => peer_id,
@@ -319,12 +365,17 @@ impl Member {
         while Instant::now() < end && !all_told(&self.driver.view()) {
             let _ = tokio::time::timeout(Duration::from_millis(10), self.driver.next()).await;
         }
-        self.driver.until_heard().await;
+        self.driver.until_delivered().await;
         self.driver.finish().await;
     }
 
     /// Runs until an order is done, or its time is over.
-    async fn until_done(&mut self, order: &Order, end: Instant, seconds: u64) -> Result<(), Failure> {
+    async fn until_done(
+        &mut self,
+        order: &Order,
+        end: Instant,
+        seconds: u64,
+    ) -> Result<(), Failure> {
         let interrupted = interrupted();
         tokio::pin!(interrupted);
         let mut awaits = None;
@@ -342,8 +393,9 @@ impl Member {
                 () = &mut interrupted => return Err(Failure::new(Exit::Aborted, "stopped; what was asked for stands")),
             };
             // What others ask for meanwhile is news for 'requests', and would be taken for the answer here.
-            if request_of(&event).is_none_or(|id| awaits.as_deref().is_none_or(|ours| ours == id) && is_ours(order, id))
-            {
+            if request_of(&event).is_none_or(|id| {
+                awaits.as_deref().is_none_or(|ours| ours == id) && is_ours(order, id)
+            }) {
                 self.reporter.event(&event);
             }
             match &event {
@@ -351,12 +403,15 @@ impl Member {
                     self.store.remember_server(&self.server);
                     registered = true;
                 }
-                Event::ServerLost { was_registered: false, .. } => return Err(Failure::told(Exit::Server)),
+                Event::ServerLost { was_registered: false, .. } => {
+                    return Err(Failure::told(Exit::Server));
+                }
                 Event::ServerRefused { .. } => return Err(Failure::told(Exit::Other)),
                 _ => {}
             }
             // A health check is of those who are there: they have to be linked first.
-            let ready = registered && (!matches!(order, Order::Check { .. }) || self.members_are_linked(order));
+            let ready = registered
+                && (!matches!(order, Order::Check { .. }) || self.members_are_linked(order));
             if awaits.is_none() && ready {
                 awaits = self.obey(order).map_err(|text| Failure::new(Exit::Usage, text))?;
                 if awaits.is_some() && matches!(order, Order::Vote { approves: false, .. }) {
@@ -380,12 +435,12 @@ impl Member {
         let Order::Check { pubkey } = order else { return true };
         let view = self.driver.view();
         let there = |peer: &PeerId| view.peers_online.contains(peer);
-        let circle = view.circles.iter().find(|circle| circle.pubkey == *pubkey);
-        circle.is_none_or(|c| c.members.iter().all(|m| m.me || m.online || !there(&m.peer_id)))
+        let group = view.groups.iter().find(|group| group.pubkey == *pubkey);
+        group.is_none_or(|c| c.members.iter().all(|m| m.me || m.online || !there(&m.peer_id)))
     }
 
     fn signature_of(&self, id: &str) -> Option<String> {
-        let requests = self.driver.view().circles.into_iter().flat_map(|circle| circle.requests);
+        let requests = self.driver.view().groups.into_iter().flat_map(|group| group.requests);
         requests.into_iter().find(|request| request.id == id)?.signature
     }
 
@@ -397,17 +452,22 @@ impl Member {
                 let wallet = one(&self.store, pubkey).map_err(|f| f.text.unwrap_or_default())?;
                 let content = Content::read(kind, content, author(&wallet.info).as_ref());
                 let content = content.map_err(|error| error.to_string())?;
-                let command = Command::Request { pubkey: pubkey.clone(), content, lifetime: *lifetime };
+                let command =
+                    Command::Request { pubkey: pubkey.clone(), content, lifetime: *lifetime };
                 self.driver.command(command).map_err(failed)?;
-                let circle = self.driver.view().circles.into_iter().find(|circle| circle.pubkey == *pubkey);
-                Ok(circle.and_then(|mut circle| Some(circle.requests.pop()?.id)))
+                let group =
+                    self.driver.view().groups.into_iter().find(|group| group.pubkey == *pubkey);
+                Ok(group.and_then(|mut group| Some(group.requests.pop()?.id)))
             }
             Order::Vote { request, approves } => {
-                let circles = self.driver.view().circles;
-                let mut found = circles.iter().flat_map(|c| &c.requests).filter(|r| r.id.starts_with(request));
+                let groups = self.driver.view().groups;
+                let mut found =
+                    groups.iter().flat_map(|c| &c.requests).filter(|r| r.id.starts_with(request));
                 let Some(one) = found.next() else { return Ok(None) };
                 if found.next().is_some() {
-                    return Err(format!("{request} is the beginning of several requests: give more of it"));
+                    return Err(format!(
+                        "{request} is the beginning of several requests: give more of it"
+                    ));
                 }
                 let mut id = [0; 32];
                 hex::decode_to_slice(&one.id, &mut id).map_err(|error| error.to_string())?;
@@ -465,21 +525,30 @@ impl Member {
 
     /// Carries out what another command has ordered.
     fn answer(&mut self, (order, answer): Waiting) {
-        let unknown = || "no such request is known here; 'frostmesh requests' lists them".to_owned();
+        let unknown =
+            || "no such request is known here; 'frostmesh requests' lists them".to_owned();
         let result = self.obey(&order).and_then(|awaits| awaits.ok_or_else(unknown));
         let _ = answer.send(result); // who ordered may have gone
     }
 
     /// Decides what waits for a decision and is in the policy.
     fn apply_policy(&mut self) {
-        for circle in self.driver.view().circles {
-            for request in circle.requests.iter().filter(|request| request.needs_decision) {
-                let Some((approves, rule)) = self.policy.decide(&circle.pubkey, request, now()) else { continue };
+        for group in self.driver.view().groups {
+            for request in group.requests.iter().filter(|request| request.needs_decision) {
+                let Some((approves, rule)) = self.policy.decide(&group.pubkey, request, now())
+                else {
+                    continue;
+                };
                 let mut id = [0; 32];
                 if hex::decode_to_slice(&request.id, &mut id).is_ok() {
                     let does = if approves { "approved" } else { "declined" };
-                    let text = format!("request {} is {does} by the rule '{rule}'", short(&request.id));
-                    match self.driver.command(Command::Vote { request: id, approves, rule: Some(rule) }) {
+                    let text =
+                        format!("request {} is {does} by the rule '{rule}'", short(&request.id));
+                    match self.driver.command(Command::Vote {
+                        request: id,
+                        approves,
+                        rule: Some(rule),
+                    }) {
                         Ok(()) => self.reporter.note("decision", &text),
                         Err(error) => self.reporter.note("decision_failed", &error.to_string()),
                     }
@@ -490,9 +559,11 @@ impl Member {
 
     /// What the policy approved in an earlier life still counts for its limits.
     fn remember_approvals(&mut self, store: &Store) -> Result<(), Failure> {
-        let (wallets, _) = store.list(Kind::Wallet).or_exit(Exit::Other, "the wallets cannot be read")?;
+        let (wallets, _) =
+            store.list(Kind::Wallet).or_exit(Exit::Other, "the wallets cannot be read")?;
         for info in wallets {
-            let (trail, _) = store.trail(&info.pubkey).or_exit(Exit::Other, "an audit trail cannot be read")?;
+            let (trail, _) =
+                store.trail(&info.pubkey).or_exit(Exit::Other, "an audit trail cannot be read")?;
             for entry in trail {
                 if let Ok(Body::Decision { rule, approves: true, .. }) = entry.read() {
                     self.policy.has_approved(&rule, Timestamp::from_millis(entry.time));
@@ -536,8 +607,9 @@ fn own_name(store: &Store, wallet: Option<&WalletInfo>) -> Result<PeerId, Failur
         (None, _) => Err(Failure::new(Exit::Keystore, "there are no wallets here yet")),
         (Some(last), _) => {
             let all = format!("{}, {last}", names(&own));
-            let text =
-                format!("this node goes by several names in its wallets: say with --peer-id which to use ({all})");
+            let text = format!(
+                "this node goes by several names in its wallets: say with --peer-id which to use ({all})"
+            );
             Err(Failure::new(Exit::Usage, text))
         }
     }

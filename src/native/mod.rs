@@ -1,5 +1,6 @@
 //! The command-line node: arguments, files, sockets. Drivers only; what the protocol decides stands in [`crate::node`].
 
+mod audit_log;
 pub mod cli;
 mod commands;
 mod content;
@@ -16,7 +17,6 @@ mod report;
 mod signatures;
 mod store;
 mod stun;
-mod trails;
 mod wallets;
 mod websocket;
 

@@ -16,31 +16,39 @@ use crate::node::{Command, Config, Deadlines, Error, Event, ReasonKind};
 use crate::wire::{PeerId, SessionId};
 
 /// Where a node is to be found.
-pub(super) struct Place {
+pub(super) struct Endpoint {
     pub server: String,
     pub peer_id: PeerId,
 }
 
 pub(super) async fn take_part(
-    place: Place,
+    endpoint: Endpoint,
     network: Network,
     local: Local,
     session: Option<SessionId>,
     first: Option<Command>,
 ) -> Result<(), Failure> {
-    check_url(&place.server)?;
+    check_url(&endpoint.server)?;
     if let Some(bad) = network.ice_server.iter().find(|url| super::stun::parse_url(url).is_none()) {
-        return Err(Failure::new(Exit::Usage, format_args!("{bad} is no STUN server: use stun:HOST:PORT")));
+        return Err(Failure::new(
+            Exit::Usage,
+            format_args!("{bad} is no STUN server: use stun:HOST:PORT"),
+        ));
     }
     let store = Arc::new(open_store(&local)?);
     let timeout = network.timeout * 1000;
     let usual = Deadlines::default();
-    let deadlines = Deadlines { proposal: timeout, mesh: timeout, step: usual.step.min(timeout), ..usual };
-    let config = Config { deadlines, carrier: network.carrier.into(), trust_first_use: network.trust_first_use };
+    let deadlines =
+        Deadlines { proposal: timeout, mesh: timeout, step: usual.step.min(timeout), ..usual };
+    let config = Config {
+        deadlines,
+        carrier: network.carrier.into(),
+        trust_first_use: network.trust_first_use,
+    };
     let settings = Settings { config, ice_servers: network.ice_server, store: store.clone() };
     let mut this = Participation {
         driver: Driver::new(settings).or_exit(Exit::Other, "the identity cannot be opened")?,
-        reporter: Reporter::new(place.peer_id.clone(), local.json, local.verbose),
+        reporter: Reporter::new(endpoint.peer_id.clone(), local.json, local.verbose),
         session,
         first,
         allow_unverified: network.allow_unverified,
@@ -48,23 +56,25 @@ pub(super) async fn take_part(
         comparing: false,
         testing: None,
         store,
-        server: place.server.clone(),
+        server: endpoint.server.clone(),
     };
-    let free = this.driver.use_wallets().or_exit(Exit::Other, "the wallets cannot be used")?.is_some();
-    let of_that_name = |wallet: &WalletInfo| wallet.own_name() == Some(&place.peer_id);
+    let free =
+        this.driver.use_wallets().or_exit(Exit::Other, "the wallets cannot be used")?.is_some();
+    let of_that_name = |wallet: &WalletInfo| wallet.own_name() == Some(&endpoint.peer_id);
     let kept = || this.store.list(Kind::Wallet).or_exit(Exit::Other, "the wallets cannot be read");
     if !free && kept()?.0.iter().any(of_that_name) {
         let text = format_args!(
             "a node or another command uses the wallets in this folder and is {0} at the server, which knows one {0} only: \
              wait until it is done, or stop it; a node that starts again takes the new key into use",
-            place.peer_id
+            endpoint.peer_id
         );
         return Err(Failure::new(Exit::Other, text));
     }
-    let connect = Command::Connect { server_url: place.server, peer_id: place.peer_id };
+    let connect = Command::Connect { server_url: endpoint.server, peer_id: endpoint.peer_id };
     this.driver.command(connect).or_exit(Exit::Usage, "cannot connect")?;
-    let result = this.until(Instant::now() + Duration::from_secs(network.timeout), network.timeout).await;
-    this.driver.until_heard().await;
+    let result =
+        this.until(Instant::now() + Duration::from_secs(network.timeout), network.timeout).await;
+    this.driver.until_delivered().await;
     this.driver.finish().await;
     result
 }
@@ -129,14 +139,19 @@ impl Participation {
                     // An invite may wait for its time; whom it waits for is for the person here to see.
                     self.joined = matches!(first, Command::Propose { .. });
                     if let Command::JoinInvite(invite) = &first {
-                        self.reporter.say(&format!("joining the session of {}, by invite", invite.initiator));
+                        self.reporter.say(&format!(
+                            "joining the session of {}, by invite",
+                            invite.initiator
+                        ));
                     }
                     if let Err(error) = self.driver.command(first) {
                         return Some(Err(Failure::new(Exit::Usage, error)));
                     }
                 }
                 None if !self.joined => match &self.session {
-                    Some(id) => self.reporter.say(&format!("waiting for the proposal of session {id}")),
+                    Some(id) => {
+                        self.reporter.say(&format!("waiting for the proposal of session {id}"))
+                    }
                     None => self.reporter.say("waiting for a proposal"),
                 },
                 None => {}
@@ -146,9 +161,14 @@ impl Participation {
             {
                 self.session = Some(session_id.clone());
                 self.joined = true;
-                let waiting =
-                    self.driver.view().sessions.into_iter().any(|s| s.session_id == session_id && s.needs_decision);
-                let accept = Command::Accept { session_id, allow_unverified: self.allow_unverified };
+                let waiting = self
+                    .driver
+                    .view()
+                    .sessions
+                    .into_iter()
+                    .any(|s| s.session_id == session_id && s.needs_decision);
+                let accept =
+                    Command::Accept { session_id, allow_unverified: self.allow_unverified };
                 match if waiting { self.driver.command(accept) } else { Ok(()) } {
                     Ok(()) => {}
                     Err(Error::UnverifiedNotAllowed) => return Some(Err(self.refuse())),
@@ -156,21 +176,32 @@ impl Participation {
                 }
             }
             Event::Words { session_id, .. } if ours(self, &session_id) => self.comparing = true,
-            Event::ServerLost { was_registered: false, .. } => return Some(Err(Failure::told(Exit::Server))),
+            Event::ServerLost { was_registered: false, .. } => {
+                return Some(Err(Failure::told(Exit::Server)));
+            }
             Event::ServerRefused { .. } => return Some(Err(Failure::told(Exit::Other))),
             // A session that needs the server ends now, and says so next; one that does not goes on.
-            Event::ServerGone { .. } if !self.joined => return Some(Err(Failure::told(Exit::Server))),
+            Event::ServerGone { .. } if !self.joined => {
+                return Some(Err(Failure::told(Exit::Server)));
+            }
             Event::WalletCreated { session_id, pubkey, .. } if ours(self, &session_id) => {
                 self.reporter.result("group key", &pubkey);
                 self.store.remember_server(&self.server);
                 // Only members that have proven who they are sign together.
-                let proven = self.driver.view().sessions.iter().any(|s| s.session_id == session_id && s.verified_only);
+                let proven = self
+                    .driver
+                    .view()
+                    .sessions
+                    .iter()
+                    .any(|s| s.session_id == session_id && s.verified_only);
                 if !(proven && self.driver.has_wallets()) {
                     return Some(Ok(()));
                 }
                 self.testing = Some((pubkey, Instant::now() + TEST));
             }
-            Event::WalletReady { pubkey } if self.testing.as_ref().is_some_and(|(key, _)| *key == pubkey) => {
+            Event::WalletReady { pubkey }
+                if self.testing.as_ref().is_some_and(|(key, _)| *key == pubkey) =>
+            {
                 return Some(Ok(()));
             }
             Event::Aborted { session_id, reason } if ours(self, &session_id) => {
@@ -189,7 +220,11 @@ impl Participation {
         let guests = self.driver.view().invites.into_iter().find(|invite| invite.mine);
         let what = match (guests, &self.first) {
             (Some(invite), _) => {
-                format!("{} of {} guests have come by the invite", invite.guests.len(), invite.total.saturating_sub(1))
+                format!(
+                    "{} of {} guests have come by the invite",
+                    invite.guests.len(),
+                    invite.total.saturating_sub(1)
+                )
             }
             (None, Some(_)) => "the server did not answer".to_owned(),
             (None, None) => "no proposal came".to_owned(),

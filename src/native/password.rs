@@ -29,7 +29,10 @@ fn from_file(path: &Path) -> Result<Zeroizing<String>, Failure> {
     let what = format!("the password file {} cannot be read", path.display());
     let size = std::fs::metadata(path).or_exit(Exit::Usage, &what)?.len();
     if size > MAX_FILE {
-        return Err(Failure::new(Exit::Usage, format_args!("{what}: it is larger than {MAX_FILE} bytes")));
+        return Err(Failure::new(
+            Exit::Usage,
+            format_args!("{what}: it is larger than {MAX_FILE} bytes"),
+        ));
     }
     let text = Zeroizing::new(std::fs::read_to_string(path).or_exit(Exit::Usage, &what)?);
     Ok(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
@@ -40,12 +43,15 @@ fn prompt(new: bool) -> Result<Zeroizing<String>, Failure> {
         let text = format!("no password: give --password-file FILE or set {VARIABLE}");
         return Err(Failure::new(Exit::Usage, text));
     }
-    let ask =
-        |question: &str| rpassword::prompt_password(question).map(Zeroizing::new).or_exit(Exit::Other, "no password");
+    let ask = |question: &str| {
+        rpassword::prompt_password(question).map(Zeroizing::new).or_exit(Exit::Other, "no password")
+    };
     if !new {
         return ask("Password: ");
     }
-    eprintln!("Your share of the key will be encrypted with a password. It cannot be recovered without it.");
+    eprintln!(
+        "Your share of the key will be encrypted with a password. It cannot be recovered without it."
+    );
     let first = ask("New password: ")?;
     if first != ask("The same again: ")? {
         return Err(Failure::new(Exit::Usage, "the two passwords differ"));

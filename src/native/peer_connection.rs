@@ -112,7 +112,11 @@ struct Report {
 
 impl Report {
     fn described(&self, sdp: String) {
-        (self.happened)(Input::LocalDescription { peer: self.peer.clone(), attempt: self.attempt, sdp });
+        (self.happened)(Input::LocalDescription {
+            peer: self.peer.clone(),
+            attempt: self.attempt,
+            sdp,
+        });
     }
 
     fn opened(&self) {
@@ -120,11 +124,19 @@ impl Report {
     }
 
     fn text(&self, text: Zeroizing<String>) {
-        (self.happened)(Input::ChannelText { peer: self.peer.clone(), attempt: self.attempt, text });
+        (self.happened)(Input::ChannelText {
+            peer: self.peer.clone(),
+            attempt: self.attempt,
+            text,
+        });
     }
 
     fn stalled(&self, stalled: bool) {
-        (self.happened)(Input::ChannelStalled { peer: self.peer.clone(), attempt: self.attempt, stalled });
+        (self.happened)(Input::ChannelStalled {
+            peer: self.peer.clone(),
+            attempt: self.attempt,
+            stalled,
+        });
     }
 }
 
@@ -230,7 +242,9 @@ impl Connection {
                 }
                 RtcOutput::Timeout(_) => {} // something was written: there is more to send
                 RtcOutput::Transmit(t) => {
-                    if let Some((_, socket)) = self.sockets.iter().find(|(address, _)| *address == t.source) {
+                    if let Some((_, socket)) =
+                        self.sockets.iter().find(|(address, _)| *address == t.source)
+                    {
                         let _ = socket.send_to(&t.contents, t.destination).await; // lost packets are part of UDP
                     }
                 }
@@ -264,7 +278,10 @@ impl Connection {
     /// While closing: whether the other end has everything, or has had time enough.
     fn finished(&mut self) -> bool {
         let Some(end) = self.closing else { return !self.rtc.is_alive() };
-        let unsent = self.channel.and_then(|id| self.rtc.channel(id).map(|mut c| c.buffered_amount())).unwrap_or(0);
+        let unsent = self
+            .channel
+            .and_then(|id| self.rtc.channel(id).map(|mut c| c.buffered_amount()))
+            .unwrap_or(0);
         if (self.queue.is_empty() && unsent == 0) || Instant::now() >= end {
             // Tells the other end with a DTLS close_notify; the next drain sends it.
             let alive = self.rtc.is_alive();
@@ -284,14 +301,23 @@ impl Connection {
             Event::ChannelData(data) if Some(data.id) == self.channel => {
                 let bytes = Zeroizing::new(data.data);
                 if bytes.len() > MAX_PEER_MESSAGE {
-                    return Err(format!("a message of {} bytes came; the limit is {MAX_PEER_MESSAGE}", bytes.len()));
+                    return Err(format!(
+                        "a message of {} bytes came; the limit is {MAX_PEER_MESSAGE}",
+                        bytes.len()
+                    ));
                 }
                 // What is no text is no message either: the node sees an empty one and names the sender.
-                report.text(Zeroizing::new(std::str::from_utf8(&bytes).unwrap_or_default().to_owned()));
+                report.text(Zeroizing::new(
+                    std::str::from_utf8(&bytes).unwrap_or_default().to_owned(),
+                ));
             }
             Event::ChannelClose(id) if Some(id) == self.channel => self.over = true,
-            Event::IceConnectionStateChange(IceConnectionState::Disconnected) => report.stalled(true),
-            Event::IceConnectionStateChange(IceConnectionState::Connected | IceConnectionState::Completed) => {
+            Event::IceConnectionStateChange(IceConnectionState::Disconnected) => {
+                report.stalled(true)
+            }
+            Event::IceConnectionStateChange(
+                IceConnectionState::Connected | IceConnectionState::Completed,
+            ) => {
                 report.stalled(false);
             }
             Event::Closed => self.over = true,
@@ -305,8 +331,8 @@ impl Connection {
             Order::RemoteDescription(sdp) => {
                 let sdp = without_candidates_by_name(&sdp);
                 if let Some(pending) = self.pending_offer.take() {
-                    let answer =
-                        SdpAnswer::from_sdp_string(&sdp).map_err(|e| format!("the answer cannot be read: {e}"))?;
+                    let answer = SdpAnswer::from_sdp_string(&sdp)
+                        .map_err(|e| format!("the answer cannot be read: {e}"))?;
                     if leaves_sctp_to_us(&sdp) {
                         self.rtc.direct_api().start_sctp(true);
                     }
@@ -315,10 +341,13 @@ impl Connection {
                         .accept_answer(pending, answer)
                         .map_err(|e| format!("the answer does not fit: {e}"))
                 } else {
-                    let offer =
-                        SdpOffer::from_sdp_string(&sdp).map_err(|e| format!("the offer cannot be read: {e}"))?;
-                    let answer =
-                        self.rtc.sdp_api().accept_offer(offer).map_err(|e| format!("the offer does not fit: {e}"))?;
+                    let offer = SdpOffer::from_sdp_string(&sdp)
+                        .map_err(|e| format!("the offer cannot be read: {e}"))?;
+                    let answer = self
+                        .rtc
+                        .sdp_api()
+                        .accept_offer(offer)
+                        .map_err(|e| format!("the offer does not fit: {e}"))?;
                     report.described(answer.to_sdp_string());
                     Ok(())
                 }
@@ -337,7 +366,10 @@ impl Connection {
                 self.queued += text.as_str().len();
                 self.queue.push_back(text);
                 if self.queued > MAX_QUEUED {
-                    return Err(format!("the peer takes nothing: {} bytes wait for it", self.queued));
+                    return Err(format!(
+                        "the peer takes nothing: {} bytes wait for it",
+                        self.queued
+                    ));
                 }
                 Ok(())
             }
@@ -359,7 +391,9 @@ impl Connection {
 
     fn datagram(&mut self, index: usize, source: SocketAddr, bytes: &[u8]) -> Result<(), String> {
         let Some((destination, _)) = self.sockets.get(index) else { return Ok(()) };
-        let Ok(receive) = Receive::new(Protocol::Udp, source, *destination, bytes) else { return Ok(()) };
+        let Ok(receive) = Receive::new(Protocol::Udp, source, *destination, bytes) else {
+            return Ok(());
+        };
         let input = RtcInput::Receive(Instant::now(), receive);
         if self.rtc.accepts(&input) {
             self.heard = Instant::now();
@@ -392,7 +426,8 @@ fn without_candidates_by_name(sdp: &str) -> String {
 /// One socket on each address that peers could reach: every interface, and loopback for peers on this machine.
 async fn bind() -> io::Result<Vec<(SocketAddr, UdpSocket)>> {
     let interfaces = if_addrs::get_if_addrs()?;
-    let mut addresses: Vec<IpAddr> = interfaces.iter().map(if_addrs::Interface::ip).filter(|ip| usable(*ip)).collect();
+    let mut addresses: Vec<IpAddr> =
+        interfaces.iter().map(if_addrs::Interface::ip).filter(|ip| usable(*ip)).collect();
     addresses.sort_by_key(|ip| (ip.is_loopback(), ip.is_ipv6()));
     addresses.dedup();
     let mut sockets = Vec::new();
@@ -424,7 +459,10 @@ fn usable(ip: IpAddr) -> bool {
 }
 
 /// Waits for the next datagram on any socket.
-async fn receive(sockets: &[(SocketAddr, UdpSocket)], buffer: &mut [u8]) -> io::Result<(usize, SocketAddr, usize)> {
+async fn receive(
+    sockets: &[(SocketAddr, UdpSocket)],
+    buffer: &mut [u8],
+) -> io::Result<(usize, SocketAddr, usize)> {
     poll_fn(|cx| {
         for (index, (_, socket)) in sockets.iter().enumerate() {
             let mut read = ReadBuf::new(buffer);

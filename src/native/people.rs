@@ -13,7 +13,8 @@ use crate::agreement::Evidence;
 use crate::identity::Contact;
 
 pub(super) fn identity(local: &Local) -> Result<(), Failure> {
-    let key = open_store(local)?.identity().or_exit(Exit::Other, "the identity cannot be opened")?;
+    let key =
+        open_store(local)?.identity().or_exit(Exit::Other, "the identity cannot be opened")?;
     let (identity, fingerprint) = (key.identity(), key.identity().fingerprint());
     if local.json {
         let (identity, fingerprint) = (identity.to_string(), fingerprint.to_string());
@@ -85,7 +86,8 @@ pub(super) fn evidence(command: Ask) -> Result<(), Failure> {
                     format_args!("{} pieces of evidence begin with {id}", found.len()),
                 ));
             };
-            let text = serde_json::to_string_pretty(evidence).or_exit(Exit::Other, "it cannot be written")?;
+            let text = serde_json::to_string_pretty(evidence)
+                .or_exit(Exit::Other, "it cannot be written")?;
             println!("{text}");
             Ok(())
         }
@@ -93,23 +95,29 @@ pub(super) fn evidence(command: Ask) -> Result<(), Failure> {
 }
 
 fn kept(local: &Local) -> Result<Vec<(String, Evidence)>, Failure> {
-    let (found, broken) = open_existing(local)?.evidence().or_exit(Exit::Other, "the evidence cannot be read")?;
+    let (found, broken) =
+        open_existing(local)?.evidence().or_exit(Exit::Other, "the evidence cannot be read")?;
     broken.iter().for_each(|error| eprintln!("frostmesh: left out: {error}"));
     Ok(found)
 }
 
 /// Says whom a piece of evidence is against, having checked it.
 fn tell(id: &str, evidence: &Evidence, as_json: bool) -> Result<(), Failure> {
-    let accused =
-        evidence.verify().map_err(|error| Failure::new(Exit::Other, format_args!("{id} proves nothing: {error}")))?;
-    let (fingerprint, session) = (accused.identity.fingerprint().to_string(), &evidence.agreement.session_id);
+    let accused = evidence
+        .verify()
+        .map_err(|error| Failure::new(Exit::Other, format_args!("{id} proves nothing: {error}")))?;
+    let (fingerprint, session) =
+        (accused.identity.fingerprint().to_string(), &evidence.agreement.session_id);
     if as_json {
         line(&json!({
             "event": "evidence", "id": id, "session_id": session, "peer_id": accused.peer_id, "fingerprint": fingerprint,
             "found": evidence.found,
         }));
     } else {
-        println!("{id}  {} ({fingerprint}) signed two different commitments in session {session}", accused.peer_id);
+        println!(
+            "{id}  {} ({fingerprint}) signed two different commitments in session {session}",
+            accused.peer_id
+        );
     }
     Ok(())
 }
@@ -122,6 +130,7 @@ fn check(file: &Path, as_json: bool) -> Result<(), Failure> {
         return Err(Failure::new(Exit::Other, format_args!("{what} is larger than any evidence")));
     }
     let text = std::fs::read(file).or_exit(Exit::Other, &what)?;
-    let evidence: Evidence = serde_json::from_slice(&text).or_exit(Exit::Other, &format!("{what} is no evidence"))?;
+    let evidence: Evidence =
+        serde_json::from_slice(&text).or_exit(Exit::Other, &format!("{what} is no evidence"))?;
     tell(&what, &evidence, as_json)
 }

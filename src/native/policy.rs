@@ -71,9 +71,11 @@ impl TryFrom<String> for Hours {
         let minute = |part: &str| {
             let (hour, minute) = part.trim().split_once(':')?;
             let (hour, minute): (u64, u64) = (hour.parse().ok()?, minute.parse().ok()?);
-            (hour <= 24 && minute < 60 && hour * 60 + minute <= 24 * 60).then_some(hour * 60 + minute)
+            (hour <= 24 && minute < 60 && hour * 60 + minute <= 24 * 60)
+                .then_some(hour * 60 + minute)
         };
-        let parsed = text.split_once('-').and_then(|(from, to)| Some(Self(minute(from)?, minute(to)?)));
+        let parsed =
+            text.split_once('-').and_then(|(from, to)| Some(Self(minute(from)?, minute(to)?)));
         parsed.ok_or_else(|| format!("'{text}' is no time of day: write it as 08:00-18:30, in UTC"))
     }
 }
@@ -91,19 +93,31 @@ impl Policy {
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
         let what = format!("{} cannot be used", path.display());
         let text = std::fs::read_to_string(path).or_exit(Exit::Usage, &what)?;
-        Self::parse(&text).map_err(|error| Failure::new(Exit::Usage, format_args!("{what}: {error}")))
+        Self::parse(&text)
+            .map_err(|error| Failure::new(Exit::Usage, format_args!("{what}: {error}")))
     }
 
     fn parse(text: &str) -> Result<Self, String> {
         let File { rule: rules } = toml::from_str(text).map_err(|error| error.to_string())?;
         for rule in &rules {
-            if let Some(kind) = rule.kinds.iter().flatten().find(|kind| !KINDS.contains(&kind.as_str())) {
-                return Err(format!("rule '{}': there is no kind '{kind}': use {}", rule.name, KINDS.join(", ")));
+            if let Some(kind) =
+                rule.kinds.iter().flatten().find(|kind| !KINDS.contains(&kind.as_str()))
+            {
+                return Err(format!(
+                    "rule '{}': there is no kind '{kind}': use {}",
+                    rule.name,
+                    KINDS.join(", ")
+                ));
             }
         }
         let names = rules.iter().enumerate();
-        if let Some((_, twice)) = names.clone().find(|(i, r)| names.clone().any(|(j, s)| i < &j && s.name == r.name)) {
-            return Err(format!("two rules are called '{}': the audit trail could not tell them apart", twice.name));
+        if let Some((_, twice)) =
+            names.clone().find(|(i, r)| names.clone().any(|(j, s)| i < &j && s.name == r.name))
+        {
+            return Err(format!(
+                "two rules are called '{}': the audit trail could not tell them apart",
+                twice.name
+            ));
         }
         Ok(Self { rules, approvals: HashMap::new() })
     }
@@ -114,8 +128,16 @@ impl Policy {
     }
 
     /// Decides, and by which rule. `None` where a person has to.
-    pub(super) fn decide(&mut self, pubkey: &str, request: &RequestView, now: Timestamp) -> Option<(bool, String)> {
-        let rule = self.rules.iter().find(|rule| rule.fits(pubkey, request, now) && self.has_room(rule, now))?;
+    pub(super) fn decide(
+        &mut self,
+        pubkey: &str,
+        request: &RequestView,
+        now: Timestamp,
+    ) -> Option<(bool, String)> {
+        let rule = self
+            .rules
+            .iter()
+            .find(|rule| rule.fits(pubkey, request, now) && self.has_room(rule, now))?;
         let (name, approves) = (rule.name.clone(), rule.decision == Decision::Approve);
         if rule.decision == Decision::Ask {
             return None;
@@ -128,7 +150,8 @@ impl Policy {
 
     fn has_room(&self, rule: &Rule, now: Timestamp) -> bool {
         let recent = |at: &&Timestamp| now.since(**at) < HOUR;
-        let used = self.approvals.get(&rule.name).map_or(0, |all| all.iter().filter(recent).count());
+        let used =
+            self.approvals.get(&rule.name).map_or(0, |all| all.iter().filter(recent).count());
         rule.max_per_hour.is_none_or(|most| used < most)
     }
 }
@@ -136,10 +159,15 @@ impl Policy {
 impl Rule {
     fn fits(&self, pubkey: &str, request: &RequestView, now: Timestamp) -> bool {
         let size: usize = request.shown.iter().map(|(_, value)| value.len()).sum();
-        let nostr_kind = || request.shown.iter().find(|(name, _)| *name == "kind").and_then(|(_, v)| v.parse().ok());
-        let nostr =
-            |kinds: &Vec<u16>| request.kind == "nostr-event" && nostr_kind().is_some_and(|k| kinds.contains(&k));
-        self.wallets.as_ref().is_none_or(|all| all.iter().any(|w| !w.is_empty() && pubkey.starts_with(w)))
+        let nostr_kind = || {
+            request.shown.iter().find(|(name, _)| *name == "kind").and_then(|(_, v)| v.parse().ok())
+        };
+        let nostr = |kinds: &Vec<u16>| {
+            request.kind == "nostr-event" && nostr_kind().is_some_and(|k| kinds.contains(&k))
+        };
+        self.wallets
+            .as_ref()
+            .is_none_or(|all| all.iter().any(|w| !w.is_empty() && pubkey.starts_with(w)))
             && self.kinds.as_ref().is_none_or(|all| all.iter().any(|kind| kind == request.kind))
             && self.proposers.as_ref().is_none_or(|all| all.contains(&request.proposer))
             && self.nostr_kinds.as_ref().is_none_or(nostr)
@@ -199,11 +227,18 @@ mod tests {
         assert_eq!(decide(request("alice", "hash", "x"), EIGHT), Some((false, "no hashes".into())));
         assert_eq!(decide(request("bob", "text", "x"), EIGHT), None);
         assert_eq!(decide(request("alice", "text", "longer"), EIGHT), None);
-        assert_eq!(decide(request("alice", "text", "early"), Timestamp::from_millis(EIGHT.millis() - 1)), None);
+        assert_eq!(
+            decide(request("alice", "text", "early"), Timestamp::from_millis(EIGHT.millis() - 1)),
+            None
+        );
         let rule = Some((true, "alice, short, by day".to_owned()));
         assert_eq!(decide(request("alice", "text", "short"), EIGHT), rule);
         assert_eq!(decide(request("alice", "text", "again"), EIGHT), rule);
-        assert_eq!(decide(request("alice", "text", "third"), EIGHT), None, "two an hour are the most");
+        assert_eq!(
+            decide(request("alice", "text", "third"), EIGHT),
+            None,
+            "two an hour are the most"
+        );
         assert_eq!(decide(request("alice", "text", "later"), EIGHT.after(3_600_000)), rule);
     }
 

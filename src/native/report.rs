@@ -19,7 +19,13 @@ pub(super) struct Reporter {
 
 impl Reporter {
     pub(super) fn new(me: PeerId, json: bool, verbose: bool) -> Self {
-        Self { json, verbose, started: Instant::now(), terminal: std::io::stderr().is_terminal(), me }
+        Self {
+            json,
+            verbose,
+            started: Instant::now(),
+            terminal: std::io::stderr().is_terminal(),
+            me,
+        }
     }
 
     /// Reports an event of the node.
@@ -45,7 +51,9 @@ impl Reporter {
     /// Reports an end that the command itself decided on.
     pub(super) fn aborted(&self, session_id: Option<&str>, reason: &str, peer: Option<&PeerId>) {
         if self.json {
-            line(&json!({ "event": "aborted", "session_id": session_id, "reason": reason, "peer_id": peer }));
+            line(
+                &json!({ "event": "aborted", "session_id": session_id, "reason": reason, "peer_id": peer }),
+            );
         } else {
             self.say(&format!("aborted: {reason}"));
         }
@@ -77,11 +85,16 @@ impl Reporter {
             Event::ServerRefused { reason } => format!("the server refused: {reason}"),
             Event::ServerGone { reason } => format!("gave the server up: {reason}"),
             Event::Proposed { session_id, peer_id, participants, total, threshold, suite } => {
-                let who = if *peer_id == self.me { "proposed" } else { &format!("{peer_id} proposes") };
+                let who =
+                    if *peer_id == self.me { "proposed" } else { &format!("{peer_id} proposes") };
                 let with = names(participants);
-                format!("{who} a {threshold}-of-{total} {suite} key with {with} (session {session_id})")
+                format!(
+                    "{who} a {threshold}-of-{total} {suite} key with {with} (session {session_id})"
+                )
             }
-            Event::Refused { peer_id, reason, .. } => format!("refused a proposal of {peer_id}: {reason}"),
+            Event::Refused { peer_id, reason, .. } => {
+                format!("refused a proposal of {peer_id}: {reason}")
+            }
             Event::Accepted { peer_id, .. } if *peer_id == self.me => "joined".to_owned(),
             Event::Accepted { peer_id, .. } => format!("{peer_id} takes part"),
             Event::Declined { peer_id, reason, .. } => match reason {
@@ -89,8 +102,10 @@ impl Reporter {
                 None => format!("{peer_id} declined"),
             },
             Event::PeerConnected { peer_id, carrier, verified } => {
-                let how = if *carrier == "relay" { "through the server, sealed" } else { "directly" };
-                let proven = if *verified { "it proved its identity" } else { "nothing proves who it is" };
+                let how =
+                    if *carrier == "relay" { "through the server, sealed" } else { "directly" };
+                let proven =
+                    if *verified { "it proved its identity" } else { "nothing proves who it is" };
                 format!("connected to {peer_id} {how} ({proven})")
             }
             Event::Carrier { peer_id, carrier: "relay" } => {
@@ -99,8 +114,11 @@ impl Reporter {
             Event::Carrier { peer_id, .. } => format!("{peer_id} is reached directly now"),
             Event::Invite { uri, .. } => invitation(uri.as_str()),
             Event::Arrived { peer_id, fingerprint, missing, .. } => {
-                let left =
-                    if *missing == 0 { "everyone is here".to_owned() } else { format!("{missing} more to come") };
+                let left = if *missing == 0 {
+                    "everyone is here".to_owned()
+                } else {
+                    format!("{missing} more to come")
+                };
                 format!("{peer_id} has come by the invite ({fingerprint}); {left}")
             }
             Event::Words { words, .. } => format!(
@@ -108,7 +126,9 @@ impl Reporter {
                  {}\n\n           do all of them have the same words? type yes or no",
                 spoken(words).join("  ")
             ),
-            Event::PeerDisconnected { peer_id, reason } => format!("the channel to {peer_id} is gone: {reason}"),
+            Event::PeerDisconnected { peer_id, reason } => {
+                format!("the channel to {peer_id} is gone: {reason}")
+            }
             Event::MeshReady { .. } => "connected to everyone".to_owned(),
             Event::Round { round: 1, .. } => "round 1: exchanging commitments".to_owned(),
             Event::Round { .. } => "round 2: exchanging shares".to_owned(),
@@ -116,17 +136,26 @@ impl Reporter {
                 "key made and confirmed by all: {threshold} of {total} can sign; this is share {identifier}, \
                  encrypted on disk"
             ),
-            Event::WalletReady { .. } => "every participant has signed a test with it: the wallet is ready".to_owned(),
-            Event::WalletUnusable { pubkey, reason } => format!("nothing can be signed with {pubkey}: {reason}"),
+            Event::WalletReady { .. } => {
+                "every participant has signed a test with it: the wallet is ready".to_owned()
+            }
+            Event::WalletUnusable { pubkey, reason } => {
+                format!("nothing can be signed with {pubkey}: {reason}")
+            }
             Event::Member { peer_id, online: true, .. } => format!("{peer_id} is here"),
             Event::Member { peer_id, .. } => format!("{peer_id} is gone"),
             Event::Checked { answered, failed, .. } => checked(answered, failed),
             Event::Requested { request, peer_id, kind, digest, shown, .. } => {
                 let who = if *peer_id == self.me { "asked" } else { &format!("{peer_id} asks") };
-                let fields =
-                    shown.iter().map(|(name, value)| format!("\n             {name:<12} {}", printable(value)));
+                let fields = shown
+                    .iter()
+                    .map(|(name, value)| format!("\n             {name:<12} {}", printable(value)));
                 let fields: String = fields.collect();
-                let warning = if *kind == "hash" { "\n             nobody can see what a hash means" } else { "" };
+                let warning = if *kind == "hash" {
+                    "\n             nobody can see what a hash means"
+                } else {
+                    ""
+                };
                 format!(
                     "{who} for a signature ({kind}), request {}{fields}\n             digest       {digest}{warning}",
                     short(request)
@@ -136,7 +165,9 @@ impl Reporter {
                 let does = if *approves { "approves" } else { "declines" };
                 format!("{peer_id} {does} request {} ({})", short(request), state.name())
             }
-            Event::Signing { request, signers, .. } => format!("request {}: {} sign", short(request), names(signers)),
+            Event::Signing { request, signers, .. } => {
+                format!("request {}: {} sign", short(request), names(signers))
+            }
             Event::SigningFailed { request, culprits, reason, .. } => {
                 format!(
                     "request {}: {} {reason}; trying again without, if enough are left",
@@ -200,7 +231,9 @@ fn spoken(words: &[u16]) -> Vec<&'static str> {
 fn invitation(uri: &str) -> String {
     let hint = "hand this to the others, by a way that you trust; whoever has it can take part:";
     let code = qrcode::QrCode::with_error_correction_level(uri, qrcode::EcLevel::L);
-    let code = code.map(|code| code.render::<qrcode::render::unicode::Dense1x2>().build()).unwrap_or_default();
+    let code = code
+        .map(|code| code.render::<qrcode::render::unicode::Dense1x2>().build())
+        .unwrap_or_default();
     format!("{hint}\n\n{uri}\n\n{code}")
 }
 

@@ -13,16 +13,20 @@ use crate::frost::Suite;
 /// Checks a signature with nothing but what the arguments say.
 pub(super) fn verify(args: &Verify) -> Result<(), Failure> {
     let hexadecimal = |what: &str, text: &str| {
-        hex::decode(text).map_err(|_| Failure::new(Exit::Usage, format_args!("--{what} is not hexadecimal")))
+        hex::decode(text)
+            .map_err(|_| Failure::new(Exit::Usage, format_args!("--{what} is not hexadecimal")))
     };
-    let (pubkey, signature) = (hexadecimal("pubkey", &args.pubkey)?, hexadecimal("signature", &args.signature)?);
+    let (pubkey, signature) =
+        (hexadecimal("pubkey", &args.pubkey)?, hexadecimal("signature", &args.signature)?);
     let content = content::read(&args.subject, None)?;
     let digest = content.digest();
     let verified = args.suite.verify(&pubkey, &digest, &signature);
     if args.json {
         let reason = verified.as_ref().err().map(ToString::to_string);
-        line(&json!({ "event": "verification", "valid": verified.is_ok(), "reason": reason, "kind": content.kind(),
-            "suite": args.suite, "digest": hex::encode(digest) }));
+        line(
+            &json!({ "event": "verification", "valid": verified.is_ok(), "reason": reason, "kind": content.kind(),
+            "suite": args.suite, "digest": hex::encode(digest) }),
+        );
     }
     match verified {
         Ok(()) if args.json => Ok(()),
@@ -45,7 +49,8 @@ pub(super) fn address(pubkey: &str, local: &Local) -> Result<(), Failure> {
         return Err(Failure::new(Exit::Other, text));
     }
     let suite = Suite::of_id(&info.ciphersuite);
-    let suite = suite.ok_or_else(|| Failure::new(Exit::Other, "the wallet's ciphersuite is not known here"))?;
+    let suite = suite
+        .ok_or_else(|| Failure::new(Exit::Other, "the wallet's ciphersuite is not known here"))?;
     let key = hex::decode(&info.pubkey).or_exit(Exit::Other, "the wallet's key cannot be read")?;
     if suite == Suite::default() { contract(&key, local.json) } else { taproot(&key, local.json) }
 }
@@ -70,8 +75,10 @@ fn taproot(key: &[u8], json: bool) -> Result<(), Failure> {
     let x_only = key.get(1..).unwrap_or_default();
     let Names { bitcoin, testnet, npub } = Names::of(x_only)?;
     if json {
-        line(&json!({ "event": "address", "pubkey": hex::encode(key), "x_only": hex::encode(x_only),
-            "bitcoin": bitcoin, "testnet": testnet, "npub": npub }));
+        line(
+            &json!({ "event": "address", "pubkey": hex::encode(key), "x_only": hex::encode(x_only),
+            "bitcoin": bitcoin, "testnet": testnet, "npub": npub }),
+        );
         return Ok(());
     }
     println!("Bitcoin       {bitcoin}");
@@ -83,13 +90,16 @@ fn taproot(key: &[u8], json: bool) -> Result<(), Failure> {
 
 /// What a contract that verifies FROST's Schnorr signatures has to know.
 fn contract(key: &[u8], json: bool) -> Result<(), Failure> {
-    let point = k256::PublicKey::from_sec1_bytes(key).or_exit(Exit::Other, "the wallet's key cannot be read")?;
+    let point = k256::PublicKey::from_sec1_bytes(key)
+        .or_exit(Exit::Other, "the wallet's key cannot be read")?;
     let point = k256::elliptic_curve::sec1::ToEncodedPoint::to_encoded_point(&point, false);
     let (px, py) = (hex::encode(&point.as_bytes()[1..33]), hex::encode(&point.as_bytes()[33..]));
     let warning = "This is no Ethereum account: FROST makes Schnorr signatures, and whatever is sent to an address made of \
                    this key is lost. Only a contract that verifies such signatures can act on it.";
     if json {
-        line(&json!({ "event": "address", "pubkey": hex::encode(key), "px": px, "py": py, "warning": warning }));
+        line(
+            &json!({ "event": "address", "pubkey": hex::encode(key), "px": px, "py": py, "warning": warning }),
+        );
         return Ok(());
     }
     println!("px            0x{px}");
@@ -105,11 +115,15 @@ mod tests {
 
     #[test]
     fn names_are_those_of_bip_350_and_nip_19() {
-        let generator = hex::decode("79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798").unwrap();
+        let generator =
+            hex::decode("79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798")
+                .unwrap();
         let names = Names::of(&generator).unwrap();
         assert_eq!(names.bitcoin, "bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqzk5jj0");
         assert_eq!(names.testnet, "tb1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vq47zagq");
-        let author = hex::decode("3bf0c63fcb93463407af97a5e5ee64fa883d107ef9e558472c4eb9aaaefa459d").unwrap();
+        let author =
+            hex::decode("3bf0c63fcb93463407af97a5e5ee64fa883d107ef9e558472c4eb9aaaefa459d")
+                .unwrap();
         let npub = "npub180cvv07tjdrrgpa0j7j7tmnyl2yr6yr7l8j4s3evf6u64th6gkwsyjh6w6";
         assert_eq!(Names::of(&author).unwrap().npub, npub);
     }

@@ -22,11 +22,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::agreement::{Certificate, Evidence, package_hash};
+use crate::audit::{Entry, Head};
 use crate::identity::{Contacts, IdentityKey};
 use crate::keystore::{KdfParams, Keystore, KeystoreError, Kind, WalletInfo, WalletRecord};
-use crate::node::KeptWallet;
+use crate::node::StoredWallet;
 use crate::random::SystemRng;
-use crate::trail::{Entry, Head};
 
 /// An unlocked folder of keys.
 pub struct Store {
@@ -77,7 +77,8 @@ impl Store {
     #[must_use]
     pub fn default_folder() -> Option<PathBuf> {
         let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|p| p.is_absolute());
-        data.or_else(|| Some(std::env::home_dir()?.join(".local/share"))).map(|p| p.join("frostmesh"))
+        data.or_else(|| Some(std::env::home_dir()?.join(".local/share")))
+            .map(|p| p.join("frostmesh"))
     }
 
     /// Whether a folder holds a keystore.
@@ -96,7 +97,8 @@ impl Store {
             Self::create(folder, password)?;
         }
         let envelope = read(&path)?;
-        let keystore = Keystore::unlock(&envelope, password).map_err(|e| StoreError::Keystore(path.clone(), e))?;
+        let keystore = Keystore::unlock(&envelope, password)
+            .map_err(|e| StoreError::Keystore(path.clone(), e))?;
         keystore.open(Kind::Keystore, &envelope).map_err(|e| StoreError::Keystore(path, e))?;
         Ok(Self { folder: folder.to_owned(), keystore })
     }
@@ -108,7 +110,8 @@ impl Store {
         }
         let path = folder.join(KEYSTORE);
         let failed = |e| StoreError::Keystore(path.clone(), e);
-        let keystore = Keystore::create(password, KdfParams::default(), &mut SystemRng).map_err(failed)?;
+        let keystore =
+            Keystore::create(password, KdfParams::default(), &mut SystemRng).map_err(failed)?;
         create(folder, &path, &keystore.envelope(&mut SystemRng).map_err(failed)?)
     }
 
@@ -120,7 +123,8 @@ impl Store {
         let path = self.folder.join(IDENTITY);
         let failed = |e| StoreError::Keystore(path.clone(), e);
         if !path.exists() {
-            let envelope = self.keystore.seal_identity(&IdentityKey::generate(&mut SystemRng), &mut SystemRng);
+            let envelope =
+                self.keystore.seal_identity(&IdentityKey::generate(&mut SystemRng), &mut SystemRng);
             create(&self.folder, &path, &envelope.map_err(failed)?)?;
         }
         self.keystore.open_identity(&read(&path)?).map_err(failed)
@@ -131,7 +135,11 @@ impl Store {
     /// # Errors
     /// A damaged file, or the disk's.
     pub fn contacts(&self) -> Result<Contacts, StoreError> {
-        if self.folder.join(CONTACTS).exists() { self.load(Kind::Contacts, CONTACTS) } else { Ok(Contacts::default()) }
+        if self.folder.join(CONTACTS).exists() {
+            self.load(Kind::Contacts, CONTACTS)
+        } else {
+            Ok(Contacts::default())
+        }
     }
 
     /// Keeps contacts in place of those kept before. On disk when this returns.
@@ -171,7 +179,11 @@ impl Store {
     ///
     /// # Errors
     /// There is no such key, or the disk's.
-    pub fn confirm(&self, pubkey: &str, certificate: Option<Box<Certificate>>) -> Result<(), StoreError> {
+    pub fn confirm(
+        &self,
+        pubkey: &str,
+        certificate: Option<Box<Certificate>>,
+    ) -> Result<(), StoreError> {
         let record = WalletRecord { certificate, ..self.wallet(Kind::Unconfirmed, pubkey)? };
         self.write(Kind::Wallet, pubkey, &record)?;
         let path = self.path(Kind::Unconfirmed, pubkey);
@@ -195,7 +207,9 @@ impl Store {
     pub fn trail(&self, pubkey: &str) -> Result<(Vec<Entry>, Option<Head>), StoreError> {
         let folder = self.path(Kind::Entry, pubkey);
         let mut names = match fs::read_dir(&folder) {
-            Ok(entries) => entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect(),
+            Ok(entries) => {
+                entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect()
+            }
             Err(e) if e.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(e) => return Err(StoreError::Io(folder, e)),
         };
@@ -203,7 +217,11 @@ impl Store {
         names.sort();
         let entries = names.iter().map(|name| self.load(Kind::Entry, &format!("{pubkey}/{name}")));
         let entries = entries.collect::<Result<_, _>>()?;
-        let head = self.path(Kind::Head, pubkey).exists().then(|| self.load(Kind::Head, pubkey)).transpose()?;
+        let head = self
+            .path(Kind::Head, pubkey)
+            .exists()
+            .then(|| self.load(Kind::Head, pubkey))
+            .transpose()?;
         Ok((entries, head))
     }
 
@@ -211,10 +229,10 @@ impl Store {
     ///
     /// # Errors
     /// There is no such wallet, a damaged file, or the disk's.
-    pub fn kept(&self, pubkey: &str) -> Result<KeptWallet, StoreError> {
+    pub fn kept(&self, pubkey: &str) -> Result<StoredWallet, StoreError> {
         let record = self.wallet(Kind::Wallet, pubkey)?;
         let (trail, head) = self.trail(pubkey)?;
-        Ok(KeptWallet { record, trail, head })
+        Ok(StoredWallet { record, trail, head })
     }
 
     /// Takes the folder for one node: two would write the audit trails at once. Held until the file is dropped.
@@ -281,7 +299,12 @@ impl Store {
         self.is_named(kind, pubkey, record)
     }
 
-    fn is_named(&self, kind: Kind, pubkey: &str, record: WalletRecord) -> Result<WalletRecord, StoreError> {
+    fn is_named(
+        &self,
+        kind: Kind,
+        pubkey: &str,
+        record: WalletRecord,
+    ) -> Result<WalletRecord, StoreError> {
         if record.info.pubkey == pubkey {
             return Ok(record);
         }
@@ -337,7 +360,10 @@ const MAX_FILE: u64 = 2 * 1024 * 1024;
 fn read(path: &Path) -> Result<Vec<u8>, StoreError> {
     let failed = |e| StoreError::Io(path.to_owned(), e);
     if fs::metadata(path).map_err(failed)?.len() > MAX_FILE {
-        return Err(StoreError::Keystore(path.to_owned(), KeystoreError::Damaged("it is larger than any wallet")));
+        return Err(StoreError::Keystore(
+            path.to_owned(),
+            KeystoreError::Damaged("it is larger than any wallet"),
+        ));
     }
     fs::read(path).map_err(failed)
 }
@@ -376,7 +402,9 @@ fn write_temporary(folder: &Path, bytes: &[u8]) -> Result<PathBuf, StoreError> {
 fn create(folder: &Path, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let temporary = write_temporary(folder, bytes)?;
     let linked = match fs::hard_link(&temporary, path) {
-        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(StoreError::Io(path.to_owned(), e)),
+        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => {
+            Err(StoreError::Io(path.to_owned(), e))
+        }
         _ => Ok(()),
     };
     let _ = fs::remove_file(&temporary);
@@ -386,7 +414,9 @@ fn create(folder: &Path, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
 /// Makes a rename in `folder` durable.
 fn sync_folder(folder: &Path) -> Result<(), StoreError> {
     if cfg!(unix) {
-        File::open(folder).and_then(|f| f.sync_all()).map_err(|e| StoreError::Io(folder.to_owned(), e))?;
+        File::open(folder)
+            .and_then(|f| f.sync_all())
+            .map_err(|e| StoreError::Io(folder.to_owned(), e))?;
     }
     Ok(())
 }

@@ -26,7 +26,11 @@ pub(super) fn parse_url(url: &str) -> Option<(String, u16)> {
 }
 
 /// The addresses from which the named servers see `socket`.
-pub(super) async fn outer_addresses(socket: &UdpSocket, local: SocketAddr, urls: &[String]) -> Vec<SocketAddr> {
+pub(super) async fn outer_addresses(
+    socket: &UdpSocket,
+    local: SocketAddr,
+    urls: &[String],
+) -> Vec<SocketAddr> {
     let mut found = Vec::new();
     for (host, port) in urls.iter().filter_map(|url| parse_url(url)) {
         if let Some(outer) = ask(socket, local, &host, port).await

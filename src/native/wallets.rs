@@ -8,8 +8,8 @@ use super::exit::{Exit, Failure, OrExit};
 use super::report::{line, names};
 use super::store::Store;
 use crate::agreement::Member;
+use crate::audit::Body;
 use crate::keystore::{Kind, WalletInfo};
-use crate::trail::Body;
 
 /// A wallet and whether all participants confirmed it.
 pub(super) struct Entry {
@@ -33,7 +33,8 @@ impl Entry {
 fn entries(store: &Store) -> Result<Vec<Entry>, Failure> {
     let mut all = Vec::new();
     for (kind, confirmed) in [(Kind::Wallet, true), (Kind::Unconfirmed, false)] {
-        let (found, broken) = store.list(kind).or_exit(Exit::Other, "the wallets cannot be read")?;
+        let (found, broken) =
+            store.list(kind).or_exit(Exit::Other, "the wallets cannot be read")?;
         broken.iter().for_each(|error| eprintln!("frostmesh: left out: {error}"));
         all.extend(found.into_iter().map(|info| Entry { info, confirmed }));
     }
@@ -48,7 +49,11 @@ pub(super) fn list(local: &Local) -> Result<(), Failure> {
         } else {
             let WalletInfo { pubkey, threshold, total, participants, name, .. } = &entry.info;
             let name = name.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
-            println!("{pubkey}  {threshold}-of-{total}  {:<11}  {name}{}", entry.status(), names(participants));
+            println!(
+                "{pubkey}  {threshold}-of-{total}  {:<11}  {name}{}",
+                entry.status(),
+                names(participants)
+            );
         }
     }
     if all.is_empty() && !local.json {
@@ -61,12 +66,15 @@ pub(super) fn list(local: &Local) -> Result<(), Failure> {
 pub(super) fn verify(pubkey: &str, local: &Local) -> Result<(), Failure> {
     let store = open_existing(local)?;
     let Entry { info, .. } = one(&store, pubkey)?;
-    let record = store.wallet(Kind::Wallet, &info.pubkey).or_exit(Exit::Keystore, "it is not confirmed")?;
+    let record =
+        store.wallet(Kind::Wallet, &info.pubkey).or_exit(Exit::Keystore, "it is not confirmed")?;
     let Some(certificate) = record.certificate else {
-        let text = "this wallet has no certificate: it was made with participants that proved nothing";
+        let text =
+            "this wallet has no certificate: it was made with participants that proved nothing";
         return Err(Failure::new(Exit::Other, text));
     };
-    let same = certificate.pubkey == info.pubkey && certificate.agreement.threshold == info.threshold;
+    let same =
+        certificate.pubkey == info.pubkey && certificate.agreement.threshold == info.threshold;
     if !same {
         return Err(Failure::new(Exit::Other, "the certificate is of another wallet"));
     }
@@ -74,13 +82,18 @@ pub(super) fn verify(pubkey: &str, local: &Local) -> Result<(), Failure> {
     let members = &certificate.agreement.members;
     if local.json {
         let fingerprint = |m: &Member| m.identity.fingerprint().to_string();
-        let members = members.iter().map(|m| json!({ "peer_id": m.peer_id, "fingerprint": fingerprint(m) }));
+        let members =
+            members.iter().map(|m| json!({ "peer_id": m.peer_id, "fingerprint": fingerprint(m) }));
         line(&json!({
             "event": "verified", "pubkey": info.pubkey, "session_id": certificate.agreement.session_id,
             "threshold": info.threshold, "participants": members.collect::<Vec<_>>(),
         }));
     } else {
-        println!("the certificate holds: all {} participants signed how {} was made", members.len(), info.pubkey);
+        println!(
+            "the certificate holds: all {} participants signed how {} was made",
+            members.len(),
+            info.pubkey
+        );
         for member in members {
             println!("  {:<20}  {}", member.peer_id.as_str(), member.identity.fingerprint());
         }
@@ -104,22 +117,30 @@ pub(super) fn show(pubkey: &str, local: &Local) -> Result<(), Failure> {
     }
     println!(
         "status        {}",
-        if entry.confirmed { "active" } else { "unconfirmed: not every participant confirmed it, do not use it" }
+        if entry.confirmed {
+            "active"
+        } else {
+            "unconfirmed: not every participant confirmed it, do not use it"
+        }
     );
     println!("threshold     {} of {}", info.threshold, info.total);
-    for (place, id) in info.participants.iter().enumerate().map(|(i, id)| (i + 1, id)) {
-        let label = if place == 1 { "participants" } else { "" };
-        let me = if place == usize::from(info.identifier) { "  (this node)" } else { "" };
-        println!("{label:<14}{place} {id}{me}");
+    for (identifier, id) in info.participants.iter().enumerate().map(|(i, id)| (i + 1, id)) {
+        let label = if identifier == 1 { "participants" } else { "" };
+        let me = if identifier == usize::from(info.identifier) { "  (this node)" } else { "" };
+        println!("{label:<14}{identifier} {id}{me}");
     }
-    let certified = entry.confirmed && store.wallet(Kind::Wallet, &info.pubkey).is_ok_and(|r| r.certificate.is_some());
+    let certified = entry.confirmed
+        && store.wallet(Kind::Wallet, &info.pubkey).is_ok_and(|r| r.certificate.is_some());
     let verified = match (info.verified, certified) {
         (true, _) => "yes: by safety words or an invite",
         (false, true) => "no: identities that were met for the first time were taken at their word",
         (false, false) => "no: nothing proved who the participants were",
     };
     println!("verified      {verified}");
-    println!("certificate   {}", if certified { "yes: check it with 'frostmesh wallets verify'" } else { "none" });
+    println!(
+        "certificate   {}",
+        if certified { "yes: check it with 'frostmesh wallets verify'" } else { "none" }
+    );
     let tested = match (certified, is_tested(&store, &info.pubkey)) {
         (_, true) => "yes: every member has signed once",
         (true, false) => "not by every member: see who can sign with 'frostmesh wallets check'",
@@ -133,7 +154,7 @@ pub(super) fn show(pubkey: &str, local: &Local) -> Result<(), Failure> {
 
 /// Whether every member has signed a test with the key, by the audit trail.
 fn is_tested(store: &Store, pubkey: &str) -> bool {
-    let ready = |entry: &crate::trail::Entry| matches!(entry.read(), Ok(Body::Ready));
+    let ready = |entry: &crate::audit::Entry| matches!(entry.read(), Ok(Body::Ready));
     store.trail(pubkey).is_ok_and(|(entries, _)| entries.iter().any(ready))
 }
 
@@ -144,9 +165,12 @@ pub(super) fn one(store: &Store, pubkey: &str) -> Result<Entry, Failure> {
     found.retain(|e| e.info.pubkey.starts_with(&wanted));
     match (found.pop(), found.len()) {
         (Some(one), 0) if !wanted.is_empty() => Ok(one),
-        (None, _) => Err(Failure::new(Exit::Keystore, format_args!("there is no wallet {pubkey} here"))),
+        (None, _) => {
+            Err(Failure::new(Exit::Keystore, format_args!("there is no wallet {pubkey} here")))
+        }
         (Some(_), others) => {
-            let text = format!("{pubkey} is the beginning of {} wallets: give more of it", others + 1);
+            let text =
+                format!("{pubkey} is the beginning of {} wallets: give more of it", others + 1);
             Err(Failure::new(Exit::Keystore, text))
         }
     }
@@ -156,9 +180,10 @@ pub(super) fn one(store: &Store, pubkey: &str) -> Result<Entry, Failure> {
 pub(super) fn open_existing(local: &Local) -> Result<Store, Failure> {
     let folder = local.data_dir.clone().or_else(Store::default_folder);
     match folder {
-        Some(folder) if !Store::exists(&folder) => {
-            Err(Failure::new(Exit::Keystore, format_args!("there are no wallets in {} yet", folder.display())))
-        }
+        Some(folder) if !Store::exists(&folder) => Err(Failure::new(
+            Exit::Keystore,
+            format_args!("there are no wallets in {} yet", folder.display()),
+        )),
         _ => open_store(local),
     }
 }

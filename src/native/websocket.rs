@@ -6,7 +6,9 @@ use futures_util::{SinkExt, StreamExt};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::connect_async_with_config;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, WebSocketConfig, frame::coding::CloseCode};
+use tokio_tungstenite::tungstenite::protocol::{
+    CloseFrame, Message, WebSocketConfig, frame::coding::CloseCode,
+};
 
 use crate::node::Input;
 use crate::wire::MAX_SERVER_FRAME;
@@ -51,7 +53,11 @@ impl Socket {
 }
 
 /// Ends with `Ok` when this side closed the socket.
-async fn run(url: &str, mut queue: mpsc::UnboundedReceiver<String>, happened: &impl Fn(Input)) -> Result<(), String> {
+async fn run(
+    url: &str,
+    mut queue: mpsc::UnboundedReceiver<String>,
+    happened: &impl Fn(Input),
+) -> Result<(), String> {
     let config = WebSocketConfig::default()
         .max_message_size(Some(MAX_SERVER_FRAME))
         .max_frame_size(Some(MAX_SERVER_FRAME))

@@ -10,9 +10,9 @@ use super::pact::Trust;
 use super::progress::{Package, Progress, Step};
 use super::session::{Act, Phase, Session};
 use super::{Event, Reason, ReasonKind, Roster, Timestamp};
-use crate::few::Map;
-use crate::frost::{Fault, PackageFault, Place, Round1, Round2};
+use crate::frost::{Fault, Identifier, PackageFault, Round1, Round2};
 use crate::keystore::{WalletInfo, WalletRecord};
+use crate::sorted::Map;
 use crate::wire::{PeerId, PeerMessage};
 
 /// How much longer than the step before it each step is waited for, in milliseconds. Who lacks a step because somebody
@@ -38,7 +38,11 @@ impl Session {
     }
 
     /// Makes every step that what has come allows.
-    pub(super) fn advance(&mut self, now: Timestamp, tools: &mut Tools<'_, impl RngCore + CryptoRng>) {
+    pub(super) fn advance(
+        &mut self,
+        now: Timestamp,
+        tools: &mut Tools<'_, impl RngCore + CryptoRng>,
+    ) {
         loop {
             let judged = match &self.phase {
                 Phase::Meshing if self.mesh_ready_sent => Some(Step::MeshReady),
@@ -61,8 +65,11 @@ impl Session {
             let next = match &self.phase {
                 Phase::Meshing => self.mesh_ready_sent && self.all(|p| p.mesh_ready),
                 Phase::Commitments(round1) => {
-                    if let Some(fault) = bad_commitment(round1.as_ref(), &self.roster, &mut self.peers) {
-                        return self.end(self.package_reason(ReasonKind::BadCommitment, fault), now);
+                    if let Some(fault) =
+                        bad_commitment(round1.as_ref(), &self.roster, &mut self.peers)
+                    {
+                        return self
+                            .end(self.package_reason(ReasonKind::BadCommitment, fault), now);
                     }
                     self.all(|p| p.commitment.is_some())
                 }
@@ -85,7 +92,10 @@ impl Session {
             match std::mem::replace(&mut self.phase, Phase::Finishing(String::new())) {
                 Phase::Meshing => match self.start_round1(tools) {
                     Ok(round1) => self.enter(Phase::Commitments(round1), step + TURN, now),
-                    Err(fault) => return self.fail(Reason::plain(ReasonKind::Internal, fault.to_string()), now),
+                    Err(fault) => {
+                        return self
+                            .fail(Reason::plain(ReasonKind::Internal, fault.to_string()), now);
+                    }
                 },
                 Phase::Commitments(round1) => {
                     self.gather_statements(round1.package());
@@ -97,11 +107,16 @@ impl Session {
                 Phase::Comparing(round1) => self.go_to_round2(round1, now, tools),
                 Phase::Readying(round1) => match self.start_round2(round1) {
                     Ok(round2) => self.enter(Phase::Sharing(round2), step + 3 * TURN, now),
-                    Err(fault) => return self.fail(self.package_reason(ReasonKind::BadCommitment, fault), now),
+                    Err(fault) => {
+                        return self
+                            .fail(self.package_reason(ReasonKind::BadCommitment, fault), now);
+                    }
                 },
                 Phase::Sharing(round2) => match self.finish(round2, now) {
                     Ok(pubkey) => self.enter(Phase::Keeping(pubkey), step, now),
-                    Err(fault) => return self.fail(self.package_reason(ReasonKind::BadShare, fault), now),
+                    Err(fault) => {
+                        return self.fail(self.package_reason(ReasonKind::BadShare, fault), now);
+                    }
                 },
                 Phase::Confirming(pubkey) => {
                     let certificate = self.certificate(&pubkey);
@@ -114,11 +129,19 @@ impl Session {
     }
 
     fn needs_words(&self) -> bool {
-        self.is_verified() && !self.words_match && !self.trust_first_use && self.trust() != Trust::Verified
+        self.is_verified()
+            && !self.words_match
+            && !self.trust_first_use
+            && self.trust() != Trust::Verified
     }
 
     /// Waits until the person here has compared the words. Nothing that depends on who is who leaves before.
-    fn compare(&mut self, words: [u16; crate::agreement::WORDS], round1: Box<dyn Round1>, now: Timestamp) {
+    fn compare(
+        &mut self,
+        words: [u16; crate::agreement::WORDS],
+        round1: Box<dyn Round1>,
+        now: Timestamp,
+    ) {
         self.acts.push(Act::Event(Event::Words { session_id: self.id.clone(), words }));
         self.broadcast(&PeerMessage::Comparing { session_id: Some(self.id.clone()) });
         self.enter(Phase::Comparing(round1), self.deadlines.proposal, now);
@@ -149,21 +172,36 @@ impl Session {
         tools: &mut Tools<'_, impl RngCore + CryptoRng>,
     ) -> Result<Box<dyn Round1>, PackageFault> {
         let roster = &self.roster;
-        let round1 = roster.suite().start(roster.my_place(), roster.total(), roster.threshold(), tools.rng)?;
+        let round1 = roster.suite().start(
+            roster.my_identifier(),
+            roster.total(),
+            roster.threshold(),
+            tools.rng,
+        )?;
         self.acts.push(Act::Event(Event::Round { session_id: self.id.clone(), round: 1 }));
         let data = round1.package().to_vec();
         let proof = self.sign_commitment(&data, tools);
-        self.broadcast(&PeerMessage::Commitment { session_id: Some(self.id.clone()), data, proof });
+        self.broadcast(&PeerMessage::Round1Package {
+            session_id: Some(self.id.clone()),
+            data,
+            proof,
+        });
         Ok(round1)
     }
 
     fn start_round2(&mut self, round1: Box<dyn Round1>) -> Result<Box<dyn Round2>, Fault> {
         let packages = self.take_packages(|p| &mut p.commitment);
-        let packages = packages.into_iter().map(|(place, mut bytes)| (place, std::mem::take(&mut *bytes))).collect();
+        let packages = packages
+            .into_iter()
+            .map(|(identifier, mut bytes)| (identifier, std::mem::take(&mut *bytes)))
+            .collect();
         let (round2, shares) = round1.advance(&packages)?;
-        for (place, data) in shares {
-            if let Some(id) = self.roster.at(place).cloned() {
-                self.send(id, PeerMessage::Share { session_id: Some(self.id.clone()), data });
+        for (identifier, data) in shares {
+            if let Some(id) = self.roster.at(identifier).cloned() {
+                self.send(
+                    id,
+                    PeerMessage::Round2Package { session_id: Some(self.id.clone()), data },
+                );
             }
         }
         Ok(round2)
@@ -180,7 +218,7 @@ impl Session {
             threshold: self.roster.threshold(),
             total: self.roster.total(),
             participants: self.roster.participants().to_vec(),
-            identifier: self.roster.my_place(),
+            identifier: self.roster.my_identifier(),
             verified: self.verified,
             created: now.millis(),
         };
@@ -198,9 +236,12 @@ impl Session {
     fn take_packages(
         &mut self,
         slot: impl Fn(&mut Progress) -> &mut Option<Package>,
-    ) -> BTreeMap<Place, zeroize::Zeroizing<Vec<u8>>> {
+    ) -> BTreeMap<Identifier, zeroize::Zeroizing<Vec<u8>>> {
         let roster = &self.roster;
-        let filled = self.peers.iter_mut().filter_map(|(id, p)| Some((roster.place_of(id)?, Package::take(slot(p))?)));
+        let filled = self
+            .peers
+            .iter_mut()
+            .filter_map(|(id, p)| Some((roster.identifier_of(id)?, Package::take(slot(p))?)));
         filled.collect()
     }
 
@@ -219,8 +260,11 @@ impl Session {
                     return self.end(reason, now);
                 }
                 let proof = self.sign_wallet(&pubkey, tools);
-                let created =
-                    PeerMessage::WalletCreated { session_id: Some(self.id.clone()), pubkey: pubkey.clone(), proof };
+                let created = PeerMessage::WalletCreated {
+                    session_id: Some(self.id.clone()),
+                    pubkey: pubkey.clone(),
+                    proof,
+                };
                 self.enter(Phase::Confirming(pubkey), self.deadlines.step + 4 * TURN, now);
                 self.broadcast(&created);
                 self.advance(now, tools);
@@ -237,7 +281,7 @@ impl Session {
                     threshold: self.roster.threshold(),
                     total: self.roster.total(),
                     participants: self.roster.participants().to_vec(),
-                    identifier: self.roster.my_place(),
+                    identifier: self.roster.my_identifier(),
                     verified: self.verified,
                 }));
                 self.enter(Phase::Done(pubkey), 0, now);
@@ -253,16 +297,15 @@ impl Session {
     // ---- who is to blame ----
 
     fn other_key(&self, pubkey: &str) -> Option<Reason> {
-        let (id, claimed) = self
-            .peers
-            .iter()
-            .find_map(|(id, p)| p.created.as_ref().filter(|key| *key != pubkey).map(|key| (id, key)))?;
+        let (id, claimed) = self.peers.iter().find_map(|(id, p)| {
+            p.created.as_ref().filter(|key| *key != pubkey).map(|key| (id, key))
+        })?;
         let text = format!("claims the group key {claimed}, but it is {pubkey}");
         Some(Reason::blame(ReasonKind::KeyMismatch, id, text))
     }
 
-    fn package_reason(&self, kind: ReasonKind, (place, fault): Fault) -> Reason {
-        match place.and_then(|p| self.roster.at(p)) {
+    fn package_reason(&self, kind: ReasonKind, (identifier, fault): Fault) -> Reason {
+        match identifier.and_then(|p| self.roster.at(p)) {
             Some(id) => {
                 let what = if kind == ReasonKind::BadShare { "share" } else { "commitment" };
                 Reason::blame(kind, id, format!("sent a {what} that cannot be used: {fault}"))
@@ -273,14 +316,23 @@ impl Session {
 }
 
 /// Checks commitments that have come since the last look.
-fn bad_commitment(round1: &dyn Round1, roster: &Roster, peers: &mut Map<PeerId, Progress>) -> Option<Fault> {
+fn bad_commitment(
+    round1: &dyn Round1,
+    roster: &Roster,
+    peers: &mut Map<PeerId, Progress>,
+) -> Option<Fault> {
     unchecked(peers, |p| &mut p.commitment)
-        .find_map(|(id, bytes)| Some((roster.place_of(id), round1.check(bytes).err()?)))
+        .find_map(|(id, bytes)| Some((roster.identifier_of(id), round1.check(bytes).err()?)))
 }
 
 /// Checks shares that have come since the last look.
-fn bad_share(round2: &dyn Round2, roster: &Roster, peers: &mut Map<PeerId, Progress>) -> Option<Fault> {
-    unchecked(peers, |p| &mut p.share).find_map(|(id, bytes)| Some((roster.place_of(id), round2.check(bytes).err()?)))
+fn bad_share(
+    round2: &dyn Round2,
+    roster: &Roster,
+    peers: &mut Map<PeerId, Progress>,
+) -> Option<Fault> {
+    unchecked(peers, |p| &mut p.share)
+        .find_map(|(id, bytes)| Some((roster.identifier_of(id), round2.check(bytes).err()?)))
 }
 
 /// Packages that nobody has looked at yet, marked as looked at.

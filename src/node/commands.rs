@@ -7,7 +7,8 @@ use super::links::Tools;
 use super::server_link::{ServerLink, State};
 use super::session::Session;
 use super::{
-    Command, ContactChange, Error, Event, MAX_SESSIONS, Output, PhaseName, Reason, ReasonKind, Roster, Timestamp,
+    Command, ContactChange, Error, Event, MAX_SESSIONS, Output, PhaseName, Reason, ReasonKind,
+    Roster, Timestamp,
 };
 use crate::frost::Suite;
 use crate::wire::{PROTOCOL_VERSION, PeerId, Proposal, SessionId};
@@ -20,7 +21,12 @@ impl<R: RngCore + CryptoRng> Node<R> {
                 Ok(())
             }
             Command::Disconnect => {
-                self.end_all(now, ReasonKind::Cancelled, "it left the signaling server", Session::needs_server);
+                self.end_all(
+                    now,
+                    ReasonKind::Cancelled,
+                    "it left the signaling server",
+                    Session::needs_server,
+                );
                 self.carry_out(now); // while there is a way to say it
                 self.close_server(now);
                 self.server.error = None;
@@ -38,35 +44,46 @@ impl<R: RngCore + CryptoRng> Node<R> {
                 proposal.allow_unverified = Some(allow_unverified);
                 self.begin(now, proposal)
             }
-            Command::Accept { session_id, allow_unverified } => self.accept(now, session_id, allow_unverified),
-            Command::ConfirmWords { session_id, they_match } => self.confirm_words(now, &session_id, they_match),
+            Command::Accept { session_id, allow_unverified } => {
+                self.accept(now, session_id, allow_unverified)
+            }
+            Command::ConfirmWords { session_id, they_match } => {
+                self.confirm_words(now, &session_id, they_match)
+            }
             Command::Invite { session_id, total, threshold, suite, name, lifetime } => {
                 self.invite(now, session_id, (total, threshold), suite, name, lifetime)
             }
             Command::JoinInvite(invite) => self.join_invite(now, *invite),
             Command::Request { pubkey, content, lifetime } => {
                 let life = lifetime.saturating_mul(1000);
-                self.in_circle(&pubkey, |circle, tools| circle.request(&content, life, now, tools))
+                self.in_group(&pubkey, |group, tools| group.request(&content, life, now, tools))
             }
             Command::Vote { request, approves, rule } => {
                 let pubkey = self.wallet_of(&request)?;
-                self.in_circle(&pubkey, |c, tools| c.decide(&request, approves, rule.as_deref(), now, tools))
+                self.in_group(&pubkey, |c, tools| {
+                    c.decide(&request, approves, rule.as_deref(), now, tools)
+                })
             }
-            Command::Check { pubkey } => self.in_circle(&pubkey, |circle, tools| {
-                circle.start_check(now, tools);
+            Command::Check { pubkey } => self.in_group(&pubkey, |group, tools| {
+                group.start_check(now, tools);
                 Ok(())
             }),
             Command::Contact { who, change } => {
                 match change {
-                    ContactChange::Rename(name) => drop(self.contacts.rename(&who, &name)?.name.len()),
+                    ContactChange::Rename(name) => {
+                        drop(self.contacts.rename(&who, &name)?.name.len())
+                    }
                     ContactChange::Forget => drop(self.contacts.forget(&who)?),
-                    ContactChange::Block(blocked) => drop(self.contacts.block(&who, blocked)?.name.len()),
+                    ContactChange::Block(blocked) => {
+                        drop(self.contacts.block(&who, blocked)?.name.len())
+                    }
                 }
-                self.out.push_back(Output::KeepContacts(self.contacts.clone()));
+                self.out.push_back(Output::StoreContacts(self.contacts.clone()));
                 Ok(())
             }
             Command::Decline { session_id } => {
-                let reason = Reason::plain(ReasonKind::Declined, "the person there chose not to take part");
+                let reason =
+                    Reason::plain(ReasonKind::Declined, "the person there chose not to take part");
                 self.undecided(&session_id)?.end(reason, now);
                 Ok(())
             }
@@ -159,7 +176,7 @@ impl<R: RngCore + CryptoRng> Node<R> {
         if !self.server.is_online() {
             return Err(Error::Offline);
         }
-        if self.sessions.contains_key(&session_id) || self.is_circle(&session_id) {
+        if self.sessions.contains_key(&session_id) || self.is_group(&session_id) {
             return Err(Error::SessionIdUsed(session_id));
         }
         self.room_to_run()?;
@@ -175,7 +192,12 @@ impl<R: RngCore + CryptoRng> Node<R> {
         Ok(())
     }
 
-    fn confirm_words(&mut self, now: Timestamp, session_id: &SessionId, they_match: bool) -> Result<(), Error> {
+    fn confirm_words(
+        &mut self,
+        now: Timestamp,
+        session_id: &SessionId,
+        they_match: bool,
+    ) -> Result<(), Error> {
         let comparing = self.sessions.get_mut(session_id).filter(|s| s.is_comparing());
         let session = comparing.ok_or_else(|| Error::NoSuchSession(session_id.clone()))?;
         if they_match {
@@ -232,7 +254,10 @@ impl<R: RngCore + CryptoRng> Node<R> {
             if let Some(identity) = self.links.of(id, &peer).and_then(|link| link.identity) {
                 self.link_opened(now, id, &peer, identity);
             }
-            let used = self.sessions.values().any(|s| s.id != *id && s.is_running() && s.roster.is_other(&peer));
+            let used = self
+                .sessions
+                .values()
+                .any(|s| s.id != *id && s.is_running() && s.roster.is_other(&peer));
             if !used {
                 self.mesh.refresh(&peer, &mut self.out);
             }

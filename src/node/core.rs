@@ -6,16 +6,16 @@ use std::collections::VecDeque;
 
 use rand_core::{CryptoRng, RngCore};
 
-use super::consensus::Circle;
 use super::invites::Invites;
-use super::links::{CarrierChoice, Links, Tools};
+use super::links::{Links, Tools};
 use super::mesh::{Mesh, Surroundings};
 use super::server_link::{ServerLink, State};
 use super::session::{Act, Session};
-use super::view::{ConnectionState, ConnectionView, View};
+use super::wallet::Group;
 use super::{Config, Error, Event, Input, Output, Reason, ReasonKind, StoreRequest, Timestamp};
-use crate::few::{Map, Set};
+use crate::api::{CarrierChoice, ConnectionState, ConnectionView, View};
 use crate::identity::{Contacts, IdentityKey};
+use crate::sorted::{Map, Set};
 use crate::wire::{ClientMessage, PeerId, PeerMessage, RelayData, SessionId};
 
 /// Sessions that are over and still shown.
@@ -33,7 +33,7 @@ pub struct Node<R> {
     pub(super) mesh: Mesh,
     pub(super) sessions: Map<SessionId, Session>,
     /// Wallets in use.
-    pub(super) circles: Vec<Circle>,
+    pub(super) groups: Vec<Group>,
     /// Wallets with which nothing can be signed, and why.
     pub(super) unusable: Vec<(String, String)>,
     /// Sessions that are shown, in the order in which they came.
@@ -63,7 +63,7 @@ impl<R: RngCore + CryptoRng> Node<R> {
             server: ServerLink::new(),
             mesh,
             sessions: Map::default(),
-            circles: Vec::new(),
+            groups: Vec::new(),
             unusable: Vec::new(),
             order: Vec::new(),
             told: Map::default(),
@@ -107,9 +107,11 @@ impl<R: RngCore + CryptoRng> Node<R> {
 
     /// Whether the others who are there have everything that was said over links.
     #[must_use]
-    pub fn is_heard(&self) -> bool {
-        self.circles.iter().all(|circle| circle.is_durable() || circle.problem().is_some())
-            && !self.links.are_waiting(|peer| self.server.present.contains(peer) || self.mesh.state(peer).open)
+    pub fn is_delivered(&self) -> bool {
+        self.groups.iter().all(|group| group.is_durable() || group.problem().is_some())
+            && !self.links.are_waiting(|peer| {
+                self.server.present.contains(peer) || self.mesh.state(peer).open
+            })
     }
 
     /// A snapshot for people.
@@ -131,12 +133,18 @@ impl<R: RngCore + CryptoRng> Node<R> {
                 error: self.server.error.clone(),
                 since: self.server.since,
             },
-            peers_online: self.server.present.iter().filter(|id| Some(*id) != me).cloned().collect(),
+            peers_online: self
+                .server
+                .present
+                .iter()
+                .filter(|id| Some(*id) != me)
+                .cloned()
+                .collect(),
             sessions: sessions.map(|s| self.session_view(s)).collect(),
             invites: self.invite_views(),
             identity: self.identity.identity().fingerprint().to_string(),
             contacts: self.contact_views(),
-            circles: self.circle_views(now),
+            groups: self.group_views(now),
         }
     }
 
@@ -168,7 +176,13 @@ impl<R: RngCore + CryptoRng> Node<R> {
         }
     }
 
-    pub(super) fn end_all(&mut self, now: Timestamp, kind: ReasonKind, text: &str, which: impl Fn(&Session) -> bool) {
+    pub(super) fn end_all(
+        &mut self,
+        now: Timestamp,
+        kind: ReasonKind,
+        text: &str,
+        which: impl Fn(&Session) -> bool,
+    ) {
         for session in self.sessions.values_mut().filter(|s| which(s)) {
             session.end(Reason::plain(kind, text), now);
         }
@@ -199,12 +213,18 @@ impl<R: RngCore + CryptoRng> Node<R> {
         self.tell_carriers();
         let mut shared = self.shared(now);
         shared.extend(self.mesh.outspoken());
-        let reachable: Vec<_> = self.sessions.values().map(|session| self.reachable(session)).collect();
+        let reachable: Vec<_> =
+            self.sessions.values().map(|session| self.reachable(session)).collect();
         for (session, open) in self.sessions.values_mut().zip(reachable) {
-            session.channels(&open, &shared, now, &mut Tools { key: &self.identity, rng: &mut self.rng });
+            session.channels(
+                &open,
+                &shared,
+                now,
+                &mut Tools { key: &self.identity, rng: &mut self.rng },
+            );
         }
         self.carry_out(now);
-        self.settle_circles(now);
+        self.settle_groups(now);
         self.flush_links(now);
         let wanted = self.wanted(now);
         self.mesh.close_idle(&wanted, now, &mut self.out);
@@ -231,8 +251,12 @@ impl<R: RngCore + CryptoRng> Node<R> {
             let why = self.server.error.clone().unwrap_or_else(|| "no answer".to_owned());
             self.say(Event::ServerGone { reason: why.clone() });
             let text = format!("the signaling server went away while it was needed: {why}");
-            let stranded: Set<SessionId> =
-                self.sessions.values().filter(|s| self.relies_on_server(s)).map(|s| s.id.clone()).collect();
+            let stranded: Set<SessionId> = self
+                .sessions
+                .values()
+                .filter(|s| self.relies_on_server(s))
+                .map(|s| s.id.clone())
+                .collect();
             self.end_all(now, ReasonKind::ServerLost, &text, |s| stranded.contains(&s.id));
         }
         if self.server.next_poll(self.is_somebody_missing()).is_some_and(|at| at <= now) {
@@ -264,7 +288,9 @@ impl<R: RngCore + CryptoRng> Node<R> {
                 }
                 Act::Respond(to, message) => self.respond(&to, message),
                 Act::Repeat(to) => {
-                    if let Some(link) = self.links.of_mut(&session_id, &to).filter(|link| link.is_open()) {
+                    if let Some(link) =
+                        self.links.of_mut(&session_id, &to).filter(|link| link.is_open())
+                    {
                         link.say_again();
                         continue;
                     }
@@ -274,13 +300,16 @@ impl<R: RngCore + CryptoRng> Node<R> {
                     }
                 }
                 Act::Keep(record) => {
-                    self.out.push_back(Output::Store { session_id, request: StoreRequest::Keep(record) });
+                    self.out.push_back(Output::Store {
+                        session_id,
+                        request: StoreRequest::Unconfirmed(record),
+                    });
                 }
                 Act::Confirm(pubkey, certificate) => {
                     let request = StoreRequest::Confirm { pubkey, certificate };
                     self.out.push_back(Output::Store { session_id, request });
                 }
-                Act::Evidence(evidence) => self.out.push_back(Output::KeepEvidence(evidence)),
+                Act::Evidence(evidence) => self.out.push_back(Output::StoreEvidence(evidence)),
                 Act::Met => self.remember(now, &session_id),
                 Act::Event(event) => {
                     self.dirty = true;
@@ -296,7 +325,8 @@ impl<R: RngCore + CryptoRng> Node<R> {
         let silent: Set<(SessionId, PeerId)> = self.silent().collect();
         self.told.retain(|key, _| silent.contains(key));
         for (id, peer) in silent {
-            let (delivered, at) = self.told.get(&(id.clone(), peer.clone())).copied().unwrap_or((false, now));
+            let (delivered, at) =
+                self.told.get(&(id.clone(), peer.clone())).copied().unwrap_or((false, now));
             let come = !delivered && self.server.present.contains(&peer);
             if self.server.is_online() && (come || at.after(patience) <= now) {
                 self.propose_to(now, &id, &peer);
@@ -310,8 +340,13 @@ impl<R: RngCore + CryptoRng> Node<R> {
 
     /// Participants of our own proposals who have not shown themselves.
     fn silent(&self) -> impl Iterator<Item = (SessionId, PeerId)> + '_ {
-        let mine = self.sessions.values().filter(|s| s.is_running() && Some(&s.proposer) == self.server.me.as_ref());
-        mine.flat_map(|s| s.peers.iter().filter(|(_, p)| !p.accepted).map(|(id, _)| (s.id.clone(), id.clone())))
+        let mine = self
+            .sessions
+            .values()
+            .filter(|s| s.is_running() && Some(&s.proposer) == self.server.me.as_ref());
+        mine.flat_map(|s| {
+            s.peers.iter().filter(|(_, p)| !p.accepted).map(|(id, _)| (s.id.clone(), id.clone()))
+        })
     }
 
     pub(super) fn propose_to(&mut self, now: Timestamp, id: &SessionId, peer: &PeerId) {
@@ -362,12 +397,14 @@ impl<R: RngCore + CryptoRng> Node<R> {
             self.next_silence(now),
             self.links.next_deadline(),
             self.invites.next_deadline(),
-            self.circles.iter().filter_map(|circle| circle.next_deadline(now)).min(),
+            self.groups.iter().filter_map(|group| group.next_deadline(now)).min(),
         ];
-        let told = self.told.values().filter(|_| server.is_online()).map(|(_, at)| Some(at.after(pause)));
+        let told =
+            self.told.values().filter(|_| server.is_online()).map(|(_, at)| Some(at.after(pause)));
         let sessions = self.sessions.values().map(Session::next_deadline);
         // What is due already and could not be done waits for its cause, not for the clock.
-        let soonest = times.into_iter().chain(told).chain(sessions).flatten().filter(|at| *at > now).min();
+        let soonest =
+            times.into_iter().chain(told).chain(sessions).flatten().filter(|at| *at > now).min();
         if soonest != self.wake {
             self.wake = soonest;
             if let Some(at) = soonest {
@@ -385,7 +422,8 @@ impl<R: RngCore + CryptoRng> Node<R> {
     ) -> Option<T> {
         let online = self.server.is_online();
         let me = self.server.me.as_ref()?;
-        let mut s = Surroundings { now, me, online, present: &self.server.present, out: &mut self.out };
+        let mut s =
+            Surroundings { now, me, online, present: &self.server.present, out: &mut self.out };
         Some(f(&mut self.mesh, &mut s))
     }
 
@@ -395,7 +433,11 @@ impl<R: RngCore + CryptoRng> Node<R> {
 
     pub(super) fn say_on_channel(&mut self, to: &PeerId, message: &PeerMessage) {
         if let Some(attempt) = self.mesh.channel(to) {
-            self.out.push_back(Output::SendChannel { peer: to.clone(), attempt, text: message.to_text() });
+            self.out.push_back(Output::SendChannel {
+                peer: to.clone(),
+                attempt,
+                text: message.to_text(),
+            });
         }
     }
 

@@ -5,14 +5,13 @@
 //! session: who does not have it cannot say a first word.
 
 use rand_core::{CryptoRng, RngCore};
-use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::core::Node;
-use super::{Error, Event, Timestamp};
-use crate::few::Map;
+use crate::api::{Error, Event, InviteView, Timestamp};
 use crate::frost::Suite;
-use crate::identity::{Identity, Invite, InviteSecret, InviteUri};
+use crate::identity::{Identity, Invite, InviteSecret};
+use crate::sorted::Map;
 use crate::wire::{MAX_PARTICIPANTS, PeerId, SessionId};
 
 /// Longest time that an invite can be used, in seconds: a week.
@@ -36,29 +35,6 @@ struct Open {
 /// All invites that this node has made or uses.
 #[derive(Default)]
 pub(super) struct Invites(Map<SessionId, Open>);
-
-/// An invite, for people.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct InviteView {
-    /// The session that it is for.
-    pub session_id: SessionId,
-    /// What the wallet is to be called.
-    pub name: Option<String>,
-    /// Made here.
-    pub mine: bool,
-    /// What to hand to the guests, if made here.
-    pub uri: Option<InviteUri>,
-    /// Who invites.
-    pub host: PeerId,
-    /// Participants.
-    pub total: u16,
-    /// Signers needed.
-    pub threshold: u16,
-    /// When it ends, in seconds since 1970.
-    pub expires: u64,
-    /// Who has come, with the fingerprint of its identity.
-    pub guests: Vec<(PeerId, String)>,
-}
 
 impl Invites {
     /// The pre-shared key of a session's handshakes.
@@ -85,7 +61,9 @@ impl Invites {
 
     /// Whether an invite waits for somebody.
     pub(super) fn is_open(&self, session: &SessionId, now: Timestamp) -> bool {
-        self.0.get(session).is_some_and(|open| !open.started && !open.invite.has_expired(now.millis()))
+        self.0
+            .get(session)
+            .is_some_and(|open| !open.started && !open.invite.has_expired(now.millis()))
     }
 
     /// The invite by which this node takes part, if a session is one of those.
@@ -106,7 +84,9 @@ impl Invites {
 
     /// Forgets invites that nobody has used in time, and those whose session needs their secret no more.
     pub(super) fn expire(&mut self, now: Timestamp, is_needed: impl Fn(&SessionId) -> bool) {
-        self.0.retain(|id, open| if open.started { is_needed(id) } else { !open.invite.has_expired(now.millis()) });
+        self.0.retain(|id, open| {
+            if open.started { is_needed(id) } else { !open.invite.has_expired(now.millis()) }
+        });
     }
 
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
@@ -125,7 +105,8 @@ impl<R: RngCore + CryptoRng> Node<R> {
         name: Option<String>,
         lifetime: u64,
     ) -> Result<(), Error> {
-        let me = self.server.me.clone().filter(|_| self.server.is_online()).ok_or(Error::Offline)?;
+        let me =
+            self.server.me.clone().filter(|_| self.server.is_online()).ok_or(Error::Offline)?;
         if self.sessions.contains_key(&session_id) || self.invites.0.contains_key(&session_id) {
             return Err(Error::SessionIdUsed(session_id));
         }
@@ -137,7 +118,9 @@ impl<R: RngCore + CryptoRng> Node<R> {
             return Err(super::ProposalError::Threshold { threshold, total }.into());
         }
         if self.invites.0.len() >= MAX_INVITES {
-            return Err(Error::Invite("too many invites are open: wait for one to be used, or withdraw it"));
+            return Err(Error::Invite(
+                "too many invites are open: wait for one to be used, or withdraw it",
+            ));
         }
         let invite = Invite {
             server_url: self.server.url.clone(),
@@ -152,7 +135,10 @@ impl<R: RngCore + CryptoRng> Node<R> {
         };
         let (uri, expires) = (invite.uri(), invite.expires);
         self.say(Event::Invite { session_id: session_id.clone(), uri, expires });
-        self.invites.0.insert(session_id, Open { invite, suite, mine: true, guests: Map::default(), started: false });
+        self.invites.0.insert(
+            session_id,
+            Open { invite, suite, mine: true, guests: Map::default(), started: false },
+        );
         Ok(())
     }
 
@@ -162,10 +148,14 @@ impl<R: RngCore + CryptoRng> Node<R> {
             return Err(Error::Invite("the invite has expired: ask for a new one"));
         }
         if self.server.url.trim_end_matches('/') != invite.server_url.trim_end_matches('/') {
-            return Err(Error::Invite("the invite is for another signaling server: connect to that one"));
+            return Err(Error::Invite(
+                "the invite is for another signaling server: connect to that one",
+            ));
         }
         if *me == invite.initiator || invite.identity == self.identity.identity() {
-            return Err(Error::Invite("this is the node that invites: open the invite on another one"));
+            return Err(Error::Invite(
+                "this is the node that invites: open the invite on another one",
+            ));
         }
         let session_id = invite.session_id.clone();
         if self.sessions.contains_key(&session_id) || self.invites.0.contains_key(&session_id) {
@@ -175,7 +165,10 @@ impl<R: RngCore + CryptoRng> Node<R> {
             return Err(Error::Invite("too many invites are open: leave one first"));
         }
         let suite = Suite::default();
-        self.invites.0.insert(session_id, Open { invite, suite, mine: false, guests: Map::default(), started: false });
+        self.invites.0.insert(
+            session_id,
+            Open { invite, suite, mine: false, guests: Map::default(), started: false },
+        );
         Ok(())
     }
 
@@ -183,7 +176,8 @@ impl<R: RngCore + CryptoRng> Node<R> {
     pub(super) fn greet_hosts(&mut self, now: Timestamp) {
         let Some(me) = self.server.me.clone().filter(|_| self.server.is_online()) else { return };
         let mut hosts = Vec::new();
-        for (session, open) in self.invites.0.iter().filter(|(_, open)| !open.mine && !open.started) {
+        for (session, open) in self.invites.0.iter().filter(|(_, open)| !open.mine && !open.started)
+        {
             let host = &open.invite.initiator;
             if self.links.of(session, host).is_none() {
                 hosts.push((session.clone(), host.clone()));
@@ -205,14 +199,25 @@ impl<R: RngCore + CryptoRng> Node<R> {
         if self.sessions.contains_key(session_id) {
             return false;
         }
-        let Some(open) = self.invites.0.get_mut(session_id).filter(|open| !open.started) else { return true };
+        let Some(open) = self.invites.0.get_mut(session_id).filter(|open| !open.started) else {
+            return true;
+        };
         if !open.mine {
             return true; // the host proposes now, or once everyone has come
         }
         open.guests.insert(peer.clone(), identity);
-        let missing = open.invite.total.saturating_sub(1).saturating_sub(u16::try_from(open.guests.len()).unwrap_or(0));
+        let missing = open
+            .invite
+            .total
+            .saturating_sub(1)
+            .saturating_sub(u16::try_from(open.guests.len()).unwrap_or(0));
         let fingerprint = identity.fingerprint().to_string();
-        self.say(Event::Arrived { session_id: session_id.clone(), peer_id: peer.clone(), fingerprint, missing });
+        self.say(Event::Arrived {
+            session_id: session_id.clone(),
+            peer_id: peer.clone(),
+            fingerprint,
+            missing,
+        });
         if missing == 0 {
             self.start_invited(now, session_id);
         }
@@ -225,7 +230,8 @@ impl<R: RngCore + CryptoRng> Node<R> {
         open.started = true;
         let mut participants: Vec<PeerId> = open.guests.keys().cloned().collect();
         participants.push(open.invite.initiator.clone());
-        let (threshold, suite, name) = (open.invite.threshold, open.suite, open.invite.name.clone());
+        let (threshold, suite, name) =
+            (open.invite.threshold, open.suite, open.invite.name.clone());
         let mut proposal = self.proposal(session_id.clone(), &participants, threshold, suite);
         proposal.name = name;
         if let Err(error) = self.begin(now, proposal) {
@@ -244,7 +250,11 @@ impl<R: RngCore + CryptoRng> Node<R> {
             total: open.invite.total,
             threshold: open.invite.threshold,
             expires: open.invite.expires,
-            guests: open.guests.iter().map(|(id, key)| (id.clone(), key.fingerprint().to_string())).collect(),
+            guests: open
+                .guests
+                .iter()
+                .map(|(id, key)| (id.clone(), key.fingerprint().to_string()))
+                .collect(),
         };
         waiting.map(view).collect()
     }

@@ -4,132 +4,13 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use super::circles::KeptWallet;
-use super::{Event, Timestamp};
+use super::groups::StoredWallet;
 use crate::agreement::{Certificate, Evidence};
-use crate::consensus::RequestId;
-use crate::content::Content;
-use crate::frost::Suite;
-use crate::identity::{Contacts, Invite};
+use crate::api::{Command, Event, Timestamp};
+use crate::audit::{Entry, Head};
+use crate::identity::Contacts;
 use crate::keystore::WalletRecord;
-use crate::trail::{Entry, Head};
 use crate::wire::{IceCandidate, PeerId, PeerText, SessionId};
-
-/// What a person, or a program in place of one, wants.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
-    /// Connect to a signaling server under a name, and stay connected.
-    Connect {
-        /// `ws://` or `wss://`.
-        server_url: String,
-        /// The name to register.
-        peer_id: PeerId,
-    },
-    /// Leave the server. Sessions that need it end.
-    Disconnect,
-    /// Ask the server who is there.
-    ListPeers,
-    /// Propose a session, and take part in it.
-    Propose {
-        /// A name that none of this node's sessions has had.
-        session_id: SessionId,
-        /// Everyone, this node included.
-        participants: Vec<PeerId>,
-        /// Signers needed.
-        threshold: u16,
-        /// Which signatures the key is to make.
-        suite: Suite,
-        /// Take peers whose identity nothing proves.
-        allow_unverified: bool,
-    },
-    /// Take part in a proposed session.
-    Accept {
-        /// Which.
-        session_id: SessionId,
-        /// Take peers whose identity nothing proves.
-        allow_unverified: bool,
-    },
-    /// Do not take part.
-    Decline {
-        /// Which.
-        session_id: SessionId,
-    },
-    /// Say whether the safety words are the same for all. If they are not, the session ends.
-    ConfirmWords {
-        /// Which.
-        session_id: SessionId,
-        /// They are.
-        they_match: bool,
-    },
-    /// Make an invite, and start the session when everyone has come by it.
-    Invite {
-        /// A name that none of this node's sessions has had.
-        session_id: SessionId,
-        /// Participants, this node included.
-        total: u16,
-        /// Signers needed.
-        threshold: u16,
-        /// Which signatures the key is to make.
-        suite: Suite,
-        /// What the wallet is to be called.
-        name: Option<String>,
-        /// For how long the invite can be used, in seconds.
-        lifetime: u64,
-    },
-    /// Take part by an invite. The node has to be connected to its server.
-    JoinInvite(Box<Invite>),
-    /// Ask the members of a wallet to sign something, and approve it.
-    Request {
-        /// The wallet's group key, as hex.
-        pubkey: String,
-        /// What is to be signed.
-        content: Content,
-        /// For how long it can be approved and signed, in seconds: ten to 31 days' worth.
-        lifetime: u64,
-    },
-    /// Approve or decline a request, or change that.
-    Vote {
-        /// Which.
-        request: RequestId,
-        /// For it.
-        approves: bool,
-        /// The rule of a policy that decided, if no person did; for the audit trail.
-        rule: Option<String>,
-    },
-    /// Let every member of a wallet that can be reached sign a fixed text, to see that it can.
-    Check {
-        /// The wallet's group key, as hex.
-        pubkey: String,
-    },
-    /// Change what is known of a contact.
-    Contact {
-        /// Its name, peer id, or fingerprint.
-        who: String,
-        /// What to change.
-        change: ContactChange,
-    },
-    /// Leave a session.
-    Cancel {
-        /// Which.
-        session_id: SessionId,
-    },
-    /// Forget a session that is over.
-    Dismiss {
-        /// Which.
-        session_id: SessionId,
-    },
-}
-
-/// What to change of a contact.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ContactChange {
-    /// Give it another name.
-    Rename(String),
-    /// Forget it.
-    Forget,
-    /// Block it, or take that back.
-    Block(bool),
-}
 
 /// What happened outside.
 pub enum Input {
@@ -204,9 +85,9 @@ pub enum Input {
         result: Result<(), String>,
     },
     /// A wallet to take into use: at the start, and when one was made.
-    Wallet(Box<KeptWallet>),
-    /// What came of [`Output::KeepEntry`]. In the order of the outputs, for each wallet.
-    EntryKept {
+    OpenWallet(Box<StoredWallet>),
+    /// What came of [`Output::StoreEntry`]. In the order of the outputs, for each wallet.
+    EntryStored {
         /// The wallet's group key, as hex.
         pubkey: String,
         /// The entry's number.
@@ -225,7 +106,9 @@ impl fmt::Debug for Input {
             Self::Command(command) => f.debug_tuple("Command").field(command).finish(),
             Self::ServerOpened => f.write_str("ServerOpened"),
             Self::ServerText(text) => write!(f, "ServerText({} bytes)", text.len()),
-            Self::ServerClosed { reason } => f.debug_struct("ServerClosed").field("reason", reason).finish(),
+            Self::ServerClosed { reason } => {
+                f.debug_struct("ServerClosed").field("reason", reason).finish()
+            }
             Self::LocalDescription { peer, attempt, sdp } => {
                 write!(f, "LocalDescription({peer}, {attempt}, {} bytes)", sdp.len())
             }
@@ -243,8 +126,10 @@ impl fmt::Debug for Input {
                 write!(f, "ConnectionClosed({peer}, {attempt}, {reason:?})")
             }
             Self::Stored { session_id, result } => write!(f, "Stored({session_id:?}, {result:?})"),
-            Self::Wallet(wallet) => write!(f, "Wallet({})", wallet.record.info.pubkey),
-            Self::EntryKept { pubkey, number, result } => write!(f, "EntryKept({pubkey}, {number}, {result:?})"),
+            Self::OpenWallet(wallet) => write!(f, "Wallet({})", wallet.record.info.pubkey),
+            Self::EntryStored { pubkey, number, result } => {
+                write!(f, "EntryStored({pubkey}, {number}, {result:?})")
+            }
             Self::Tick => f.write_str("Tick"),
         }
     }
@@ -263,7 +148,7 @@ pub enum Role {
 #[derive(Debug)]
 pub enum StoreRequest {
     /// Keep a key that is not confirmed yet, apart from wallets. Durable before it is answered.
-    Keep(Box<WalletRecord>),
+    Unconfirmed(Box<WalletRecord>),
     /// The unconfirmed key with this group key is confirmed by all: it is a wallet now.
     Confirm {
         /// The group key.
@@ -336,8 +221,8 @@ pub enum Output {
         request: StoreRequest,
     },
     /// Keep an entry of a wallet's audit trail and its new head, durably and in this order, and answer with
-    /// [`Input::EntryKept`].
-    KeepEntry {
+    /// [`Input::EntryStored`].
+    StoreEntry {
         /// The wallet's group key, as hex.
         pubkey: String,
         /// The entry.
@@ -346,9 +231,9 @@ pub enum Output {
         head: Head,
     },
     /// Keep these in place of the contacts kept before. Not answered.
-    KeepContacts(Contacts),
+    StoreContacts(Contacts),
     /// Keep evidence against a participant. Not answered.
-    KeepEvidence(Box<Evidence>),
+    StoreEvidence(Box<Evidence>),
     /// Something happened that people and programs want to hear of.
     Event(Event),
     /// [`Node::view`] has changed.

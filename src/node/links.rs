@@ -5,47 +5,15 @@
 //! Whoever knows that the other has joined says hello; should both, the smaller peer id's hello counts.
 
 use rand_core::{CryptoRng, RngCore};
-use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::Timestamp;
-use crate::few::Map;
+use crate::api::{Carrier, Timestamp};
+use crate::channel::{
+    Context, FrameError, Frames, Handshake, HandshakeError, HandshakeMessage, Opened, Window,
+};
 use crate::identity::{Identity, IdentityKey};
-use crate::link::{Context, FrameError, Frames, Handshake, HandshakeError, Opened, Step, Window};
+use crate::sorted::Map;
 use crate::wire::{PeerId, PeerMessage, Sealed, SessionId};
-
-/// What carries a link's messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Carrier {
-    /// A WebRTC data channel.
-    Direct,
-    /// The signaling server, which sees ciphertext.
-    Relay,
-}
-
-impl Carrier {
-    /// The name in events and views.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Direct => "direct",
-            Self::Relay => "relay",
-        }
-    }
-}
-
-/// Which carriers a node uses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum CarrierChoice {
-    /// The relay at once, the data channel as soon as it is open.
-    #[default]
-    Auto,
-    /// The data channel only.
-    Direct,
-    /// The relay only.
-    Relay,
-}
 
 /// The identity and the randomness with which a node makes its links and signs.
 pub(super) struct Tools<'a, R> {
@@ -188,22 +156,25 @@ impl Link {
         tools: &mut Tools<'_, R>,
         now: Timestamp,
     ) -> Result<Progress, HandshakeError> {
-        let step = Step::of(message).ok_or(HandshakeError::Turn)?;
+        let step = HandshakeMessage::of(message).ok_or(HandshakeError::Turn)?;
         match (&self.state, step) {
-            (State::Hello(..), Step::Answer) | (State::Answered { .. }, Step::Proof) => {}
+            (State::Hello(..), HandshakeMessage::Answer)
+            | (State::Answered { .. }, HandshakeMessage::Proof) => {}
             // A repeat of what was answered: the answer may have been lost.
-            (State::Answered { .. }, Step::Hello) if self.is_known(message) => {
+            (State::Answered { .. }, HandshakeMessage::Hello) if self.is_known(message) => {
                 self.due = true;
                 return Ok(Progress::Waiting);
             }
-            (State::Open { last, .. }, Step::Answer) => {
+            (State::Open { last, .. }, HandshakeMessage::Answer) => {
                 self.due = last.is_some();
                 return Ok(Progress::Waiting);
             }
             _ => return Ok(Progress::Waiting), // late, or of a hello that lost
         }
         let heard = match &mut self.state {
-            State::Hello(handshake, _) | State::Answered { handshake, .. } => handshake.hear(step, message),
+            State::Hello(handshake, _) | State::Answered { handshake, .. } => {
+                handshake.hear(step, message)
+            }
             _ => return Ok(Progress::Waiting),
         };
         if heard == Err(HandshakeError::Noise) && self.patient {
@@ -248,7 +219,11 @@ impl Link {
     }
 
     /// Takes a frame; returns what it completes.
-    pub(super) fn frame(&mut self, frame: &Sealed, now: Timestamp) -> Result<Vec<Zeroizing<Vec<u8>>>, FrameError> {
+    pub(super) fn frame(
+        &mut self,
+        frame: &Sealed,
+        now: Timestamp,
+    ) -> Result<Vec<Zeroizing<Vec<u8>>>, FrameError> {
         let State::Open { frames, last } = &mut self.state else { return Ok(Vec::new()) };
         let messages = frames.receive(frame)?;
         *last = None; // the other end has it
@@ -277,7 +252,10 @@ impl Link {
         if std::mem::take(&mut self.due)
             && let Some(data) = handshake
         {
-            messages.push(PeerMessage::Link { session_id: session_id.clone(), data: data.clone() });
+            messages.push(PeerMessage::Handshake {
+                session_id: session_id.clone(),
+                data: data.clone(),
+            });
         }
         if let State::Open { frames, .. } = &mut self.state {
             let window = match carrier {
@@ -285,7 +263,9 @@ impl Link {
                 Carrier::Relay => Window::RELAY,
             };
             let sealed = frames.to_send(window).into_iter().chain(frames.acknowledgement());
-            messages.extend(sealed.map(|frame| PeerMessage::Frame { session_id: session_id.clone(), frame }));
+            messages.extend(
+                sealed.map(|frame| PeerMessage::Frame { session_id: session_id.clone(), frame }),
+            );
         }
         if !messages.is_empty() {
             self.again_later(now, self.tries);
@@ -353,7 +333,11 @@ impl Links {
         self.successors.insert((session.clone(), peer.clone()), link);
     }
 
-    pub(super) fn successor_mut(&mut self, session: &SessionId, peer: &PeerId) -> Option<&mut Link> {
+    pub(super) fn successor_mut(
+        &mut self,
+        session: &SessionId,
+        peer: &PeerId,
+    ) -> Option<&mut Link> {
         self.successors.get_mut(&(session.clone(), peer.clone()))
     }
 
@@ -375,7 +359,9 @@ impl Links {
     /// Says no more hellos that were said so often.
     pub(super) fn give_up(&mut self, tries: u32, which: impl Fn(&SessionId) -> bool) {
         let silent = |link: &Link| !link.is_confirmed() && !link.has_failed() && link.tries > tries;
-        for (_, link) in self.links.iter_mut().filter(|((session, _), link)| which(session) && silent(link)) {
+        for (_, link) in
+            self.links.iter_mut().filter(|((session, _), link)| which(session) && silent(link))
+        {
             link.state = State::Failed;
         }
         self.successors.retain(|_, link| !silent(link));
@@ -405,14 +391,21 @@ impl Links {
     }
 
     /// The identity at the other end of any other link of a session.
-    pub(super) fn holder_of(&self, session: &SessionId, identity: &Identity, but: &PeerId) -> Option<&PeerId> {
+    pub(super) fn holder_of(
+        &self,
+        session: &SessionId,
+        identity: &Identity,
+        but: &PeerId,
+    ) -> Option<&PeerId> {
         let mut links = self.links.iter().filter(|((s, peer), _)| s == session && peer != but);
         links.find(|(_, link)| link.identity == Some(*identity)).map(|((_, peer), _)| peer)
     }
 
     /// Whether the other end of a link that stands, and that is there, has not acknowledged something.
     pub(super) fn are_waiting(&self, is_there: impl Fn(&PeerId) -> bool) -> bool {
-        self.links.iter().any(|((_, peer), link)| link.is_open() && link.is_waiting() && is_there(peer))
+        self.links
+            .iter()
+            .any(|((_, peer), link)| link.is_open() && link.is_waiting() && is_there(peer))
     }
 
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {

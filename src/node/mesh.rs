@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use super::neighbour::{Connection, EarlyOffer, MAX_CANDIDATES, Neighbour, is_older, same_attempt};
 use super::view::ChannelState;
 use super::{Deadlines, Event, Output, Role, Timestamp};
-use crate::few::{Map, Set};
+use crate::sorted::{Map, Set};
 use crate::wire::{ClientMessage, IceCandidate, PeerId, PeerMessage, RelayData, SessionId};
 
 /// Most peers without a session for whom something is kept.
@@ -50,7 +50,12 @@ pub(super) struct Mesh {
 impl Mesh {
     /// `first_attempt` should be random, so that attempts of two lives of one peer are not taken for one another.
     pub(super) fn new(deadlines: Deadlines, first_attempt: u32) -> Self {
-        Self { neighbours: Map::default(), expected: Set::default(), next_attempt: first_attempt, deadlines }
+        Self {
+            neighbours: Map::default(),
+            expected: Set::default(),
+            next_attempt: first_attempt,
+            deadlines,
+        }
     }
 
     fn neighbour(&mut self, peer: &PeerId, now: Timestamp) -> &mut Neighbour {
@@ -64,7 +69,10 @@ impl Mesh {
 
     /// Makes room: drops the stranger that was silent for longest, when there are too many.
     fn forget_a_stranger(&mut self) {
-        let strangers = self.neighbours.iter().filter(|(id, l)| l.connection.is_none() && !self.expected.contains(*id));
+        let strangers = self
+            .neighbours
+            .iter()
+            .filter(|(id, l)| l.connection.is_none() && !self.expected.contains(*id));
         if strangers.clone().count() >= MAX_STRANGERS
             && let Some(id) = strangers.min_by_key(|(_, l)| l.touched).map(|(id, _)| id.clone())
         {
@@ -106,7 +114,8 @@ impl Mesh {
 
     /// When the next channel has been open for so long.
     pub(super) fn next_silence(&self, milliseconds: u64, now: Timestamp) -> Option<Timestamp> {
-        let open = self.neighbours.values().filter_map(|n| n.connection.as_ref()).filter(|c| c.open);
+        let open =
+            self.neighbours.values().filter_map(|n| n.connection.as_ref()).filter(|c| c.open);
         open.map(|c| c.opened.after(milliseconds)).filter(|at| *at > now).min()
     }
 
@@ -119,7 +128,9 @@ impl Mesh {
         s: &mut Surroundings<'_>,
     ) -> Result<(), &'static str> {
         if s.me < from {
-            return Err("sent an offer, though its peer id is the larger one and so it has to answer");
+            return Err(
+                "sent an offer, though its peer id is the larger one and so it has to answer",
+            );
         }
         let neighbour = self.neighbour(from, s.now);
         if let Some(connection) = &mut neighbour.connection {
@@ -142,11 +153,20 @@ impl Mesh {
         Ok(())
     }
 
-    pub(super) fn answer(&mut self, from: &PeerId, sdp: String, tag: Option<u32>, s: &mut Surroundings<'_>) {
+    pub(super) fn answer(
+        &mut self,
+        from: &PeerId,
+        sdp: String,
+        tag: Option<u32>,
+        s: &mut Surroundings<'_>,
+    ) {
         let Some(neighbour) = self.neighbours.get_mut(from) else { return };
         let Some(connection) = &mut neighbour.connection else { return };
-        let awaited = connection.role == Role::Offerer && connection.remote.is_none() && connection.local.is_some();
-        let ours = if tag.is_some() { tag == connection.tag } else { !neighbour.seen.contains(&sdp) };
+        let awaited = connection.role == Role::Offerer
+            && connection.remote.is_none()
+            && connection.local.is_some();
+        let ours =
+            if tag.is_some() { tag == connection.tag } else { !neighbour.seen.contains(&sdp) };
         if awaited && ours {
             connection.since = s.now;
             connection.tagged = tag.is_some();
@@ -171,7 +191,9 @@ impl Mesh {
             Some(c) if c.role == Role::Offerer && !same_attempt(tag, c.tag) => {} // of an attempt that is over
             _ => {
                 let early = (candidate, tag);
-                if neighbour.early_candidates.len() < MAX_CANDIDATES && !neighbour.early_candidates.contains(&early) {
+                if neighbour.early_candidates.len() < MAX_CANDIDATES
+                    && !neighbour.early_candidates.contains(&early)
+                {
                     neighbour.early_candidates.push(early);
                 }
             }
@@ -179,7 +201,12 @@ impl Mesh {
     }
 
     /// Keeps a message for a session that is not known yet. False when there is no room.
-    pub(super) fn keep_early(&mut self, from: &PeerId, message: PeerMessage, now: Timestamp) -> bool {
+    pub(super) fn keep_early(
+        &mut self,
+        from: &PeerId,
+        message: PeerMessage,
+        now: Timestamp,
+    ) -> bool {
         let early = &mut self.neighbour(from, now).early_messages;
         if early.contains(&message) {
             return true;
@@ -194,15 +221,22 @@ impl Mesh {
     /// Takes what was kept for a session.
     pub(super) fn take_early(&mut self, peer: &PeerId, session: &SessionId) -> Vec<PeerMessage> {
         let Some(neighbour) = self.neighbours.get_mut(peer) else { return Vec::new() };
-        let (taken, kept) =
-            std::mem::take(&mut neighbour.early_messages).into_iter().partition(|m| m.session_id() == Some(session));
+        let (taken, kept) = std::mem::take(&mut neighbour.early_messages)
+            .into_iter()
+            .partition(|m| m.session_id() == Some(session));
         neighbour.early_messages = kept;
         taken
     }
 
     // ---- what the driver reports ----
 
-    pub(super) fn local_description(&mut self, peer: &PeerId, attempt: u32, sdp: String, s: &mut Surroundings<'_>) {
+    pub(super) fn local_description(
+        &mut self,
+        peer: &PeerId,
+        attempt: u32,
+        sdp: String,
+        s: &mut Surroundings<'_>,
+    ) {
         if let Some(connection) = self.connection(peer, attempt) {
             connection.local = Some(sdp);
             connection.describe(peer, s);
@@ -221,7 +255,13 @@ impl Mesh {
             && !connection.open
         {
             if connection.local.is_some() {
-                s.relay(peer, &RelayData::IceCandidate { candidate: candidate.clone(), attempt: connection.tag });
+                s.relay(
+                    peer,
+                    &RelayData::IceCandidate {
+                        candidate: candidate.clone(),
+                        attempt: connection.tag,
+                    },
+                );
             }
             connection.candidates.push(candidate);
         }
@@ -230,7 +270,9 @@ impl Mesh {
     /// Notes that a channel is open. True when it was not before; false, too, for an attempt that is over.
     pub(super) fn opened(&mut self, peer: &PeerId, attempt: u32, now: Timestamp) -> bool {
         let Some(neighbour) = self.neighbours.get_mut(peer) else { return false };
-        let Some(connection) = neighbour.connection.as_mut().filter(|c| c.attempt == attempt && !c.open) else {
+        let Some(connection) =
+            neighbour.connection.as_mut().filter(|c| c.attempt == attempt && !c.open)
+        else {
             return false;
         };
         connection.open = true;
@@ -249,14 +291,17 @@ impl Mesh {
     /// Notes that an attempt is over. True when its channel had been open.
     pub(super) fn closed(&mut self, peer: &PeerId, attempt: u32, now: Timestamp) -> bool {
         let Some(neighbour) = self.neighbours.get_mut(peer) else { return false };
-        let Some(connection) = neighbour.connection.take_if(|c| c.attempt == attempt) else { return false };
+        let Some(connection) = neighbour.connection.take_if(|c| c.attempt == attempt) else {
+            return false;
+        };
         neighbour.retry_later(now);
         connection.open
     }
 
     /// The server says that `peer` is not there: what was sent last did not reach it.
     pub(super) fn not_delivered(&mut self, peer: &PeerId) {
-        if let Some(connection) = self.neighbours.get_mut(peer).and_then(|l| l.connection.as_mut()) {
+        if let Some(connection) = self.neighbours.get_mut(peer).and_then(|l| l.connection.as_mut())
+        {
             connection.delivered = false;
         }
     }
@@ -311,9 +356,16 @@ impl Mesh {
     }
 
     /// Closes what nobody has needed for a while.
-    pub(super) fn close_idle(&mut self, wanted: &Set<PeerId>, now: Timestamp, out: &mut VecDeque<Output>) {
-        for (peer, neighbour) in
-            self.neighbours.iter_mut().filter(|(id, l)| l.connection.is_some() && !wanted.contains(*id))
+    pub(super) fn close_idle(
+        &mut self,
+        wanted: &Set<PeerId>,
+        now: Timestamp,
+        out: &mut VecDeque<Output>,
+    ) {
+        for (peer, neighbour) in self
+            .neighbours
+            .iter_mut()
+            .filter(|(id, l)| l.connection.is_some() && !wanted.contains(*id))
         {
             let since = *neighbour.unwanted_since.get_or_insert(now);
             if since.after(IDLE) <= now {
@@ -325,8 +377,12 @@ impl Mesh {
     /// When [`Mesh::tend`] and [`Mesh::close_idle`] have something to do next. What is due already waits for the server or
     /// the other end, and not for the clock.
     pub(super) fn next_deadline(&self, wanted: &Set<PeerId>, now: Timestamp) -> Option<Timestamp> {
-        let moved = self.neighbours.iter().filter(|(id, l)| l.connection.is_some() || wanted.contains(*id));
-        moved.filter_map(|(_, neighbour)| neighbour.next_deadline(&self.deadlines, IDLE)).filter(|at| *at > now).min()
+        let moved =
+            self.neighbours.iter().filter(|(id, l)| l.connection.is_some() || wanted.contains(*id));
+        moved
+            .filter_map(|(_, neighbour)| neighbour.next_deadline(&self.deadlines, IDLE))
+            .filter(|at| *at > now)
+            .min()
     }
 
     fn open(&mut self, peer: &PeerId, role: Role, tag: Option<u32>, s: &mut Surroundings<'_>) {
@@ -354,7 +410,11 @@ impl Mesh {
         let candidates = neighbour.take_candidates(tag);
         let Some(connection) = &mut neighbour.connection else { return };
         connection.remote = Some(sdp.clone());
-        s.out.push_back(Output::RemoteDescription { peer: peer.clone(), attempt: connection.attempt, sdp });
+        s.out.push_back(Output::RemoteDescription {
+            peer: peer.clone(),
+            attempt: connection.attempt,
+            sdp,
+        });
         for candidate in candidates {
             connection.remote_candidate(peer, candidate, s);
         }
@@ -366,17 +426,29 @@ impl Neighbour {
         let Some(connection) = self.connection.take() else { return };
         out.push_back(Output::CloseConnection { peer: peer.clone(), attempt: connection.attempt });
         if connection.open {
-            out.push_back(Output::Event(Event::PeerDisconnected { peer_id: peer.clone(), reason: why.to_owned() }));
+            out.push_back(Output::Event(Event::PeerDisconnected {
+                peer_id: peer.clone(),
+                reason: why.to_owned(),
+            }));
         }
     }
 }
 
 impl Connection {
-    fn remote_candidate(&mut self, peer: &PeerId, candidate: IceCandidate, s: &mut Surroundings<'_>) {
+    fn remote_candidate(
+        &mut self,
+        peer: &PeerId,
+        candidate: IceCandidate,
+        s: &mut Surroundings<'_>,
+    ) {
         let room = self.remote_candidates.len() < MAX_CANDIDATES;
         if room && !self.open && !self.remote_candidates.contains(&candidate) {
             self.remote_candidates.push(candidate.clone());
-            s.out.push_back(Output::RemoteCandidate { peer: peer.clone(), attempt: self.attempt, candidate });
+            s.out.push_back(Output::RemoteCandidate {
+                peer: peer.clone(),
+                attempt: self.attempt,
+                candidate,
+            });
         }
     }
 }

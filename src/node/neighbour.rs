@@ -104,7 +104,10 @@ impl Neighbour {
     /// Candidates that came before the description that they belong to.
     pub(super) fn take_candidates(&mut self, tag: Option<u32>) -> Vec<IceCandidate> {
         let early = std::mem::take(&mut self.early_candidates).into_iter();
-        early.filter(|(_, theirs)| same_attempt(*theirs, tag)).map(|(candidate, _)| candidate).collect()
+        early
+            .filter(|(_, theirs)| same_attempt(*theirs, tag))
+            .map(|(candidate, _)| candidate)
+            .collect()
     }
 
     /// How long an attempt may take to open. One to a peer that opened faster before is given up sooner: there may be
@@ -117,18 +120,25 @@ impl Neighbour {
     /// Its attempt did not open in time, or its connection was interrupted for too long.
     pub(super) fn has_failed(&self, deadlines: &Deadlines, now: Timestamp) -> bool {
         let Some(connection) = &self.connection else { return false };
-        let stalled = connection.stalled.is_some_and(|since| since.after(connection.patience()) <= now);
-        stalled || (connection.is_under_way() && connection.since.after(self.patience(deadlines)) <= now)
+        let stalled =
+            connection.stalled.is_some_and(|since| since.after(connection.patience()) <= now);
+        stalled
+            || (connection.is_under_way()
+                && connection.since.after(self.patience(deadlines)) <= now)
     }
 
     /// The next moment at which the clock alone moves this neighbour.
     pub(super) fn next_deadline(&self, deadlines: &Deadlines, idle: u64) -> Option<Timestamp> {
         let Some(connection) = &self.connection else { return self.retry_at };
         match connection {
-            _ if self.unwanted_since.is_some() => self.unwanted_since.map(|since| since.after(idle)),
+            _ if self.unwanted_since.is_some() => {
+                self.unwanted_since.map(|since| since.after(idle))
+            }
             Connection { stalled: Some(since), .. } => Some(since.after(connection.patience())),
             Connection { open: true, .. } => None,
-            _ if connection.is_under_way() => Some(connection.since.after(self.patience(deadlines))),
+            _ if connection.is_under_way() => {
+                Some(connection.since.after(self.patience(deadlines)))
+            }
             _ => Some(connection.next_repeat(deadlines)),
         }
     }
@@ -196,12 +206,19 @@ impl Connection {
     }
 
     /// Our description may not have reached the other end: it has come since, or an offer is unanswered for long.
-    pub(super) fn is_repeat_due(&self, peer: &PeerId, deadlines: &Deadlines, s: &Surroundings<'_>) -> bool {
+    pub(super) fn is_repeat_due(
+        &self,
+        peer: &PeerId,
+        deadlines: &Deadlines,
+        s: &Surroundings<'_>,
+    ) -> bool {
         if self.open || self.local.is_none() || !s.online {
             return false;
         }
         let unanswered = self.role == Role::Offerer && self.remote.is_none();
-        let come = !self.delivered && s.present.contains(peer) && (unanswered || self.role == Role::Answerer);
+        let come = !self.delivered
+            && s.present.contains(peer)
+            && (unanswered || self.role == Role::Answerer);
         come || (unanswered && self.next_repeat(deadlines) <= s.now)
     }
 

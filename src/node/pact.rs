@@ -9,10 +9,10 @@ use super::progress::{Progress, Step};
 use super::session::{Act, Session};
 use super::{Reason, ReasonKind, Timestamp};
 use crate::agreement::{
-    Agreement, Certificate, Evidence, Member, SignedPackage, committing, holding, is_signed, joining, making,
-    nonce_hash, package_hash, words,
+    Agreement, Certificate, Evidence, Member, SignedPackage, commitment_digest, is_signed,
+    mesh_ready_digest, nonce_hash, package_hash, ready_digest, wallet_created_digest, words,
 };
-use crate::frost::Place;
+use crate::frost::Identifier;
 use crate::identity::{Digest, Identity, Signature};
 use crate::wire::{PeerId, Proof, Statement};
 
@@ -37,7 +37,7 @@ pub(super) struct Pact {
     /// What everyone signed in round 1, by place, once all of it is here; and the packages.
     statements: Vec<Statement>,
     packages: Vec<Vec<u8>>,
-    holding: Digest,
+    ready_digest: Digest,
     /// This node's signature of the whole.
     made: Option<Signature>,
 }
@@ -47,7 +47,9 @@ fn signed(signature: Signature) -> Proof {
 }
 
 fn has_signed(identity: &Identity, digest: &Digest, proof: &Proof) -> bool {
-    proof.signature.is_some_and(|signature| identity.has_signed(digest, &Signature::from_bytes(signature)))
+    proof
+        .signature
+        .is_some_and(|signature| identity.has_signed(digest, &Signature::from_bytes(signature)))
 }
 
 impl Session {
@@ -89,12 +91,16 @@ impl Session {
     // ---- what this node signs ----
 
     /// `mesh_ready`: what this session is about, as it looks from here.
-    pub(super) fn sign_joining<R: RngCore + CryptoRng>(&mut self, tools: &mut Tools<'_, R>) -> Option<Box<Proof>> {
+    pub(super) fn sign_joining<R: RngCore + CryptoRng>(
+        &mut self,
+        tools: &mut Tools<'_, R>,
+    ) -> Option<Box<Proof>> {
         if !self.is_verified() {
             return None;
         }
         let me = tools.key.identity();
-        let identity_of = |id: &PeerId| self.identities.get(id).map_or(me, |(identity, _)| *identity);
+        let identity_of =
+            |id: &PeerId| self.identities.get(id).map_or(me, |(identity, _)| *identity);
         let members = self.roster.participants().iter();
         let agreement = Agreement {
             session_id: self.id.clone(),
@@ -102,13 +108,17 @@ impl Session {
             threshold: self.roster.threshold(),
             nonce: self.proposal.nonce.unwrap_or_default(),
             name: self.proposal.name.clone(),
-            members: members.map(|id| Member { peer_id: id.clone(), identity: identity_of(id) }).collect(),
+            members: members
+                .map(|id| Member { peer_id: id.clone(), identity: identity_of(id) })
+                .collect(),
         };
         let digest = agreement.digest();
         let mut nonce = [0; 32];
         tools.rng.fill_bytes(&mut nonce);
         let hash = nonce_hash(&nonce);
-        let signature = tools.key.sign(&joining(&digest, self.roster.my_place(), &hash), tools.rng);
+        let signature = tools
+            .key
+            .sign(&mesh_ready_digest(&digest, self.roster.my_identifier(), &hash), tools.rng);
         self.pact = Some(Pact {
             agreement,
             digest,
@@ -116,10 +126,14 @@ impl Session {
             committed: None,
             statements: Vec::new(),
             packages: Vec::new(),
-            holding: digest,
+            ready_digest: digest,
             made: None,
         });
-        Some(Box::new(Proof { agreement: Some(digest), nonce_hash: Some(hash), ..signed(signature) }))
+        Some(Box::new(Proof {
+            agreement: Some(digest),
+            nonce_hash: Some(hash),
+            ..signed(signature)
+        }))
     }
 
     /// `commitment`: the package, with the nonce that was announced.
@@ -129,7 +143,12 @@ impl Session {
         tools: &mut Tools<'_, R>,
     ) -> Option<Box<Proof>> {
         let pact = self.pact.as_mut()?;
-        let digest = committing(&pact.digest, self.roster.my_place(), &pact.nonce, &package_hash(package));
+        let digest = commitment_digest(
+            &pact.digest,
+            self.roster.my_identifier(),
+            &pact.nonce,
+            &package_hash(package),
+        );
         let signature = tools.key.sign(&digest, tools.rng);
         pact.committed = Some(Box::new(Proof { nonce: Some(pact.nonce), ..signed(signature) }));
         pact.committed.clone()
@@ -142,7 +161,10 @@ impl Session {
             let (proof, bytes) = match self.peers.get(id) {
                 Some(peer) => (
                     peer.proofs.of(Step::Commitment),
-                    peer.commitment.as_ref().and_then(|c| c.bytes.as_deref()).map_or(&[][..], Vec::as_slice),
+                    peer.commitment
+                        .as_ref()
+                        .and_then(|c| c.bytes.as_deref())
+                        .map_or(&[][..], Vec::as_slice),
                 ),
                 None => (pact.committed.as_deref(), package),
             };
@@ -151,7 +173,7 @@ impl Session {
             pact.statements.push(Statement { nonce, package: package_hash(bytes), signature });
             pact.packages.push(bytes.to_vec());
         }
-        pact.holding = holding(&pact.digest, &pact.statements);
+        pact.ready_digest = ready_digest(&pact.digest, &pact.statements);
     }
 
     /// The safety words, once everyone's nonce is here.
@@ -161,9 +183,12 @@ impl Session {
     }
 
     /// `ready`: which commitments are held here.
-    pub(super) fn sign_ready<R: RngCore + CryptoRng>(&self, tools: &mut Tools<'_, R>) -> Option<Box<Proof>> {
+    pub(super) fn sign_ready<R: RngCore + CryptoRng>(
+        &self,
+        tools: &mut Tools<'_, R>,
+    ) -> Option<Box<Proof>> {
         let pact = self.pact.as_ref()?;
-        let signature = tools.key.sign(&pact.holding, tools.rng);
+        let signature = tools.key.sign(&pact.ready_digest, tools.rng);
         Some(Box::new(Proof { statements: pact.statements.clone(), ..signed(signature) }))
     }
 
@@ -174,7 +199,8 @@ impl Session {
         tools: &mut Tools<'_, R>,
     ) -> Option<Box<Proof>> {
         let pact = self.pact.as_mut()?;
-        let signature = tools.key.sign(&making(&pact.holding, pubkey), tools.rng);
+        let signature =
+            tools.key.sign(&wallet_created_digest(&pact.ready_digest, pubkey), tools.rng);
         pact.made = Some(signature);
         Some(Box::new(signed(signature)))
     }
@@ -184,14 +210,20 @@ impl Session {
         let pact = self.pact.take()?;
         let theirs = |id| {
             let proof = self.peers.get(id).map(|peer| peer.proofs.of(Step::WalletCreated));
-            proof.map_or(pact.made, |proof| proof.and_then(|p| p.signature).map(Signature::from_bytes))
+            proof.map_or(pact.made, |proof| {
+                proof.and_then(|p| p.signature).map(Signature::from_bytes)
+            })
         };
-        let signatures = self.roster.participants().iter().map(theirs).collect::<Option<Vec<_>>>()?;
-        let packages = pact.packages.into_iter().zip(&pact.statements).map(|(package, statement)| SignedPackage {
-            package,
-            nonce: statement.nonce,
-            signature: Signature::from_bytes(statement.signature),
-        });
+        let signatures =
+            self.roster.participants().iter().map(theirs).collect::<Option<Vec<_>>>()?;
+        let packages =
+            pact.packages.into_iter().zip(&pact.statements).map(|(package, statement)| {
+                SignedPackage {
+                    package,
+                    nonce: statement.nonce,
+                    signature: Signature::from_bytes(statement.signature),
+                }
+            });
         Some(Box::new(Certificate {
             agreement: pact.agreement,
             packages: packages.collect(),
@@ -205,7 +237,8 @@ impl Session {
     /// Judges every proof of a step that has come since the last look.
     pub(super) fn judge(&mut self, step: Step) -> Option<Reason> {
         self.pact.as_ref()?;
-        let new = self.peers.iter_mut().filter_map(|(id, p)| p.proofs.is_new(step).then(|| id.clone()));
+        let new =
+            self.peers.iter_mut().filter_map(|(id, p)| p.proofs.is_new(step).then(|| id.clone()));
         let new: Vec<PeerId> = new.collect();
         new.iter().find_map(|id| self.judge_one(step, id))
     }
@@ -213,8 +246,10 @@ impl Session {
     fn judge_one(&self, step: Step, id: &PeerId) -> Option<Reason> {
         let pact = self.pact.as_ref()?;
         let (peer, (identity, _)) = (self.peers.get(id)?, self.identities.get(id)?);
-        let place = self.roster.place_of(id)?;
-        let unsigned = |what| Some(Reason::blame(ReasonKind::BadSignature, id, format!("did not sign {what}")));
+        let identifier = self.roster.identifier_of(id)?;
+        let unsigned = |what| {
+            Some(Reason::blame(ReasonKind::BadSignature, id, format!("did not sign {what}")))
+        };
         let Some(proof) = peer.proofs.of(step) else {
             return unsigned("its step, though everyone has to in this session");
         };
@@ -226,7 +261,8 @@ impl Session {
                     return Some(Reason::blame(ReasonKind::Disagreement, id, text));
                 }
                 let hash = proof.nonce_hash.unwrap_or_default();
-                if !has_signed(identity, &joining(&pact.digest, place, &hash), proof) {
+                if !has_signed(identity, &mesh_ready_digest(&pact.digest, identifier, &hash), proof)
+                {
                     return unsigned("what it takes part in");
                 }
             }
@@ -234,7 +270,11 @@ impl Session {
                 let nonce = proof.nonce.unwrap_or_default();
                 let announced = peer.proofs.of(Step::MeshReady).and_then(|p| p.nonce_hash);
                 let hash = peer.commitment.as_ref().map(super::progress::Package::hash)?;
-                let holds = has_signed(identity, &committing(&pact.digest, place, &nonce, &hash), proof);
+                let holds = has_signed(
+                    identity,
+                    &commitment_digest(&pact.digest, identifier, &nonce, &hash),
+                    proof,
+                );
                 if announced != Some(nonce_hash(&nonce)) || !holds {
                     return unsigned("its commitment as it announced it");
                 }
@@ -242,7 +282,8 @@ impl Session {
             Step::Ready => return self.judge_ready(id, identity, proof),
             Step::WalletCreated => {
                 let pubkey = peer.created.as_deref().unwrap_or_default();
-                if !has_signed(identity, &making(&pact.holding, pubkey), proof) {
+                if !has_signed(identity, &wallet_created_digest(&pact.ready_digest, pubkey), proof)
+                {
                     return unsigned("the key that it confirms");
                 }
             }
@@ -253,19 +294,27 @@ impl Session {
     /// Compares which commitments a participant holds with those held here.
     fn judge_ready(&self, id: &PeerId, identity: &Identity, proof: &Proof) -> Option<Reason> {
         let pact = self.pact.as_ref()?;
-        if !has_signed(identity, &holding(&pact.digest, &proof.statements), proof) {
-            return Some(Reason::blame(ReasonKind::BadSignature, id, "did not sign which commitments it holds"));
+        if !has_signed(identity, &ready_digest(&pact.digest, &proof.statements), proof) {
+            return Some(Reason::blame(
+                ReasonKind::BadSignature,
+                id,
+                "did not sign which commitments it holds",
+            ));
         }
         if proof.statements.len() != pact.statements.len() {
             let text = "holds another number of commitments than there are participants";
             return Some(Reason::blame(ReasonKind::BadMessage, id, text));
         }
         let pairs = (1..).zip(pact.statements.iter().zip(&proof.statements));
-        let differs = |one: &Statement, other: &Statement| (one.nonce, one.package) != (other.nonce, other.package);
-        let (place, (_, theirs)) = pairs.into_iter().find(|(_, (one, other))| differs(one, other))?;
-        let accused = pact.agreement.member(place)?;
-        if !is_signed(&pact.digest, place, &accused.identity, theirs) {
-            let text = format!("says that {} sent a commitment which that never signed", accused.peer_id);
+        let differs = |one: &Statement, other: &Statement| {
+            (one.nonce, one.package) != (other.nonce, other.package)
+        };
+        let (identifier, (_, theirs)) =
+            pairs.into_iter().find(|(_, (one, other))| differs(one, other))?;
+        let accused = pact.agreement.member(identifier)?;
+        if !is_signed(&pact.digest, identifier, &accused.identity, theirs) {
+            let text =
+                format!("says that {} sent a commitment which that never signed", accused.peer_id);
             return Some(Reason::blame(ReasonKind::BadMessage, id, text));
         }
         let text = format!("signed one commitment to this node and another to {id}");
@@ -277,9 +326,9 @@ impl Session {
         let pact = self.pact.as_ref()?;
         let theirs = &self.peers.get(accuser)?.proofs.of(Step::Ready)?.statements;
         let pairs = (1..).zip(pact.statements.iter().zip(theirs));
-        let found = pairs.map(|(place, (one, other))| Evidence {
+        let found = pairs.map(|(identifier, (one, other))| Evidence {
             agreement: pact.agreement.clone(),
-            place: place as Place,
+            identifier: identifier as Identifier,
             one: *one,
             other: *other,
             found: now.millis(),
@@ -289,8 +338,12 @@ impl Session {
 
     /// Keeps evidence, where there is some, of what ends this session.
     pub(super) fn keep_evidence(&mut self, now: Timestamp) {
-        let accusers: Vec<PeerId> =
-            self.peers.iter().filter(|(_, p)| has_said_ready(p)).map(|(id, _)| id.clone()).collect();
+        let accusers: Vec<PeerId> = self
+            .peers
+            .iter()
+            .filter(|(_, p)| has_said_ready(p))
+            .map(|(id, _)| id.clone())
+            .collect();
         if let Some(evidence) = accusers.iter().find_map(|id| self.evidence(id, now)) {
             self.acts.push(Act::Evidence(Box::new(evidence)));
         }

@@ -17,7 +17,8 @@ impl Package {
     /// Fills a slot. False when it held something else.
     pub(super) fn fill(slot: &mut Option<Self>, bytes: Zeroizing<Vec<u8>>) -> bool {
         let digest = Sha256::digest(bytes.as_slice()).into();
-        let package = slot.get_or_insert_with(|| Self { digest, bytes: Some(bytes), checked: false });
+        let package =
+            slot.get_or_insert_with(|| Self { digest, bytes: Some(bytes), checked: false });
         package.digest == digest
     }
 
@@ -113,7 +114,11 @@ impl Progress {
 
     /// Whether nothing more is needed of it.
     pub(super) fn has_said_all(&self) -> bool {
-        self.mesh_ready && self.commitment.is_some() && self.ready && self.share.is_some() && self.created.is_some()
+        self.mesh_ready
+            && self.commitment.is_some()
+            && self.ready
+            && self.share.is_some()
+            && self.created.is_some()
     }
 
     /// Fills the slot of `wallet_created`. False when it held another key.
@@ -124,7 +129,7 @@ impl Progress {
     }
 
     pub(super) fn forget_our_share(&mut self) {
-        self.outbox.retain(|message| !matches!(message, PeerMessage::Share { .. }));
+        self.outbox.retain(|message| !matches!(message, PeerMessage::Round2Package { .. }));
     }
 
     /// Whether it may be told again at this moment. Bounds what a peer can make us say.

@@ -8,11 +8,12 @@ use super::neighbour::EarlyOffer;
 use super::server_link::State;
 use super::session::Session;
 use super::{
-    Event, Input, MAX_PROPOSALS_PER_PEER, MAX_SESSIONS, Output, PhaseName, Reason, ReasonKind, Roster, Timestamp,
+    Event, Input, MAX_PROPOSALS_PER_PEER, MAX_SESSIONS, Output, PhaseName, Reason, ReasonKind,
+    Roster, Timestamp,
 };
 use crate::wire::{
-    ClientMessage, ErrorCode, PROTOCOL_VERSION, PeerId, PeerMessage, Proposal, RelayData, ServerMessage, SessionId,
-    WireError, clip,
+    ClientMessage, ErrorCode, PROTOCOL_VERSION, PeerId, PeerMessage, Proposal, RelayData,
+    ServerMessage, SessionId, WireError, clip,
 };
 
 impl<R: RngCore + CryptoRng> Node<R> {
@@ -20,7 +21,8 @@ impl<R: RngCore + CryptoRng> Node<R> {
         match input {
             Input::Command(_) | Input::Tick => {}
             Input::ServerOpened => {
-                if let (State::Opening, Some(peer_id)) = (self.server.state, self.server.me.clone()) {
+                if let (State::Opening, Some(peer_id)) = (self.server.state, self.server.me.clone())
+                {
                     self.server.enter(State::Registering, now);
                     // A baseline server does not answer `register`; it does answer this, and in order.
                     let claim = Some(self.identity.claim(&self.server.url, peer_id.as_str()));
@@ -43,21 +45,29 @@ impl<R: RngCore + CryptoRng> Node<R> {
                     self.channel_text(now, &peer, &text);
                 }
             }
-            Input::ChannelStalled { peer, attempt, stalled } => self.mesh.stalled(&peer, attempt, stalled, now),
+            Input::ChannelStalled { peer, attempt, stalled } => {
+                self.mesh.stalled(&peer, attempt, stalled, now)
+            }
             Input::ConnectionClosed { peer, attempt, reason } => {
                 if self.mesh.closed(&peer, attempt, now) {
                     self.say(Event::PeerDisconnected { peer_id: peer, reason: clip(&reason) });
                 }
             }
-            Input::Wallet(wallet) => self.open_wallet(now, &wallet),
-            Input::EntryKept { pubkey, number, result } => {
-                if let Some(circle) = self.circles.iter_mut().find(|circle| circle.info.pubkey == pubkey) {
-                    circle.kept(number, result);
+            Input::OpenWallet(wallet) => self.open_wallet(now, &wallet),
+            Input::EntryStored { pubkey, number, result } => {
+                if let Some(group) =
+                    self.groups.iter_mut().find(|group| group.info.pubkey == pubkey)
+                {
+                    group.kept(number, result);
                 }
             }
             Input::Stored { session_id, result } => {
                 if let Some(session) = self.sessions.get_mut(&session_id) {
-                    session.stored(result, now, &mut Tools { key: &self.identity, rng: &mut self.rng });
+                    session.stored(
+                        result,
+                        now,
+                        &mut Tools { key: &self.identity, rng: &mut self.rng },
+                    );
                 }
             }
         }
@@ -67,7 +77,10 @@ impl<R: RngCore + CryptoRng> Node<R> {
 
     pub(super) fn server_lost(&mut self, now: Timestamp, reason: String) {
         if self.server.has_socket() {
-            self.say(Event::ServerLost { reason: reason.clone(), was_registered: self.server.was_online });
+            self.say(Event::ServerLost {
+                reason: reason.clone(),
+                was_registered: self.server.was_online,
+            });
             self.server.lost(reason, now);
         }
     }
@@ -86,8 +99,13 @@ impl<R: RngCore + CryptoRng> Node<R> {
                     Err(error) => self.ignored(Some(&from), error.to_string()),
                 }
             }
-            Ok(ServerMessage::Error { error, code, peer_id }) => self.server_error(now, error, code, peer_id),
-            Err(error) => self.ignored(None, format!("the server sent what is no message of the protocol: {error}")),
+            Ok(ServerMessage::Error { error, code, peer_id }) => {
+                self.server_error(now, error, code, peer_id)
+            }
+            Err(error) => self.ignored(
+                None,
+                format!("the server sent what is no message of the protocol: {error}"),
+            ),
         }
     }
 
@@ -110,11 +128,18 @@ impl<R: RngCore + CryptoRng> Node<R> {
         self.say(Event::Peers { peers });
     }
 
-    fn server_error(&mut self, now: Timestamp, error: String, code: Option<ErrorCode>, peer: Option<PeerId>) {
+    fn server_error(
+        &mut self,
+        now: Timestamp,
+        error: String,
+        code: Option<ErrorCode>,
+        peer: Option<PeerId>,
+    ) {
         if self.server.state == State::Registering {
             self.out.push_back(Output::CloseServer);
             // The server knew us, and may not have found our old socket dead yet. A baseline server names no code.
-            let ghost = matches!(code, None | Some(ErrorCode::PeerIdTaken | ErrorCode::RateLimited));
+            let ghost =
+                matches!(code, None | Some(ErrorCode::PeerIdTaken | ErrorCode::RateLimited));
             if self.server.was_online && ghost {
                 return self.server_lost(now, error);
             }
@@ -175,12 +200,13 @@ impl<R: RngCore + CryptoRng> Node<R> {
                 match message {
                     PeerMessage::SessionProposal(_)
                     | PeerMessage::SessionResponse { .. }
-                    | PeerMessage::Link { .. }
+                    | PeerMessage::Handshake { .. }
                     | PeerMessage::Frame { .. }
                     | PeerMessage::Ack { .. } => self.peer_message(now, from, message),
                     // The server may have written it: steps of a ceremony count on a channel or in a sealed frame only.
                     other => {
-                        let reason = format!("'{}' came by relay, where it does not count", other.kind());
+                        let reason =
+                            format!("'{}' came by relay, where it does not count", other.kind());
                         self.ignored(Some(from), reason);
                     }
                 }
@@ -199,7 +225,10 @@ impl<R: RngCore + CryptoRng> Node<R> {
     /// Says who we are, and to a baseline peer all that was said so far in every session that still matters.
     fn greet(&mut self, now: Timestamp, peer: &PeerId) {
         let Some(me) = self.server.me.clone() else { return };
-        self.say_on_channel(peer, &PeerMessage::ChannelOpen { peer_id: me, protocol: Some(PROTOCOL_VERSION) });
+        self.say_on_channel(
+            peer,
+            &PeerMessage::ChannelOpen { peer_id: me, protocol: Some(PROTOCOL_VERSION) },
+        );
         let mut plain = Vec::new();
         let mut farewells = Vec::new();
         for session in self.sessions.values_mut() {
@@ -225,7 +254,11 @@ impl<R: RngCore + CryptoRng> Node<R> {
                 }
                 match message {
                     PeerMessage::ChannelOpen { peer_id, .. } if peer_id != *from => {
-                        self.blame(now, from, &format!("calls itself {peer_id} on its own channel"));
+                        self.blame(
+                            now,
+                            from,
+                            &format!("calls itself {peer_id} on its own channel"),
+                        );
                     }
                     PeerMessage::ChannelOpen { protocol, .. } => self.greeted(now, from, protocol),
                     message => {
@@ -238,7 +271,11 @@ impl<R: RngCore + CryptoRng> Node<R> {
             Err(error @ (WireError::UnknownType(_) | WireError::Missing { kind: "ack", .. })) => {
                 self.ignored(Some(from), error.to_string());
             }
-            Err(error) => self.blame(now, from, &format!("sent something that is no message of the protocol: {error}")),
+            Err(error) => self.blame(
+                now,
+                from,
+                &format!("sent something that is no message of the protocol: {error}"),
+            ),
         }
     }
 
@@ -247,7 +284,10 @@ impl<R: RngCore + CryptoRng> Node<R> {
         let mut plain = Vec::new();
         for session in self.sessions.values_mut().filter(|s| s.is_running()) {
             let verified = session.is_verified();
-            let Some(progress) = session.peers.get_mut(peer).filter(|p| !p.extended && !p.plain) else { continue };
+            let Some(progress) = session.peers.get_mut(peer).filter(|p| !p.extended && !p.plain)
+            else {
+                continue;
+            };
             if protocol.is_some() {
                 progress.extended = true;
                 progress.knows_us = true;
@@ -265,7 +305,9 @@ impl<R: RngCore + CryptoRng> Node<R> {
     fn spoke_plainly(&mut self, now: Timestamp, peer: &PeerId, message: &PeerMessage) {
         let step = matches!(
             message,
-            PeerMessage::MeshReady { .. } | PeerMessage::Commitment { .. } | PeerMessage::Ready { .. }
+            PeerMessage::MeshReady { .. }
+                | PeerMessage::Round1Package { .. }
+                | PeerMessage::Ready { .. }
         );
         if step {
             self.greeted(now, peer, None);
@@ -297,11 +339,15 @@ impl<R: RngCore + CryptoRng> Node<R> {
     pub(super) fn peer_message(&mut self, now: Timestamp, from: &PeerId, message: PeerMessage) {
         match message {
             PeerMessage::SessionProposal(proposal) => self.proposed(now, from, proposal, false),
-            PeerMessage::Link { session_id: Some(id), data } => self.link_message(now, from, &id, data),
-            PeerMessage::Frame { session_id: Some(id), frame } => self.frame(now, from, &id, &frame),
+            PeerMessage::Handshake { session_id: Some(id), data } => {
+                self.link_message(now, from, &id, data)
+            }
+            PeerMessage::Frame { session_id: Some(id), frame } => {
+                self.frame(now, from, &id, &frame)
+            }
             PeerMessage::ChannelOpen { .. }
             | PeerMessage::Ack { .. }
-            | PeerMessage::Link { .. }
+            | PeerMessage::Handshake { .. }
             | PeerMessage::Frame { .. } => {}
             message => {
                 let kind = message.kind();
@@ -309,10 +355,16 @@ impl<R: RngCore + CryptoRng> Node<R> {
                     self.in_the_open(now, &id, from, message);
                 } else if message.session_id().is_some_and(|id| !self.sessions.contains_key(id)) {
                     if !self.mesh.keep_early(from, message, now) {
-                        self.ignored(Some(from), "too many messages for sessions that are not known here".to_owned());
+                        self.ignored(
+                            Some(from),
+                            "too many messages for sessions that are not known here".to_owned(),
+                        );
                     }
                 } else {
-                    self.ignored(Some(from), format!("'{kind}' belongs to no session that is open with it"));
+                    self.ignored(
+                        Some(from),
+                        format!("'{kind}' belongs to no session that is open with it"),
+                    );
                 }
             }
         }
@@ -327,7 +379,8 @@ impl<R: RngCore + CryptoRng> Node<R> {
         if (sealed && !session.is_over()) || (session.is_verified() && !response) {
             return;
         }
-        let accepts = matches!(message, PeerMessage::SessionResponse { accepted: true, protocol: None, .. });
+        let accepts =
+            matches!(message, PeerMessage::SessionResponse { accepted: true, protocol: None, .. });
         if session.is_verified() && accepts && session.is_running() {
             let text = "cannot prove who it is, since it does not speak the extensions: leave it out, or allow unverified peers";
             return session.end(Reason::blame(ReasonKind::Unverified, from, text), now);
@@ -335,9 +388,20 @@ impl<R: RngCore + CryptoRng> Node<R> {
         self.hand_to_session(now, id, from, message);
     }
 
-    pub(super) fn hand_to_session(&mut self, now: Timestamp, id: &SessionId, from: &PeerId, message: PeerMessage) {
+    pub(super) fn hand_to_session(
+        &mut self,
+        now: Timestamp,
+        id: &SessionId,
+        from: &PeerId,
+        message: PeerMessage,
+    ) {
         if let Some(session) = self.sessions.get_mut(id) {
-            session.message(from, message, now, &mut Tools { key: &self.identity, rng: &mut self.rng });
+            session.message(
+                from,
+                message,
+                now,
+                &mut Tools { key: &self.identity, rng: &mut self.rng },
+            );
         }
     }
 
@@ -353,15 +417,27 @@ impl<R: RngCore + CryptoRng> Node<R> {
         only(Session::is_running).or_else(|| only(|s| !s.is_over()))
     }
 
-    pub(super) fn proposed(&mut self, now: Timestamp, from: &PeerId, proposal: Proposal, sealed: bool) {
+    pub(super) fn proposed(
+        &mut self,
+        now: Timestamp,
+        from: &PeerId,
+        proposal: Proposal,
+        sealed: bool,
+    ) {
         let Some(me) = self.server.me.clone() else { return };
         let id = proposal.session_id.clone();
-        if self.is_circle(&id) {
-            return self.ignored(Some(from), "a proposal under the name that the members of a wallet use".to_owned());
+        if self.is_group(&id) {
+            return self.ignored(
+                Some(from),
+                "a proposal under the name that the members of a wallet use".to_owned(),
+            );
         }
         // What an invite is for comes sealed, from who invited, and is what the invite says.
         if self.invites.psk(&id).is_some() && !sealed {
-            return self.ignored(Some(from), format!("a proposal for the invited session {id} came in the open"));
+            return self.ignored(
+                Some(from),
+                format!("a proposal for the invited session {id} came in the open"),
+            );
         }
         let invite = self.invites.used(&id).map(|i| (u64::from(i.total), u64::from(i.threshold)));
         if invite.is_some_and(|invited| invited != (proposal.total, proposal.threshold)) {
@@ -370,8 +446,12 @@ impl<R: RngCore + CryptoRng> Node<R> {
         }
         if let Some(known) = self.sessions.get_mut(&id) {
             if known.proposer != *from {
-                let text = format!("session {id} is known here as one that {} proposed", known.proposer);
-                let reason = Reason { text, ..Reason::blame(ReasonKind::Conflict, &known.proposer.clone(), "") };
+                let text =
+                    format!("session {id} is known here as one that {} proposed", known.proposer);
+                let reason = Reason {
+                    text,
+                    ..Reason::blame(ReasonKind::Conflict, &known.proposer.clone(), "")
+                };
                 return self.refuse(from, id, reason);
             }
             if known.proposal == proposal {
@@ -384,12 +464,19 @@ impl<R: RngCore + CryptoRng> Node<R> {
         }
         let roster = match Roster::check(&proposal, from, &me) {
             Ok(roster) => roster,
-            Err(error) => return self.refuse(from, id, Reason::plain(ReasonKind::Declined, error.to_string())),
+            Err(error) => {
+                return self.refuse(
+                    from,
+                    id,
+                    Reason::plain(ReasonKind::Declined, error.to_string()),
+                );
+            }
         };
         let undecided = self.sessions.values().filter(|s| s.phase() == PhaseName::Proposed);
         let of_its_own = undecided.clone().filter(|s| s.proposer == *from).count();
         if undecided.count() >= MAX_SESSIONS || of_its_own >= MAX_PROPOSALS_PER_PEER {
-            let reason = Reason::plain(ReasonKind::Declined, "too many proposals wait for a decision here");
+            let reason =
+                Reason::plain(ReasonKind::Declined, "too many proposals wait for a decision here");
             return self.refuse(from, id, reason);
         }
         let others: Vec<PeerId> = roster.others().cloned().collect();

@@ -3,14 +3,15 @@
 use rand_core::{CryptoRng, RngCore};
 
 use super::core::Node;
-use super::links::{Carrier, CarrierChoice, Link, Progress, Tools};
+use super::links::{Link, Progress, Tools};
 use super::pact::Trust;
 use super::session::Session;
-use super::view::{ContactView, SessionView, Way};
+use super::view::Way;
 use super::{Event, Output, Reason, ReasonKind, Timestamp};
-use crate::few::Set;
+use crate::api::{Carrier, CarrierChoice, ContactView, SessionView};
+use crate::channel::{Context, FrameError, HandshakeMessage};
 use crate::identity::{Contact, Identity, Standing};
-use crate::link::{Context, FrameError, Step};
+use crate::sorted::Set;
 use crate::wire::{PeerId, PeerMessage, Sealed, SessionId};
 
 /// How long a peer that speaks the extensions may take to say so on a fresh channel, in milliseconds. Who says nothing is
@@ -35,16 +36,24 @@ impl<R: RngCore + CryptoRng> Node<R> {
             if ours && self.links.of(&session, &peer).is_none() {
                 self.start_link(now, &session, &me, &peer);
             }
-            if let Some(progress) = self.sessions.get_mut(&session).and_then(|s| s.peers.get_mut(&peer)) {
+            if let Some(progress) =
+                self.sessions.get_mut(&session).and_then(|s| s.peers.get_mut(&peer))
+            {
                 progress.greeted = true;
             }
         }
     }
 
-    pub(super) fn start_link(&mut self, now: Timestamp, session: &SessionId, me: &PeerId, peer: &PeerId) {
+    pub(super) fn start_link(
+        &mut self,
+        now: Timestamp,
+        session: &SessionId,
+        me: &PeerId,
+        peer: &PeerId,
+    ) {
         let context = self.context(session, me, peer);
         match Link::start(context, &mut Tools { key: &self.identity, rng: &mut self.rng }, now) {
-            Ok(link) if self.is_circle(session) => self.links.insert(session, peer, link.patient()),
+            Ok(link) if self.is_group(session) => self.links.insert(session, peer, link.patient()),
             Ok(link) => self.links.insert(session, peer, link),
             Err(error) => self.link_failed(now, session, peer, &error.to_string()),
         }
@@ -60,24 +69,36 @@ impl<R: RngCore + CryptoRng> Node<R> {
     }
 
     /// Takes a message of a handshake. What comes before this node has joined is kept until then.
-    pub(super) fn link_message(&mut self, now: Timestamp, from: &PeerId, session: &SessionId, data: Vec<u8>) {
-        if self.is_circle(session) {
+    pub(super) fn link_message(
+        &mut self,
+        now: Timestamp,
+        from: &PeerId,
+        session: &SessionId,
+        data: Vec<u8>,
+    ) {
+        if self.is_group(session) {
             return self.member_link(now, from, session, &data);
         }
         let Some(me) = self.server.me.clone() else { return };
         let hosted = self.invites.expects(session, from, now);
-        let running = self.sessions.get(session).filter(|s| s.roster.is_other(from)).map(Session::is_running);
+        let running =
+            self.sessions.get(session).filter(|s| s.roster.is_other(from)).map(Session::is_running);
         if !hosted && running != Some(true) {
             let over = self.sessions.get(session).is_some_and(Session::is_over);
-            let early = PeerMessage::Link { session_id: Some(session.clone()), data };
+            let early = PeerMessage::Handshake { session_id: Some(session.clone()), data };
             if !over && !self.mesh.keep_early(from, early, now) {
-                self.ignored(Some(from), "too many messages for sessions that are not known here".to_owned());
+                self.ignored(
+                    Some(from),
+                    "too many messages for sessions that are not known here".to_owned(),
+                );
             }
             return;
         }
         let known = self.links.of(session, from);
         let glare = known.is_some_and(Link::has_said_hello);
-        if Step::of(&data) == Some(Step::Hello) && (known.is_none() || (glare && *from < me)) {
+        if HandshakeMessage::of(&data) == Some(HandshakeMessage::Hello)
+            && (known.is_none() || (glare && *from < me))
+        {
             let context = self.context(session, from, &me);
             let tools = &mut Tools { key: &self.identity, rng: &mut self.rng };
             match Link::answer(context, &data, tools, now) {
@@ -108,7 +129,13 @@ impl<R: RngCore + CryptoRng> Node<R> {
     }
 
     /// A link stands. Who is it?
-    pub(super) fn link_opened(&mut self, now: Timestamp, session: &SessionId, peer: &PeerId, identity: Identity) {
+    pub(super) fn link_opened(
+        &mut self,
+        now: Timestamp,
+        session: &SessionId,
+        peer: &PeerId,
+        identity: Identity,
+    ) {
         if let Err(reason) = self.judge_identity(session, peer, identity) {
             return match self.sessions.get_mut(session) {
                 Some(session) => session.end(reason, now),
@@ -135,19 +162,32 @@ impl<R: RngCore + CryptoRng> Node<R> {
         }
     }
 
-    fn judge_identity(&self, session: &SessionId, peer: &PeerId, identity: Identity) -> Result<(), Reason> {
+    fn judge_identity(
+        &self,
+        session: &SessionId,
+        peer: &PeerId,
+        identity: Identity,
+    ) -> Result<(), Reason> {
         if identity == self.identity.identity() {
-            return Err(Reason::blame(ReasonKind::Conflict, peer, "has this node's own identity: take part once only"));
+            return Err(Reason::blame(
+                ReasonKind::Conflict,
+                peer,
+                "has this node's own identity: take part once only",
+            ));
         }
         if let Some(other) = self.links.holder_of(session, &identity, peer) {
             let text = format!("has the same identity as {other}: each participant needs its own");
             return Err(Reason::blame(ReasonKind::Conflict, peer, text));
         }
-        if let Some(known) = self.invites.identity_of(session, peer).filter(|known| *known != identity) {
+        if let Some(known) =
+            self.invites.identity_of(session, peer).filter(|known| *known != identity)
+        {
             return Err(changed(peer, &known, &identity, "who invited"));
         }
         match self.contacts.standing(peer, &identity) {
-            Standing::Changed { known } => Err(changed(peer, &known, &identity, "the contact that is known")),
+            Standing::Changed { known } => {
+                Err(changed(peer, &known, &identity, "the contact that is known"))
+            }
             Standing::Blocked => Err(Reason::blame(ReasonKind::Declined, peer, "is blocked here")),
             Standing::New | Standing::Known { .. } => Ok(()),
         }
@@ -156,8 +196,14 @@ impl<R: RngCore + CryptoRng> Node<R> {
     // ---- frames ----
 
     /// Takes a sealed frame: what is inside is what the baseline says in the open.
-    pub(super) fn frame(&mut self, now: Timestamp, from: &PeerId, session: &SessionId, frame: &Sealed) {
-        if self.is_circle(session) {
+    pub(super) fn frame(
+        &mut self,
+        now: Timestamp,
+        from: &PeerId,
+        session: &SessionId,
+        frame: &Sealed,
+    ) {
+        if self.is_group(session) {
             return self.member_frame(now, from, session, frame);
         }
         let Some(link) = self.links.of_mut(session, from) else { return };
@@ -177,14 +223,19 @@ impl<R: RngCore + CryptoRng> Node<R> {
     fn sealed_message(&mut self, now: Timestamp, from: &PeerId, session: &SessionId, text: &[u8]) {
         let parsed = std::str::from_utf8(text).ok().map(PeerMessage::parse);
         match parsed {
-            Some(Ok((message, _))) if message.session_id().is_none_or(|id| id == session) => match message {
-                PeerMessage::SessionProposal(proposal) => self.proposed(now, from, proposal, true),
-                PeerMessage::Link { .. } | PeerMessage::Frame { .. } => {}
-                message => self.hand_to_session(now, session, from, message),
-            },
-            Some(Ok(_)) => {
-                self.ignored(Some(from), "a message of one session came over the link of another".to_owned())
+            Some(Ok((message, _))) if message.session_id().is_none_or(|id| id == session) => {
+                match message {
+                    PeerMessage::SessionProposal(proposal) => {
+                        self.proposed(now, from, proposal, true)
+                    }
+                    PeerMessage::Handshake { .. } | PeerMessage::Frame { .. } => {}
+                    message => self.hand_to_session(now, session, from, message),
+                }
             }
+            Some(Ok(_)) => self.ignored(
+                Some(from),
+                "a message of one session came over the link of another".to_owned(),
+            ),
             Some(Err(crate::wire::WireError::UnknownType(_))) => {}
             Some(Err(error)) => {
                 let text = format!("sent something that is no message of the protocol: {error}");
@@ -195,7 +246,9 @@ impl<R: RngCore + CryptoRng> Node<R> {
     }
 
     fn blame_in(&mut self, now: Timestamp, session: &SessionId, peer: &PeerId, text: &str) {
-        if let Some(session) = self.sessions.get_mut(session).filter(|s| s.is_running() && s.is_undecided()) {
+        if let Some(session) =
+            self.sessions.get_mut(session).filter(|s| s.is_running() && s.is_undecided())
+        {
             session.end(Reason::blame(ReasonKind::BadMessage, peer, text), now);
         }
     }
@@ -244,19 +297,27 @@ impl<R: RngCore + CryptoRng> Node<R> {
     /// The participants of a session that can be reached: by a link, or by a channel where that will do.
     pub(super) fn reachable(&self, session: &Session) -> Set<PeerId> {
         let by_channel = |peer: &PeerId| session.is_plain(peer) && self.mesh.state(peer).open;
-        session.roster.others().filter(|peer| self.is_linked(&session.id, peer) || by_channel(peer)).cloned().collect()
+        session
+            .roster
+            .others()
+            .filter(|peer| self.is_linked(&session.id, peer) || by_channel(peer))
+            .cloned()
+            .collect()
     }
 
     /// Whether somebody can be reached through the server only.
     pub(super) fn relies_on_server(&self, session: &Session) -> bool {
-        session.needs_server() || (session.is_running() && session.roster.others().any(|p| !self.mesh.state(p).open))
+        session.needs_server()
+            || (session.is_running() && session.roster.others().any(|p| !self.mesh.state(p).open))
     }
 
     /// Finds out who is a baseline peer: its channel is open, and it does not say that it speaks the extensions.
     pub(super) fn find_plain_peers(&mut self, now: Timestamp) {
         let mut plain = Vec::new();
         for session in self.sessions.values_mut().filter(|s| s.is_running() && !s.is_verified()) {
-            for (peer, progress) in session.peers.iter_mut().filter(|(_, p)| !p.extended && !p.plain) {
+            for (peer, progress) in
+                session.peers.iter_mut().filter(|(_, p)| !p.extended && !p.plain)
+            {
                 if self.mesh.has_kept_silent(peer, GREETING, now) {
                     progress.plain = true;
                     plain.push((session.id.clone(), peer.clone()));
@@ -271,7 +332,8 @@ impl<R: RngCore + CryptoRng> Node<R> {
     /// When the next peer has kept silent for long enough to be taken for a baseline one.
     pub(super) fn next_silence(&self, now: Timestamp) -> Option<Timestamp> {
         let unknown = |s: &Session| s.peers.values().any(|p| !p.extended && !p.plain);
-        let asked = self.sessions.values().any(|s| s.is_running() && !s.is_verified() && unknown(s));
+        let asked =
+            self.sessions.values().any(|s| s.is_running() && !s.is_verified() && unknown(s));
         asked.then(|| self.mesh.next_silence(GREETING, now)).flatten()
     }
 
@@ -282,14 +344,22 @@ impl<R: RngCore + CryptoRng> Node<R> {
             let verified = session.words_match || *trust == Trust::Verified;
             self.contacts.met(peer, *identity, verified, now.millis());
         }
-        self.out.push_back(Output::KeepContacts(self.contacts.clone()));
+        self.out.push_back(Output::StoreContacts(self.contacts.clone()));
     }
 
     /// Says to a baseline peer what was said so far.
     pub(super) fn greet_plain(&mut self, now: Timestamp, session: &SessionId, peer: &PeerId) {
-        let said = self.sessions.get_mut(session).map(|s| s.said_to(peer, now).to_vec()).unwrap_or_default();
+        let said = self
+            .sessions
+            .get_mut(session)
+            .map(|s| s.said_to(peer, now).to_vec())
+            .unwrap_or_default();
         if self.mesh.channel(peer).is_some() {
-            self.say(Event::PeerConnected { peer_id: peer.clone(), carrier: "direct", verified: false });
+            self.say(Event::PeerConnected {
+                peer_id: peer.clone(),
+                carrier: "direct",
+                verified: false,
+            });
         }
         for message in said {
             self.say_on_channel(peer, &message);
@@ -315,9 +385,12 @@ impl<R: RngCore + CryptoRng> Node<R> {
     pub(super) fn tell_carriers(&mut self) {
         let mut told = Vec::new();
         let (online, choice) = (self.server.is_online(), self.config.carrier);
-        let circles = &self.circles;
-        let of_session = |session: &SessionId| circles.iter().all(|circle| circle.links != *session);
-        let links = self.links.iter_mut().filter(|((session, _), link)| link.is_open() && of_session(session));
+        let groups = &self.groups;
+        let of_session = |session: &SessionId| groups.iter().all(|group| group.links != *session);
+        let links = self
+            .links
+            .iter_mut()
+            .filter(|((session, _), link)| link.is_open() && of_session(session));
         for ((_, peer), link) in links {
             let Some(now) = choose(self.mesh.state(peer).open, online, choice) else { continue };
             let before = link.told.replace(now);
@@ -341,7 +414,8 @@ impl<R: RngCore + CryptoRng> Node<R> {
         let (online, choice) = (self.server.is_online(), self.config.carrier);
         for ((session, peer), link) in self.links.all_mut() {
             // A member of a wallet that is away for days is not told over and over what it will ask for when it comes.
-            let away = !self.server.present.contains(peer) && self.circles.iter().any(|c| c.links == *session);
+            let away = !self.server.present.contains(peer)
+                && self.groups.iter().any(|c| c.links == *session);
             if away && !self.mesh.state(peer).open {
                 continue;
             }
@@ -354,7 +428,11 @@ impl<R: RngCore + CryptoRng> Node<R> {
             } else {
                 continue;
             };
-            out.extend(link.flush(carrier, now).into_iter().map(|message| (carrier, peer.clone(), message)));
+            out.extend(
+                link.flush(carrier, now)
+                    .into_iter()
+                    .map(|message| (carrier, peer.clone(), message)),
+            );
         }
         for (carrier, peer, message) in out {
             match carrier {

@@ -1,7 +1,7 @@
 //! The node's connection to the signaling server: registering, knowing who is there, trying again.
 
 use super::Timestamp;
-use crate::few::Set;
+use crate::sorted::Set;
 use crate::wire::PeerId;
 
 /// Where the connection stands.

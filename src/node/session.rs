@@ -10,12 +10,12 @@ use rand_core::{CryptoRng, RngCore};
 use super::links::Tools;
 use super::pact::{Pact, Trust};
 use super::progress::{Package, Progress, Step};
-use super::{Deadlines, Event, Reason, ReasonKind, Roster, Timestamp};
+use super::{Deadlines, Event, PhaseName, Reason, ReasonKind, Roster, Timestamp};
 use crate::agreement::{Certificate, Evidence};
-use crate::few::Map;
 use crate::frost::{Round1, Round2};
 use crate::identity::Identity;
 use crate::keystore::WalletRecord;
+use crate::sorted::Map;
 use crate::wire::{Cause, PROTOCOL_VERSION, PeerId, PeerMessage, Proposal, SessionId};
 
 /// What a session asks of the node.
@@ -62,26 +62,6 @@ pub(super) enum Phase {
     Done(String),
     /// Over, without a confirmed key.
     Aborted(Reason),
-}
-
-/// The phases as people and tests see them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PhaseName {
-    /// Waiting for a decision.
-    Proposed,
-    /// Opening channels.
-    Meshing,
-    /// Exchanging commitments.
-    Round1,
-    /// Exchanging `ready` and shares.
-    Round2,
-    /// Storing the key and comparing it with all.
-    Confirming,
-    /// The key is confirmed.
-    Done,
-    /// Ended without a confirmed key.
-    Aborted,
 }
 
 pub(super) struct Session {
@@ -283,7 +263,10 @@ impl Session {
             progress.told = Some(now);
         }
         self.pact = None;
-        self.acts.push(Act::Event(Event::Aborted { session_id: self.id.clone(), reason: reason.clone() }));
+        self.acts.push(Act::Event(Event::Aborted {
+            session_id: self.id.clone(),
+            reason: reason.clone(),
+        }));
         self.phase = Phase::Aborted(reason);
         self.since = now;
     }
@@ -331,14 +314,15 @@ impl Session {
                 progress.mesh_ready = true;
                 progress.proofs.fill(Step::MeshReady, proof)
             }
-            PeerMessage::Commitment { data, proof, .. } => {
-                Package::fill(&mut progress.commitment, data.into()) && progress.proofs.fill(Step::Commitment, proof)
+            PeerMessage::Round1Package { data, proof, .. } => {
+                Package::fill(&mut progress.commitment, data.into())
+                    && progress.proofs.fill(Step::Commitment, proof)
             }
             PeerMessage::Ready { proof, .. } => {
                 progress.ready = true;
                 progress.proofs.fill(Step::Ready, proof)
             }
-            PeerMessage::Share { data, .. } => Package::fill(&mut progress.share, data),
+            PeerMessage::Round2Package { data, .. } => Package::fill(&mut progress.share, data),
             PeerMessage::WalletCreated { pubkey, proof, .. } => {
                 progress.created(pubkey) && progress.proofs.fill(Step::WalletCreated, proof)
             }
@@ -358,7 +342,7 @@ impl Session {
             }
             PeerMessage::SessionProposal(_)
             | PeerMessage::ChannelOpen { .. }
-            | PeerMessage::Link { .. }
+            | PeerMessage::Handshake { .. }
             | PeerMessage::Frame { .. }
             | PeerMessage::Ack { .. } => true,
         };
@@ -376,7 +360,10 @@ impl Session {
         let Some(progress) = self.peers.get_mut(id) else { return false };
         let new = !std::mem::replace(&mut progress.accepted, true);
         if new {
-            self.acts.push(Act::Event(Event::Accepted { session_id: self.id.clone(), peer_id: id.clone() }));
+            self.acts.push(Act::Event(Event::Accepted {
+                session_id: self.id.clone(),
+                peer_id: id.clone(),
+            }));
         }
         new
     }
@@ -396,7 +383,7 @@ impl Session {
         // Who names a cause has told everyone, so that channels will do. A baseline peer may have told nobody but us.
         // The accused hears it from the accuser: from us it would look like our word.
         // An accusation of this node is its accuser's to spread: here alone the accuser stands for the accused.
-        let me = self.roster.at(self.roster.my_place()).map(PeerId::as_str);
+        let me = self.roster.at(self.roster.my_identifier()).map(PeerId::as_str);
         let of_me = cause.is_some_and(|c| c.culprit.is_some() && c.culprit.as_deref() == me);
         let mut farewell = self.response(false, Some(&reason));
         if let (true, PeerMessage::SessionResponse { cause: told, .. }) = (of_me, &mut farewell) {
@@ -405,17 +392,28 @@ impl Session {
         let heirs = |id: &&PeerId| !of_me && *id != from && Some(*id) != reason.peer_id.as_ref();
         for id in self.peers.keys().filter(heirs).cloned() {
             let message = farewell.clone();
-            self.acts.push(if cause.is_some() { Act::Send(id, message) } else { Act::Respond(id, message) });
+            self.acts.push(if cause.is_some() {
+                Act::Send(id, message)
+            } else {
+                Act::Respond(id, message)
+            });
         }
         self.over_saying(farewell, reason, now);
     }
 
     /// Says again what was said to a participant that still waits: the end, where there is one, else every step.
     fn tell_again(&mut self, to: &PeerId, now: Timestamp) {
-        let Some(progress) = self.peers.get_mut(to).filter(|p| !p.outbox.is_empty()) else { return };
+        let Some(progress) = self.peers.get_mut(to).filter(|p| !p.outbox.is_empty()) else {
+            return;
+        };
         if progress.tell_again(now) {
-            let farewell = progress.outbox.first().filter(|_| matches!(self.phase, Phase::Aborted(_))).cloned();
-            let again = farewell.map_or(Act::Repeat(to.clone()), |message| Act::Respond(to.clone(), message));
+            let farewell = progress
+                .outbox
+                .first()
+                .filter(|_| matches!(self.phase, Phase::Aborted(_)))
+                .cloned();
+            let again = farewell
+                .map_or(Act::Repeat(to.clone()), |message| Act::Respond(to.clone(), message));
             self.acts.push(again);
         }
     }

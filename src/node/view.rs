@@ -1,156 +1,8 @@
-//! What people see of a node: one snapshot of everything, made of plain values.
+//! How the node makes the snapshot that people see.
 
-use serde::Serialize;
-
-pub use super::invites::InviteView;
-use super::links::Carrier;
-use super::session::{PhaseName, Session};
-use super::{Reason, Timestamp};
-use crate::frost::Suite;
-use crate::wire::{PeerId, SessionId};
-
-/// Everything that a user interface shows of a node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct View {
-    /// The signaling server.
-    pub connection: ConnectionView,
-    /// Others who are registered at the server, as far as known.
-    pub peers_online: Vec<PeerId>,
-    /// Sessions, newest last.
-    pub sessions: Vec<SessionView>,
-    /// Invites that wait for somebody.
-    pub invites: Vec<InviteView>,
-    /// Who this node is.
-    pub identity: String,
-    /// Whom it knows.
-    pub contacts: Vec<ContactView>,
-    /// Wallets in use, with their members and requests.
-    pub circles: Vec<super::CircleView>,
-}
-
-/// A contact, as people see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ContactView {
-    /// What it is called here.
-    pub name: String,
-    /// Of its identity.
-    pub fingerprint: String,
-    /// When it was first met.
-    pub first_seen: Timestamp,
-    /// When it was last met.
-    pub last_seen: Timestamp,
-    /// Verified by words or an invite.
-    pub verified: bool,
-    /// Not answered any more.
-    pub blocked: bool,
-}
-
-/// The connection to the signaling server.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ConnectionView {
-    /// Where it stands.
-    pub state: ConnectionState,
-    /// The server, once one was named.
-    pub server_url: Option<String>,
-    /// This node's name there.
-    pub peer_id: Option<PeerId>,
-    /// Why it is not online.
-    pub error: Option<String>,
-    /// Since when it stands there.
-    pub since: Timestamp,
-}
-
-/// Where the connection to the server stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ConnectionState {
-    /// Not wanted, or refused.
-    Offline,
-    /// Being opened, now or again soon.
-    Connecting,
-    /// Registered.
-    Online,
-}
-
-/// One session.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SessionView {
-    /// Its id.
-    pub session_id: SessionId,
-    /// Where it stands.
-    pub phase: PhaseName,
-    /// Who proposed it.
-    pub proposer: PeerId,
-    /// Proposed here.
-    pub mine: bool,
-    /// Waits for the person here to join or decline.
-    pub needs_decision: bool,
-    /// Everyone, sorted.
-    pub participants: Vec<PeerId>,
-    /// Participants.
-    pub total: u16,
-    /// Signers needed.
-    pub threshold: u16,
-    /// Which signatures the key is to make.
-    pub suite: Suite,
-    /// This node's FROST identifier.
-    pub identifier: u16,
-    /// The initiator takes unverified peers.
-    pub proposer_allows_unverified: bool,
-    /// The person here takes unverified peers.
-    pub allow_unverified: bool,
-    /// Since when it stands there.
-    pub since: Timestamp,
-    /// When the current wait ends.
-    pub deadline: Option<Timestamp>,
-    /// Whom the current wait is for.
-    pub waiting_for: Vec<PeerId>,
-    /// Why it ended.
-    pub reason: Option<Reason>,
-    /// The group key, once it is made here.
-    pub pubkey: Option<String>,
-    /// What the wallet is to be called.
-    pub name: Option<String>,
-    /// Everyone has to prove who it is.
-    pub verified_only: bool,
-    /// The safety words to compare with every other participant, while that is awaited here.
-    pub words: Option<[u16; crate::agreement::WORDS]>,
-    /// The other participants.
-    pub peers: Vec<PeerView>,
-}
-
-/// Another participant of a session.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PeerView {
-    /// Who.
-    pub peer_id: PeerId,
-    /// How far the way to it is.
-    pub state: PeerState,
-    /// What carries messages to it: `direct` is a WebRTC data channel.
-    pub carrier: Option<&'static str>,
-    /// Whether its identity is proven, and known to be its own: by an invite, or by words that were compared.
-    pub verified: bool,
-    /// Of its identity, once that is proven.
-    pub fingerprint: Option<String>,
-    /// The last step that came from it.
-    pub step: &'static str,
-}
-
-/// How far the way to a participant is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PeerState {
-    /// It has not accepted, as far as known.
-    Waiting,
-    /// A channel is being opened.
-    Connecting,
-    /// The channel is open.
-    Connected,
-    /// It has said that its own channels are open too.
-    Ready,
-    /// Its channel was open and is gone.
-    Lost,
-}
+use super::session::Session;
+use crate::api::{Carrier, PeerState, PeerView, PhaseName, SessionView};
+use crate::wire::PeerId;
 
 impl SessionView {
     pub(super) fn of(session: &Session, me: Option<&PeerId>, way: impl Fn(&PeerId) -> Way) -> Self {
@@ -158,7 +10,8 @@ impl SessionView {
         let mine = me == Some(&session.proposer);
         let peers = session.peers.iter().map(|(id, progress)| {
             let link = way(id);
-            let identity = session.identities.get(id).map(|(identity, _)| identity.fingerprint().to_string());
+            let identity =
+                session.identities.get(id).map(|(identity, _)| identity.fingerprint().to_string());
             let state = match () {
                 () if session.is_over() && progress.mesh_ready => PeerState::Ready,
                 () if progress.lost.is_some() => PeerState::Lost,
@@ -186,7 +39,7 @@ impl SessionView {
             total: session.roster.total(),
             threshold: session.roster.threshold(),
             suite: session.roster.suite(),
-            identifier: session.roster.my_place(),
+            identifier: session.roster.my_identifier(),
             proposer_allows_unverified: session.proposal.allow_unverified == Some(true),
             allow_unverified: session.allow_unverified,
             since: session.since,

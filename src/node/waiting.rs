@@ -11,7 +11,7 @@ use super::links::Tools;
 use super::progress::Progress;
 use super::session::{Act, Phase, Session};
 use super::{Event, Reason, ReasonKind, Timestamp};
-use crate::few::Set;
+use crate::sorted::Set;
 use crate::wire::{PeerId, PeerMessage};
 
 /// How soon a participant whose channel broke hears by other ways that it is missed, in milliseconds.
@@ -60,7 +60,8 @@ impl Session {
 
     /// From the moment on that everyone is known to take part, the wait is for machines and is a short one.
     pub(super) fn no_more_people(&mut self, now: Timestamp) {
-        let now_in = !self.all_in && self.mesh_ready_sent && self.peers.values().all(|p| p.accepted);
+        let now_in =
+            !self.all_in && self.mesh_ready_sent && self.peers.values().all(|p| p.accepted);
         if now_in && matches!(self.phase, Phase::Meshing) {
             self.all_in = true;
             self.enter_again(self.deadlines.step, now);
@@ -76,7 +77,9 @@ impl Session {
         let waiting = self.response(true, None);
         let mut lost = false;
         let mut acts = Vec::new();
-        for (id, progress) in self.peers.iter().filter(|(_, p)| self.is_awaited(p) || p.lost.is_some()) {
+        for (id, progress) in
+            self.peers.iter().filter(|(_, p)| self.is_awaited(p) || p.lost.is_some())
+        {
             lost |= progress.lost.is_some();
             if open.contains(id) {
                 acts.push(Act::Repeat(id.clone()));
@@ -87,7 +90,11 @@ impl Session {
             }
         }
         self.acts.extend(acts);
-        let pause = if lost { self.deadlines.repeat / 2 } else { self.deadlines.repeat << self.nudges.min(2) };
+        let pause = if lost {
+            self.deadlines.repeat / 2
+        } else {
+            self.deadlines.repeat << self.nudges.min(2)
+        };
         self.nudge_at = now.after(pause);
         self.nudges += 1;
     }
@@ -131,10 +138,14 @@ impl Session {
             return;
         }
         let seconds = self.deadlines.lost / 1000;
-        let gone = |p: &Progress| !p.has_said_all() && p.lost.is_some_and(|t| t.after(self.deadlines.lost) <= now);
+        let gone = |p: &Progress| {
+            !p.has_said_all() && p.lost.is_some_and(|t| t.after(self.deadlines.lost) <= now)
+        };
         let lost = self.peers.iter().find(|(_, p)| gone(p)).map(|(id, progress)| {
             let last = if progress.step().is_empty() { "nothing" } else { progress.step() };
-            let text = format!("went away {seconds} s ago and did not come back (last received from it: {last})");
+            let text = format!(
+                "went away {seconds} s ago and did not come back (last received from it: {last})"
+            );
             Reason::blame(ReasonKind::PeerLost, id, text)
         });
         if let Some(reason) = lost {
@@ -142,9 +153,10 @@ impl Session {
         } else if now >= self.deadline {
             let waited = now.since(self.since) / 1000;
             let reason = match self.phase {
-                Phase::Keeping(_) | Phase::Finishing(_) => {
-                    Reason::plain(ReasonKind::Storage, format!("the key was not stored within {waited} s"))
-                }
+                Phase::Keeping(_) | Phase::Finishing(_) => Reason::plain(
+                    ReasonKind::Storage,
+                    format!("the key was not stored within {waited} s"),
+                ),
                 _ => Reason::timed_out(waited, self.waits_for_what(), &self.waiting_for()),
             };
             self.end(reason, now);

@@ -78,7 +78,12 @@ enum End {
 
 impl Connection {
     /// Takes over a socket after the upgrade, with what the client sent right behind its request.
-    pub(super) fn new(shared: Arc<Shared>, stream: TcpStream, early: &[u8], slot: OwnedSemaphorePermit) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        stream: TcpStream,
+        early: &[u8],
+        slot: OwnedSemaphorePermit,
+    ) -> Self {
         let (socket, writer) = stream.into_split();
         let outbox = Outbox::new(shared.next_number.fetch_add(1, Ordering::Relaxed), writer);
         let mut decoder = Decoder::new(MAX_FRAME);
@@ -137,9 +142,15 @@ impl Connection {
 
     /// Does what can be done without waiting.
     fn turn(&mut self) -> Turn {
-        let Ok(mut status) = self.outbox.flush(&self.shared.budget) else { return Turn::Over(End::Gone) };
+        let Ok(mut status) = self.outbox.flush(&self.shared.budget) else {
+            return Turn::Over(End::Gone);
+        };
         if status.replaced {
-            self.error(ErrorCode::PeerIdTaken, "another connection of this node has taken over", None);
+            self.error(
+                ErrorCode::PeerIdTaken,
+                "another connection of this node has taken over",
+                None,
+            );
             return Turn::Over(End::Close(CloseCode::Policy, "see the error before this"));
         }
         for _ in 0..TURN {
@@ -185,7 +196,8 @@ impl Connection {
         if !self.account() {
             return Turn::Over(self.no_memory());
         }
-        let interest = if status.blocked_since.is_some() { interest | Interest::WRITABLE } else { interest };
+        let interest =
+            if status.blocked_since.is_some() { interest | Interest::WRITABLE } else { interest };
         match self.deadline(status) {
             Some(until) => Turn::Wait(interest, until),
             None => Turn::Over(End::Gone),
@@ -231,7 +243,11 @@ impl Connection {
     }
 
     fn no_memory(&self) -> End {
-        self.error(ErrorCode::RateLimited, "the server has too many messages under way: try again later", None);
+        self.error(
+            ErrorCode::RateLimited,
+            "the server has too many messages under way: try again later",
+            None,
+        );
         End::Close(CloseCode::Again, "see the error before this")
     }
 

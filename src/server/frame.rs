@@ -77,7 +77,8 @@ impl Decoder {
 
     /// Bytes of memory that are held for messages that are not complete.
     pub(super) fn held(&self) -> usize {
-        self.input.capacity() + self.fragments.as_ref().map_or(0, |message| message.payload.capacity())
+        self.input.capacity()
+            + self.fragments.as_ref().map_or(0, |message| message.payload.capacity())
     }
 
     /// The next message, or `None` when more bytes are needed for it.
@@ -90,12 +91,19 @@ impl Decoder {
                 OpCode::Control(kind) => return control(kind, payload).map(Some),
                 OpCode::Data(kind) => {
                     let mut message = match (kind, self.fragments.take()) {
-                        (Data::Text | Data::Binary, None) => {
-                            Fragments { is_text: kind == Data::Text, payload: std::mem::take(&mut payload) }
-                        }
+                        (Data::Text | Data::Binary, None) => Fragments {
+                            is_text: kind == Data::Text,
+                            payload: std::mem::take(&mut payload),
+                        },
                         (Data::Continue, Some(message)) => message,
-                        (Data::Continue, None) => return Err(Violation::Protocol("a continuation of nothing")),
-                        _ => return Err(Violation::Protocol("a new message within a fragmented one")),
+                        (Data::Continue, None) => {
+                            return Err(Violation::Protocol("a continuation of nothing"));
+                        }
+                        _ => {
+                            return Err(Violation::Protocol(
+                                "a new message within a fragmented one",
+                            ));
+                        }
                     };
                     message.payload.extend_from_slice(&payload);
                     if !header.is_final {
@@ -118,16 +126,21 @@ impl Decoder {
     fn frame(&mut self) -> Result<Option<(FrameHeader, Vec<u8>)>, Violation> {
         let rest = self.input.get(self.start..).unwrap_or_default();
         let mut cursor = Cursor::new(rest);
-        let parsed = FrameHeader::parse(&mut cursor).map_err(|_| Violation::Protocol("a reserved opcode"))?;
+        let parsed = FrameHeader::parse(&mut cursor)
+            .map_err(|_| Violation::Protocol("a reserved opcode"))?;
         let Some((header, length)) = parsed else { return Ok(None) };
         if header.rsv1 || header.rsv2 || header.rsv3 {
             return Err(Violation::Protocol("reserved bits are set"));
         }
-        let Some(mask) = header.mask else { return Err(Violation::Protocol("a frame that is not masked")) };
+        let Some(mask) = header.mask else {
+            return Err(Violation::Protocol("a frame that is not masked"));
+        };
         // Judged by the header alone, so a frame that is refused is never kept.
         if matches!(header.opcode, OpCode::Control(_)) {
             if !header.is_final || length > MAX_CONTROL as u64 {
-                return Err(Violation::Protocol("a control frame in fragments, or longer than 125 bytes"));
+                return Err(Violation::Protocol(
+                    "a control frame in fragments, or longer than 125 bytes",
+                ));
             }
         } else {
             let before = self.fragments.as_ref().map_or(0, |message| message.payload.len());
@@ -139,7 +152,8 @@ impl Decoder {
         let from = usize::try_from(cursor.position()).unwrap_or(usize::MAX);
         let to = from.saturating_add(usize::try_from(length).unwrap_or(usize::MAX));
         let Some(payload) = rest.get(from..to) else { return Ok(None) };
-        let payload = payload.iter().zip(mask.iter().cycle()).map(|(byte, key)| byte ^ key).collect();
+        let payload =
+            payload.iter().zip(mask.iter().cycle()).map(|(byte, key)| byte ^ key).collect();
         self.start += to;
         Ok(Some((header, payload)))
     }

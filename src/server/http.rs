@@ -103,7 +103,9 @@ async fn page(State(site): State<Site>, request: Request) -> Response {
     let mut response = match site.www {
         Some(mut www) => match www.try_call(request).await {
             Ok(response) => response.map(Body::new),
-            Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, "the file could not be read\n").into_response(),
+            Err(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "the file could not be read\n").into_response()
+            }
         },
         None if !matches!(*request.method(), Method::GET | Method::HEAD) => {
             (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET,HEAD")]).into_response()
@@ -127,11 +129,17 @@ async fn upgrade(State(site): State<Site>, mut request: Request) -> Response {
     let shared = site.shared;
     let Some(accept) = accept_key(&request) else {
         let wanted = [(header::UPGRADE, "websocket"), (header::SEC_WEBSOCKET_VERSION, "13")];
-        return (StatusCode::UPGRADE_REQUIRED, wanted, "connect here with a WebSocket (RFC 6455)\n").into_response();
+        return (
+            StatusCode::UPGRADE_REQUIRED,
+            wanted,
+            "connect here with a WebSocket (RFC 6455)\n",
+        )
+            .into_response();
     };
     let Ok(slot) = Arc::clone(&shared.slots).try_acquire_owned() else {
         let text = "the server has as many connections as it takes: try again later\n";
-        return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "10")], text).into_response();
+        return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "10")], text)
+            .into_response();
     };
     let upgraded = hyper::upgrade::on(&mut request);
     let tasks = shared.tasks.clone();
@@ -149,7 +157,11 @@ async fn upgrade(State(site): State<Site>, mut request: Request) -> Response {
 }
 
 /// Waits for the socket that hyper lets go of once its answer is sent. `None` when the client broke off before that.
-async fn take_over(shared: Arc<Shared>, upgraded: OnUpgrade, slot: OwnedSemaphorePermit) -> Option<Connection> {
+async fn take_over(
+    shared: Arc<Shared>,
+    upgraded: OnUpgrade,
+    slot: OwnedSemaphorePermit,
+) -> Option<Connection> {
     let Parts { io, read_buf, .. } = upgraded.await.ok()?.downcast::<TokioIo<TcpStream>>().ok()?;
     Some(Connection::new(shared, io.into_inner(), &read_buf, slot))
 }

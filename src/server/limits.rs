@@ -36,7 +36,8 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        let files = open_files().map_or(usize::MAX, |limit| limit.saturating_sub(RESERVED_FILES).max(8));
+        let files =
+            open_files().map_or(usize::MAX, |limit| limit.saturating_sub(RESERVED_FILES).max(8));
         let max_pending = (files / 4).min(4096);
         Self {
             max_peers: (files - max_pending).min(20_000),

@@ -107,10 +107,12 @@ impl Server {
         if let Some(www) = &config.www
             && !tokio::fs::metadata(www).await.is_ok_and(|found| found.is_dir())
         {
-            let text = format!("there is no folder '{}' with the page: build it first", www.display());
+            let text =
+                format!("there is no folder '{}' with the page: build it first", www.display());
             return Err(io::Error::new(io::ErrorKind::NotFound, text));
         }
-        let socket = if config.listen.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        let socket =
+            if config.listen.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         // Elsewhere than on Unix the option means that two servers may share one port.
         if cfg!(unix) {
             socket.set_reuseaddr(true)?;

@@ -74,8 +74,14 @@ pub(super) struct Status {
 impl Outbox {
     pub(super) fn new(number: u64, socket: OwnedWriteHalf) -> Self {
         let socket = Some(socket);
-        let state =
-            State { socket, queue: VecDeque::new(), sent: 0, progress: Instant::now(), probed: None, replaced: false };
+        let state = State {
+            socket,
+            queue: VecDeque::new(),
+            sent: 0,
+            progress: Instant::now(),
+            probed: None,
+            replaced: false,
+        };
         Self { number, state: Mutex::new(state), wake: Notify::new() }
     }
 
@@ -90,7 +96,13 @@ impl Outbox {
     }
 
     /// Sends what another connection relays, or queues it within the bounds.
-    pub(super) fn relay(&self, frame: Bytes, sender: u64, limits: &Limits, budget: &Budget) -> Result<(), Refusal> {
+    pub(super) fn relay(
+        &self,
+        frame: Bytes,
+        sender: u64,
+        limits: &Limits,
+        budget: &Budget,
+    ) -> Result<(), Refusal> {
         let mut state = self.lock();
         let sent = state.write_now(&frame, self)?;
         if sent == frame.len() {
@@ -208,7 +220,8 @@ impl State {
             }
         }
         // The first frame is always taken, or a frame longer than a queue or a share could never pass.
-        let fits = messages == 0 || (messages < limits.queue_messages && total + bytes <= limits.queue_bytes);
+        let fits = messages == 0
+            || (messages < limits.queue_messages && total + bytes <= limits.queue_bytes);
         let fair = own_messages == 0
             || (own_messages < limits.queue_messages / SENDER_SHARE
                 && own_total + bytes <= limits.queue_bytes / SENDER_SHARE);
@@ -241,7 +254,9 @@ impl State {
     fn fail(&mut self, budget: &Budget) {
         self.socket = None;
         self.sent = 0;
-        for queued in std::mem::take(&mut self.queue).iter().filter(|queued| queued.sender.is_some()) {
+        for queued in
+            std::mem::take(&mut self.queue).iter().filter(|queued| queued.sender.is_some())
+        {
             budget.give(queued.frame.len());
         }
     }

@@ -37,7 +37,12 @@ impl Peers {
     ///
     /// # Errors
     /// The outbox of the connection that holds the id.
-    pub(super) fn claim(&self, id: &PeerId, outbox: &Arc<Outbox>, claim: Option<[u8; 32]>) -> Result<(), Arc<Outbox>> {
+    pub(super) fn claim(
+        &self,
+        id: &PeerId,
+        outbox: &Arc<Outbox>,
+        claim: Option<[u8; 32]>,
+    ) -> Result<(), Arc<Outbox>> {
         let mut state = self.lock();
         if let Some(holder) = state.holders.get(id) {
             if claim.is_none() || holder.claim != claim {

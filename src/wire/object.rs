@@ -23,7 +23,8 @@ impl<'a> Object<'a> {
 
     /// The value of a field as JSON text; `null` counts as absent. A field that stands there twice means two things.
     pub(super) fn raw(&self, name: &str) -> Result<Option<&'a RawValue>, WireError> {
-        let mut values = self.0.iter().filter(|(field, _)| field.0 == name).map(|(_, value)| *value);
+        let mut values =
+            self.0.iter().filter(|(field, _)| field.0 == name).map(|(_, value)| *value);
         let value = values.next().filter(|value| value.get() != "null");
         if values.next().is_some() {
             Err(WireError::Malformed(format!("'{name}' stands there twice")))
@@ -41,12 +42,20 @@ impl<'a> Object<'a> {
     }
 
     /// A field that this kind of message needs.
-    pub(super) fn need<T: Deserialize<'a>>(&self, kind: &'static str, field: &'static str) -> Result<T, WireError> {
+    pub(super) fn need<T: Deserialize<'a>>(
+        &self,
+        kind: &'static str,
+        field: &'static str,
+    ) -> Result<T, WireError> {
         self.optional(field)?.ok_or(WireError::Missing { kind, field })
     }
 
     /// A field that this kind of message needs, whatever it holds.
-    pub(super) fn value(&self, kind: &'static str, field: &'static str) -> Result<&'a RawValue, WireError> {
+    pub(super) fn value(
+        &self,
+        kind: &'static str,
+        field: &'static str,
+    ) -> Result<&'a RawValue, WireError> {
         self.raw(field)?.ok_or(WireError::Missing { kind, field })
     }
 

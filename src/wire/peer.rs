@@ -10,7 +10,10 @@ use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::object::{Object, Text};
-use super::{Hex32, MAX_PACKAGE, MAX_PARTICIPANTS, MAX_PEER_MESSAGE, PeerId, Proof, SessionId, WireError, clip};
+use super::{
+    Hex32, MAX_PACKAGE, MAX_PARTICIPANTS, MAX_PEER_MESSAGE, PeerId, Proof, SessionId, WireError,
+    clip,
+};
 
 /// Text of a peer message, ready to send. It may hold a share: wiped when dropped, and without a readable `Debug`.
 #[derive(Clone, PartialEq, Eq)]
@@ -107,7 +110,7 @@ pub enum PeerMessage {
         proof: Option<Box<Proof>>,
     },
     /// Round 1 package, to all.
-    Commitment {
+    Round1Package {
         /// The session.
         session_id: Option<SessionId>,
         /// `round1::Package::serialize()`.
@@ -123,7 +126,7 @@ pub enum PeerMessage {
         proof: Option<Box<Proof>>,
     },
     /// Round 2 package, for the receiver alone. Secret.
-    Share {
+    Round2Package {
         /// The session.
         session_id: Option<SessionId>,
         /// `round2::Package::serialize()`.
@@ -144,17 +147,17 @@ pub enum PeerMessage {
         session_id: Option<SessionId>,
     },
     /// A message of the handshake of a link (section 3).
-    Link {
+    Handshake {
         /// The session.
         session_id: Option<SessionId>,
-        /// See [`crate::link::Handshake`].
+        /// See [`crate::channel::Handshake`].
         data: Vec<u8>,
     },
     /// A sealed frame of a link (section 3).
     Frame {
         /// The session.
         session_id: Option<SessionId>,
-        /// See [`crate::link::Frames`].
+        /// See [`crate::channel::Frames`].
         frame: Sealed,
     },
     /// Answers a message that carried a `msg_id`.
@@ -173,12 +176,12 @@ impl PeerMessage {
             Self::SessionResponse { .. } => "session_response",
             Self::ChannelOpen { .. } => "channel_open",
             Self::MeshReady { .. } => "mesh_ready",
-            Self::Commitment { .. } => "commitment",
+            Self::Round1Package { .. } => "commitment",
             Self::Ready { .. } => "ready",
-            Self::Share { .. } => "share",
+            Self::Round2Package { .. } => "share",
             Self::WalletCreated { .. } => "wallet_created",
             Self::Comparing { .. } => "comparing",
-            Self::Link { .. } => "link",
+            Self::Handshake { .. } => "link",
             Self::Frame { .. } => "frame",
             Self::Ack { .. } => "ack",
         }
@@ -191,12 +194,12 @@ impl PeerMessage {
             Self::SessionProposal(p) => Some(&p.session_id),
             Self::SessionResponse { session_id, .. }
             | Self::MeshReady { session_id, .. }
-            | Self::Commitment { session_id, .. }
+            | Self::Round1Package { session_id, .. }
             | Self::Ready { session_id, .. }
-            | Self::Share { session_id, .. }
+            | Self::Round2Package { session_id, .. }
             | Self::WalletCreated { session_id, .. }
             | Self::Comparing { session_id }
-            | Self::Link { session_id, .. }
+            | Self::Handshake { session_id, .. }
             | Self::Frame { session_id, .. } => session_id.as_ref(),
             Self::ChannelOpen { .. } | Self::Ack { .. } => None,
         }
@@ -223,8 +226,12 @@ impl PeerMessage {
     /// The same for an object that was parsed already.
     pub(super) fn read(message: &Object<'_>) -> Result<(Self, Option<String>), WireError> {
         let kind: Text<'_> = message.need("message", "type")?;
-        let kind = *KINDS.iter().find(|k| **k == kind.0).ok_or_else(|| WireError::UnknownType(clip(&kind.0)))?;
-        let payload = message.raw("payload")?.ok_or(WireError::Missing { kind, field: "payload" })?;
+        let kind = *KINDS
+            .iter()
+            .find(|k| **k == kind.0)
+            .ok_or_else(|| WireError::UnknownType(clip(&kind.0)))?;
+        let payload =
+            message.raw("payload")?.ok_or(WireError::Missing { kind, field: "payload" })?;
         let payload = Object::parse(payload.get())?;
         let session_id = payload.optional("session_id")?;
         let msg_id = payload.raw("msg_id")?.map(|raw| raw.get().to_owned());
@@ -238,9 +245,15 @@ impl PeerMessage {
         Ok((Self::from_payload(kind, session_id, &payload)?, msg_id))
     }
 
-    fn from_payload(kind: &'static str, session_id: Option<SessionId>, p: &Object<'_>) -> Result<Self, WireError> {
+    fn from_payload(
+        kind: &'static str,
+        session_id: Option<SessionId>,
+        p: &Object<'_>,
+    ) -> Result<Self, WireError> {
         let text = |name| p.optional::<Text<'_>>(name).map(|text| text.map(|text| clip(&text.0)));
-        let proof = || p.lenient::<Proof>("proof").map(|proof| proof.filter(Proof::is_bounded).map(Box::new));
+        let proof = || {
+            p.lenient::<Proof>("proof").map(|proof| proof.filter(Proof::is_bounded).map(Box::new))
+        };
         Ok(match kind {
             "session_proposal" => Self::SessionProposal(Proposal {
                 session_id: session_id.ok_or(WireError::Missing { kind, field: "session_id" })?,
@@ -260,22 +273,36 @@ impl PeerMessage {
                 cause: p.lenient("cause")?,
                 protocol: p.lenient("protocol")?,
             },
-            "channel_open" => Self::ChannelOpen { peer_id: p.need(kind, "peer_id")?, protocol: p.lenient("protocol")? },
+            "channel_open" => Self::ChannelOpen {
+                peer_id: p.need(kind, "peer_id")?,
+                protocol: p.lenient("protocol")?,
+            },
             "mesh_ready" => Self::MeshReady { session_id, proof: proof()? },
-            "commitment" => Self::Commitment { session_id, data: package(kind, p)?.to_vec(), proof: proof()? },
+            "commitment" => Self::Round1Package {
+                session_id,
+                data: package(kind, p)?.to_vec(),
+                proof: proof()?,
+            },
             "ready" => Self::Ready { session_id, proof: proof()? },
-            "share" => Self::Share { session_id, data: package(kind, p)? },
+            "share" => Self::Round2Package { session_id, data: package(kind, p)? },
             "comparing" => Self::Comparing { session_id },
-            "link" => Self::Link { session_id, data: package(kind, p)?.to_vec() },
+            "link" => Self::Handshake { session_id, data: package(kind, p)?.to_vec() },
             "frame" => {
                 let number = p.optional("number")?.filter(|n| *n <= MAX_FRAME_NUMBER);
                 let number = number.ok_or(WireError::Missing { kind, field: "number" })?;
                 let acknowledges = p.optional("acknowledges")?.unwrap_or_default();
-                Self::Frame { session_id, frame: Sealed { number, acknowledges, data: package(kind, p)?.to_vec() } }
+                Self::Frame {
+                    session_id,
+                    frame: Sealed { number, acknowledges, data: package(kind, p)?.to_vec() },
+                }
             }
             _ => {
                 let pubkey = text("pubkey")?.ok_or(WireError::Missing { kind, field: "pubkey" })?;
-                Self::WalletCreated { session_id, pubkey: pubkey.to_ascii_lowercase(), proof: proof()? }
+                Self::WalletCreated {
+                    session_id,
+                    pubkey: pubkey.to_ascii_lowercase(),
+                    proof: proof()?,
+                }
             }
         })
     }
@@ -305,18 +332,22 @@ impl PeerMessage {
                 payload.peer_id = Some(peer_id);
                 payload.protocol = *protocol;
             }
-            Self::MeshReady { proof, .. } | Self::Ready { proof, .. } => payload.proof = proof.as_deref(),
-            Self::Commitment { data, proof, .. } => {
+            Self::MeshReady { proof, .. } | Self::Ready { proof, .. } => {
+                payload.proof = proof.as_deref()
+            }
+            Self::Round1Package { data, proof, .. } => {
                 payload.data = Some(Zeroizing::new(hex::encode(data)));
                 payload.proof = proof.as_deref();
             }
-            Self::Share { data, .. } => payload.data = Some(Zeroizing::new(hex::encode(data.as_slice()))),
+            Self::Round2Package { data, .. } => {
+                payload.data = Some(Zeroizing::new(hex::encode(data.as_slice())))
+            }
             Self::WalletCreated { pubkey, proof, .. } => {
                 payload.pubkey = Some(pubkey);
                 payload.proof = proof.as_deref();
             }
             Self::Comparing { .. } => {}
-            Self::Link { data, .. } => payload.data = Some(Zeroizing::new(hex::encode(data))),
+            Self::Handshake { data, .. } => payload.data = Some(Zeroizing::new(hex::encode(data))),
             Self::Frame { frame, .. } => {
                 payload.number = Some(frame.number);
                 payload.acknowledges = frame.acknowledges.then_some(true);
@@ -325,7 +356,9 @@ impl PeerMessage {
             Self::Ack { msg_id } => payload.msg_id = RawValue::from_string(msg_id.clone()).ok(),
         }
         // Grown once, so that no copy of a share stays behind in a buffer that was too small.
-        let mut text = Vec::with_capacity(512 + payload.data.as_ref().map_or(0, |d| d.len()) + text_size(&payload));
+        let mut text = Vec::with_capacity(
+            512 + payload.data.as_ref().map_or(0, |d| d.len()) + text_size(&payload),
+        );
         let _ = serde_json::to_writer(&mut text, &Outgoing { kind: self.kind(), payload });
         PeerText(Zeroizing::new(String::from_utf8(text).unwrap_or_default()))
     }
@@ -412,7 +445,9 @@ const KINDS: [&str; 12] = [
 /// merely too long by a little is left for the judgement of the proposal, which can say so to its sender.
 fn bounded_list(list: Vec<String>) -> Result<Vec<String>, WireError> {
     if list.len() > 4 * MAX_PARTICIPANTS || list.iter().any(|id| id.len() > 4 * PeerId::MAX_LEN) {
-        return Err(WireError::Malformed(format!("more than {MAX_PARTICIPANTS} participants, or names too long")));
+        return Err(WireError::Malformed(format!(
+            "more than {MAX_PARTICIPANTS} participants, or names too long"
+        )));
     }
     Ok(list)
 }

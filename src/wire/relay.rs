@@ -68,8 +68,12 @@ impl IceCandidate {
 impl fmt::Debug for RelayData {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Offer { attempt, .. } => f.debug_struct("offer").field("attempt", attempt).finish_non_exhaustive(),
-            Self::Answer { attempt, .. } => f.debug_struct("answer").field("attempt", attempt).finish_non_exhaustive(),
+            Self::Offer { attempt, .. } => {
+                f.debug_struct("offer").field("attempt", attempt).finish_non_exhaustive()
+            }
+            Self::Answer { attempt, .. } => {
+                f.debug_struct("answer").field("attempt", attempt).finish_non_exhaustive()
+            }
             Self::IceCandidate { attempt, .. } => {
                 f.debug_struct("ice-candidate").field("attempt", attempt).finish_non_exhaustive()
             }
@@ -101,11 +105,17 @@ impl RelayData {
         let object = Object::parse(data.get())?;
         let kind: Text<'_> = object.need("relay data", "type")?;
         match kind.0.as_ref() {
-            "offer" => Ok(Self::Offer { sdp: sdp("offer", &object)?, attempt: object.lenient("attempt")? }),
-            "answer" => Ok(Self::Answer { sdp: sdp("answer", &object)?, attempt: object.lenient("attempt")? }),
-            "ice-candidate" => {
-                Ok(Self::IceCandidate { candidate: IceCandidate::read(&object)?, attempt: object.lenient("attempt")? })
+            "offer" => {
+                Ok(Self::Offer { sdp: sdp("offer", &object)?, attempt: object.lenient("attempt")? })
             }
+            "answer" => Ok(Self::Answer {
+                sdp: sdp("answer", &object)?,
+                attempt: object.lenient("attempt")?,
+            }),
+            "ice-candidate" => Ok(Self::IceCandidate {
+                candidate: IceCandidate::read(&object)?,
+                attempt: object.lenient("attempt")?,
+            }),
             _ => {
                 within(data.get().len(), MAX_PEER_MESSAGE)?;
                 PeerMessage::read(&object).map(|(message, msg_id)| Self::Peer(message, msg_id))
@@ -119,7 +129,9 @@ impl RelayData {
         let (kind, sdp, candidate, attempt) = match self {
             Self::Offer { sdp, attempt } => ("offer", Some(sdp.as_str()), None, *attempt),
             Self::Answer { sdp, attempt } => ("answer", Some(sdp.as_str()), None, *attempt),
-            Self::IceCandidate { candidate, attempt } => ("ice-candidate", None, Some(candidate), *attempt),
+            Self::IceCandidate { candidate, attempt } => {
+                ("ice-candidate", None, Some(candidate), *attempt)
+            }
             Self::Peer(message, _) => {
                 let raw = RawValue::from_string(message.to_text().as_str().to_owned());
                 return raw.unwrap_or_else(|_| RawValue::NULL.to_owned());

@@ -121,7 +121,9 @@ impl ClientMessage {
                 ..kind("register")
             }),
             Self::ListPeers => json(&kind("list_peers")),
-            Self::Relay { to, data } => json(&Outgoing { to: Some(to), data: Some(data), ..kind("relay") }),
+            Self::Relay { to, data } => {
+                json(&Outgoing { to: Some(to), data: Some(data), ..kind("relay") })
+            }
         }
     }
 }
@@ -157,10 +159,15 @@ impl ServerMessage {
     pub fn to_json(&self) -> String {
         match self {
             Self::Peers { peers } => json(&Outgoing { peers: Some(peers), ..kind("peers") }),
-            Self::Relay { from, data } => json(&Outgoing { from: Some(from), data: Some(data), ..kind("relay") }),
-            Self::Error { error, code, peer_id } => {
-                json(&Outgoing { error: Some(error), code: *code, peer_id: peer_id.as_ref(), ..kind("error") })
+            Self::Relay { from, data } => {
+                json(&Outgoing { from: Some(from), data: Some(data), ..kind("relay") })
             }
+            Self::Error { error, code, peer_id } => json(&Outgoing {
+                error: Some(error),
+                code: *code,
+                peer_id: peer_id.as_ref(),
+                ..kind("error")
+            }),
         }
     }
 }

@@ -13,8 +13,11 @@ impl World {
         let (peer, attempt) = (id.peer.clone(), id.attempt);
         let candidates = self.luck.between((1, 3));
         for n in 0..candidates {
-            let candidate =
-                IceCandidate { candidate: format!("candidate:{n} {sdp}"), sdp_mid: None, sdp_m_line_index: Some(0) };
+            let candidate = IceCandidate {
+                candidate: format!("candidate:{n} {sdp}"),
+                sdp_mid: None,
+                sdp_m_line_index: Some(0),
+            };
             let input = Input::LocalCandidate { peer: peer.clone(), attempt, candidate };
             self.after((1, 40), Happening::ToHalf(id.clone(), input));
         }
@@ -53,7 +56,9 @@ impl World {
             last: [0; 2],
         });
         for side in 0..2 {
-            let at = self.now + self.luck.between(self.weather.latency) + self.luck.between(self.weather.open_skew);
+            let at = self.now
+                + self.luck.between(self.weather.latency)
+                + self.luck.between(self.weather.open_skew);
             self.at(at, Happening::Opened(number, side));
         }
     }
@@ -65,7 +70,8 @@ impl World {
         }
         self.pipes[number].opened[side] = true;
         let end = self.pipes[number].ends[side].clone();
-        let _ = self.input(end.seat, Input::ChannelOpened { peer: end.peer.clone(), attempt: end.attempt });
+        let _ = self
+            .input(end.seat, Input::ChannelOpened { peer: end.peer.clone(), attempt: end.attempt });
         for text in std::mem::take(&mut self.pipes[number].early[side]) {
             self.at(self.now, Happening::Deliver { pipe: number, to: side, text });
         }
@@ -89,7 +95,11 @@ impl World {
     /// Sends any text over the channel that is open between two seats.
     pub fn inject(&mut self, from: usize, to: usize, text: &str) {
         let to = self.seats[to].id.clone();
-        let open = self.halves.0.iter().filter(|(id, half)| id.seat == from && id.peer == to && half.pipe.is_some());
+        let open = self
+            .halves
+            .0
+            .iter()
+            .filter(|(id, half)| id.seat == from && id.peer == to && half.pipe.is_some());
         let id = open.map(|(id, _)| id.clone()).next_back().expect("no channel is open");
         self.send(&id, text.to_owned());
     }
@@ -112,7 +122,8 @@ impl World {
             return;
         }
         let end = pipe.ends[to].clone();
-        let input = Input::ChannelText { peer: end.peer, attempt: end.attempt, text: Zeroizing::new(text) };
+        let input =
+            Input::ChannelText { peer: end.peer, attempt: end.attempt, text: Zeroizing::new(text) };
         let _ = self.input(end.seat, input);
     }
 
@@ -121,7 +132,8 @@ impl World {
         let Some(half) = self.halves.0.remove(id) else { return };
         if let Some((number, side)) = half.pipe {
             let other = self.pipes[number].ends[1 - side].clone();
-            let at = self.pipes[number].last[1 - side].max(self.now) + self.luck.between(self.weather.notice);
+            let at = self.pipes[number].last[1 - side].max(self.now)
+                + self.luck.between(self.weather.notice);
             self.close_at(other, at, "the other side closed it");
         }
     }

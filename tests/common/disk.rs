@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use frostmesh::audit::{Entry, Head};
 use frostmesh::identity::{Contacts, IdentityKey};
 use frostmesh::keystore::WalletRecord;
-use frostmesh::node::{Command, Config, Input, KeptWallet, Node};
-use frostmesh::trail::{Entry, Head};
+use frostmesh::node::{Command, Config, Input, Node, StoredWallet};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
@@ -22,8 +22,8 @@ pub struct OnDisk {
 pub type Disk = BTreeMap<String, OnDisk>;
 
 impl OnDisk {
-    pub fn kept(&self) -> KeptWallet {
-        KeptWallet { record: self.record.clone(), trail: self.trail.clone(), head: self.head }
+    pub fn kept(&self) -> StoredWallet {
+        StoredWallet { record: self.record.clone(), trail: self.trail.clone(), head: self.head }
     }
 }
 
@@ -42,12 +42,19 @@ impl World {
         let wallet = OnDisk { record, trail: Vec::new(), head: None };
         let kept = Box::new(wallet.kept());
         self.seats[seat].disk.insert(wallet.record.info.pubkey.clone(), wallet);
-        let _ = self.input(seat, Input::Wallet(kept));
+        let _ = self.input(seat, Input::OpenWallet(kept));
     }
 
     /// Entries reach the disk in their order.
-    pub(super) fn write_entry(&mut self, seat: usize, pubkey: String, entry: Box<Entry>, head: Head) {
-        let at = (self.now + self.luck.between(self.weather.store)).max(self.seats[seat].disk_busy_until);
+    pub(super) fn write_entry(
+        &mut self,
+        seat: usize,
+        pubkey: String,
+        entry: Box<Entry>,
+        head: Head,
+    ) {
+        let at = (self.now + self.luck.between(self.weather.store))
+            .max(self.seats[seat].disk_busy_until);
         self.seats[seat].disk_busy_until = at;
         let life = self.seats[seat].life;
         self.at(at, Happening::Written(Writing { seat, life, pubkey, entry, head }));
@@ -59,7 +66,8 @@ impl World {
             return; // of a life that ended before
         }
         let number = entry.number;
-        let result = if self.seats[seat].store_fails { Err("the disk is full".to_owned()) } else { Ok(()) };
+        let result =
+            if self.seats[seat].store_fails { Err("the disk is full".to_owned()) } else { Ok(()) };
         if result.is_ok() {
             let wallet = self.seats[seat].disk.get_mut(&pubkey).unwrap();
             assert_eq!(wallet.trail.len() as u64, number, "entries come in order");
@@ -70,7 +78,7 @@ impl World {
             }
             wallet_head(&mut self.seats[seat].disk, &pubkey, head);
         }
-        let _ = self.input(seat, Input::EntryKept { pubkey, number, result });
+        let _ = self.input(seat, Input::EntryStored { pubkey, number, result });
     }
 
     /// A node that crashed starts again with what is on its disk.
@@ -88,12 +96,15 @@ impl World {
         self.seats[seat].wake = None;
         self.seats[seat].disk_busy_until = 0;
         self.seats[seat].node = Some(Node::new(config, identity, Contacts::default(), rng));
-        let wallets: Vec<KeptWallet> = self.seats[seat].disk.values().map(OnDisk::kept).collect();
+        let wallets: Vec<StoredWallet> = self.seats[seat].disk.values().map(OnDisk::kept).collect();
         for wallet in wallets {
-            let _ = self.input(seat, Input::Wallet(Box::new(wallet)));
+            let _ = self.input(seat, Input::OpenWallet(Box::new(wallet)));
         }
         let peer_id = self.seats[seat].id.clone();
-        let _ = self.input(seat, Input::Command(Command::Connect { server_url: "ws://server".into(), peer_id }));
+        let _ = self.input(
+            seat,
+            Input::Command(Command::Connect { server_url: "ws://server".into(), peer_id }),
+        );
     }
 }
 

@@ -46,7 +46,8 @@ pub fn verify_elsewhere(ciphersuite: &str, pubkey: &str, digest: &[u8; 32], sign
     let key = hex::decode(pubkey).unwrap();
     if ciphersuite.contains("-TR-") {
         let key = k256::schnorr::VerifyingKey::from_bytes(&key[1..]).unwrap();
-        key.verify_prehash(digest, &k256::schnorr::Signature::try_from(signature).unwrap()).unwrap();
+        key.verify_prehash(digest, &k256::schnorr::Signature::try_from(signature).unwrap())
+            .unwrap();
     } else {
         let key = frost_secp256k1::VerifyingKey::deserialize(&key).unwrap();
         key.verify(digest, &frost_secp256k1::Signature::deserialize(signature).unwrap()).unwrap();

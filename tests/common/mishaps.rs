@@ -60,7 +60,8 @@ impl World {
     }
 
     fn open_pipes(&self) -> Vec<usize> {
-        let open = |pipe: &Pipe| pipe.alive && pipe.ends.iter().all(|end| self.halves.0.contains_key(end));
+        let open =
+            |pipe: &Pipe| pipe.alive && pipe.ends.iter().all(|end| self.halves.0.contains_key(end));
         (0..self.pipes.len()).filter(|n| open(&self.pipes[*n])).collect()
     }
 
@@ -89,7 +90,8 @@ impl World {
         for end in self.pipes[number].ends.clone() {
             let told = self.now + self.luck.between((0, 1_000));
             for (at, stalled) in [(told, true), (until.max(told) + 1, false)] {
-                let input = Input::ChannelStalled { peer: end.peer.clone(), attempt: end.attempt, stalled };
+                let input =
+                    Input::ChannelStalled { peer: end.peer.clone(), attempt: end.attempt, stalled };
                 self.at(at, Happening::ToHalf(end.clone(), input));
             }
         }
@@ -131,9 +133,12 @@ impl World {
         if let Some(number) = self.seats[seat].socket {
             self.after((0, 3_000), Happening::SocketGone((seat, number)));
         }
-        let mine: Vec<HalfId> = self.halves.0.keys().filter(|id| id.seat == seat).cloned().collect();
+        let mine: Vec<HalfId> =
+            self.halves.0.keys().filter(|id| id.seat == seat).cloned().collect();
         for id in mine {
-            let Some((number, side)) = self.halves.0.remove(&id).and_then(|half| half.pipe) else { continue };
+            let Some((number, side)) = self.halves.0.remove(&id).and_then(|half| half.pipe) else {
+                continue;
+            };
             if self.luck.percent(50) {
                 self.pipes[number].alive = false; // what was on its way is lost
             }

@@ -55,15 +55,24 @@ impl Server {
         match ClientMessage::parse(text) {
             Ok(ClientMessage::Register { peer_id, claim }) => {
                 let known = self.claimed.get(&peer_id).copied();
-                if self.claims && claim.is_some() && (known == claim || !self.registered.contains_key(&peer_id)) {
-                    if let Some(stale) = self.registered.get(&peer_id).copied().filter(|stale| *stale != socket) {
+                if self.claims
+                    && claim.is_some()
+                    && (known == claim || !self.registered.contains_key(&peer_id))
+                {
+                    if let Some(stale) =
+                        self.registered.get(&peer_id).copied().filter(|stale| *stale != socket)
+                    {
                         self.gone(stale);
                     }
                     self.claimed.extend(claim.map(|claim| (peer_id.clone(), claim)));
                 }
                 match (self.registered.get(&peer_id), self.names.get(&socket)) {
-                    (Some(other), _) if *other != socket => self.error(socket, ErrorCode::PeerIdTaken, None),
-                    (_, Some(name)) if *name != peer_id => self.error(socket, ErrorCode::AlreadyRegistered, None),
+                    (Some(other), _) if *other != socket => {
+                        self.error(socket, ErrorCode::PeerIdTaken, None)
+                    }
+                    (_, Some(name)) if *name != peer_id => {
+                        self.error(socket, ErrorCode::AlreadyRegistered, None)
+                    }
                     _ => {
                         self.registered.insert(peer_id.clone(), socket);
                         self.names.insert(socket, peer_id);
@@ -75,19 +84,25 @@ impl Server {
                 let peers = self.registered.keys().cloned().collect();
                 vec![(socket, ServerMessage::Peers { peers }.to_json())]
             }
-            Ok(ClientMessage::Relay { to, data }) => match (self.names.get(&socket), self.registered.get(&to)) {
-                (None, _) => self.error(socket, ErrorCode::NotRegistered, None),
-                (Some(_), None) => self.error(socket, ErrorCode::TargetOffline, Some(to)),
-                (Some(from), Some(target)) if *target != socket => {
-                    self.seen.push(data.get().to_owned());
-                    let Some(evil) = &mut self.evil else {
-                        return vec![(*target, ServerMessage::Relay { from: from.clone(), data }.to_json())];
-                    };
-                    let made = evil((from.clone(), to, serde_json::from_str(data.get()).unwrap()));
-                    made.into_iter().filter_map(|relayed| self.relayed(relayed)).collect()
+            Ok(ClientMessage::Relay { to, data }) => {
+                match (self.names.get(&socket), self.registered.get(&to)) {
+                    (None, _) => self.error(socket, ErrorCode::NotRegistered, None),
+                    (Some(_), None) => self.error(socket, ErrorCode::TargetOffline, Some(to)),
+                    (Some(from), Some(target)) if *target != socket => {
+                        self.seen.push(data.get().to_owned());
+                        let Some(evil) = &mut self.evil else {
+                            return vec![(
+                                *target,
+                                ServerMessage::Relay { from: from.clone(), data }.to_json(),
+                            )];
+                        };
+                        let made =
+                            evil((from.clone(), to, serde_json::from_str(data.get()).unwrap()));
+                        made.into_iter().filter_map(|relayed| self.relayed(relayed)).collect()
+                    }
+                    _ => self.error(socket, ErrorCode::BadMessage, None),
                 }
-                _ => self.error(socket, ErrorCode::BadMessage, None),
-            },
+            }
             Err(WireError::PeerId(_)) => self.error(socket, ErrorCode::BadPeerId, None),
             Err(_) => self.error(socket, ErrorCode::BadMessage, None),
         }
@@ -98,7 +113,12 @@ impl Server {
         Some((*self.registered.get(&to)?, ServerMessage::Relay { from, data }.to_json()))
     }
 
-    fn error(&self, socket: Socket, code: ErrorCode, peer_id: Option<PeerId>) -> Vec<(Socket, String)> {
+    fn error(
+        &self,
+        socket: Socket,
+        code: ErrorCode,
+        peer_id: Option<PeerId>,
+    ) -> Vec<(Socket, String)> {
         let (code, peer_id) = if self.baseline { (None, None) } else { (Some(code), peer_id) };
         vec![(socket, ServerMessage::Error { error: "refused".into(), code, peer_id }.to_json())]
     }

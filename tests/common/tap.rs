@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use frostmesh::channel::{Context, Frames, Handshake, HandshakeMessage, Window};
 use frostmesh::identity::IdentityKey;
-use frostmesh::link::{Context, Frames, Handshake, Step, Window};
 use frostmesh::wire::{PeerId, PeerMessage, Sealed, SessionId};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -66,8 +66,12 @@ impl Tap {
         let concerned = (from == self.liar || to == self.liar) && self.others.contains_key(&other);
         let message = PeerMessage::parse(&data.to_string());
         match message {
-            Ok((PeerMessage::Link { data, .. }, _)) if concerned => self.handshake(&from, &other, &data),
-            Ok((PeerMessage::Frame { frame, .. }, _)) if concerned => self.frame(&from, &other, &frame),
+            Ok((PeerMessage::Handshake { data, .. }, _)) if concerned => {
+                self.handshake(&from, &other, &data)
+            }
+            Ok((PeerMessage::Frame { frame, .. }, _)) if concerned => {
+                self.frame(&from, &other, &frame)
+            }
             _ => vec![(from, to, data)],
         }
     }
@@ -82,48 +86,70 @@ impl Tap {
     }
 
     fn link(&self, inner: bool, other: &PeerId, data: Vec<u8>) -> Relayed {
-        let message = PeerMessage::Link { session_id: Some(self.session.clone()), data };
+        let message = PeerMessage::Handshake { session_id: Some(self.session.clone()), data };
         self.sent(inner, other, &message)
     }
 
     fn sent(&self, inner: bool, other: &PeerId, message: &PeerMessage) -> Relayed {
         let data = from_str(message.to_text().as_str()).unwrap();
-        if inner { (other.clone(), self.liar.clone(), data) } else { (self.liar.clone(), other.clone(), data) }
+        if inner {
+            (other.clone(), self.liar.clone(), data)
+        } else {
+            (self.liar.clone(), other.clone(), data)
+        }
     }
 
     fn handshake(&mut self, from: &PeerId, other: &PeerId, data: &[u8]) -> Vec<Relayed> {
         let from_inner = *from == self.liar;
         let their_key = IdentityKey::from_seed(self.others[other].seed()).unwrap();
-        if Step::of(data) == Some(Step::Hello) {
+        if HandshakeMessage::of(data) == Some(HandshakeMessage::Hello) {
             if self.pairs.contains_key(other) {
                 return Vec::new();
             }
             // Who said hello is answered, and the other end is told hello in its name.
-            let (initiator, responder) = if from_inner { (&self.liar, other) } else { (other, &self.liar) };
+            let (initiator, responder) =
+                if from_inner { (&self.liar, other) } else { (other, &self.liar) };
             let context = self.context(initiator, responder);
-            let (near, far) = if from_inner { (&their_key, &self.key) } else { (&self.key, &their_key) };
-            let (answered, answer) = Handshake::answer(&context, near, data, &mut self.rng).unwrap();
+            let (near, far) =
+                if from_inner { (&their_key, &self.key) } else { (&self.key, &their_key) };
+            let (answered, answer) =
+                Handshake::answer(&context, near, data, &mut self.rng).unwrap();
             let (greeted, hello) = Handshake::start(&context, far, &mut self.rng).unwrap();
             let (near, far) = (End::Answered(answered), End::Hello(greeted));
             let (inner, outer) = if from_inner { (near, far) } else { (far, near) };
-            self.pairs.insert(other.clone(), Pair { inner, outer, to_inner: Vec::new(), to_outer: Vec::new() });
-            return vec![self.link(from_inner, other, answer), self.link(!from_inner, other, hello)];
+            self.pairs.insert(
+                other.clone(),
+                Pair { inner, outer, to_inner: Vec::new(), to_outer: Vec::new() },
+            );
+            return vec![
+                self.link(from_inner, other, answer),
+                self.link(!from_inner, other, hello),
+            ];
         }
         let Some(mut pair) = self.pairs.remove(other) else { return Vec::new() };
-        let (near, key) = if from_inner { (&mut pair.inner, &their_key) } else { (&mut pair.outer, &self.key) };
+        let (near, key) =
+            if from_inner { (&mut pair.inner, &their_key) } else { (&mut pair.outer, &self.key) };
         let mut out = Vec::new();
         // A repeat finds the end open already.
         let open = End::Open(Box::new(
             match std::mem::replace(
                 near,
-                End::Hello(Handshake::start(&self.context(other, &self.liar), key, &mut self.rng).unwrap().0),
+                End::Hello(
+                    Handshake::start(&self.context(other, &self.liar), key, &mut self.rng)
+                        .unwrap()
+                        .0,
+                ),
             ) {
-                End::Hello(handshake) if Step::of(data) == Some(Step::Answer) => {
+                End::Hello(handshake)
+                    if HandshakeMessage::of(data) == Some(HandshakeMessage::Answer) =>
+                {
                     let (proof, opened) = handshake.prove(key, data, &mut self.rng).unwrap();
                     out.push(self.link(from_inner, other, proof));
                     opened.frames
                 }
-                End::Answered(handshake) if Step::of(data) == Some(Step::Proof) => {
+                End::Answered(handshake)
+                    if HandshakeMessage::of(data) == Some(HandshakeMessage::Proof) =>
+                {
                     handshake.finish(data).unwrap().frames
                 }
                 same => {
@@ -160,9 +186,10 @@ impl Tap {
 
     fn flush(&mut self, pair: &mut Pair, other: &PeerId) -> Vec<Relayed> {
         let mut out = Vec::new();
-        for (inner, end, texts) in
-            [(true, &mut pair.inner, &mut pair.to_inner), (false, &mut pair.outer, &mut pair.to_outer)]
-        {
+        for (inner, end, texts) in [
+            (true, &mut pair.inner, &mut pair.to_inner),
+            (false, &mut pair.outer, &mut pair.to_outer),
+        ] {
             let End::Open(frames) = end else { continue };
             for text in texts.drain(..) {
                 frames.say(text.to_string().as_bytes()).unwrap();

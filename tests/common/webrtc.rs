@@ -62,6 +62,10 @@ impl Halves {
                 && half.remote_candidates + other.remote_candidates > 0
         };
         let of_other = self.0.iter().filter(|(o, _)| o.seat == other_seat && o.peer == *me);
-        of_other.filter(|(_, other)| matches(other)).map(|(o, _)| o.clone()).next().filter(|_| half.pipe.is_none())
+        of_other
+            .filter(|(_, other)| matches(other))
+            .map(|(o, _)| o.clone())
+            .next()
+            .filter(|_| half.pipe.is_none())
     }
 }

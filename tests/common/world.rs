@@ -6,8 +6,8 @@ use frostmesh::agreement::{Certificate, Evidence};
 use frostmesh::identity::{Contacts, IdentityKey};
 use frostmesh::keystore::WalletRecord;
 use frostmesh::node::{
-    CarrierChoice, Command, Config, Error, Event, Input, Node, Output, PhaseName, Role, SessionView, StoreRequest,
-    Timestamp,
+    CarrierChoice, Command, Config, Error, Event, Input, Node, Output, PhaseName, Role,
+    SessionView, StoreRequest, Timestamp,
 };
 use frostmesh::wire::{PeerId, SessionId};
 use rand_chacha::ChaCha20Rng;
@@ -159,7 +159,13 @@ impl World {
     }
 
     /// A node that knows these contacts, and takes others at their word or compares words.
-    pub fn add_who(&mut self, id: &str, seed: u64, trust_first_use: bool, contacts: Contacts) -> usize {
+    pub fn add_who(
+        &mut self,
+        id: &str,
+        seed: u64,
+        trust_first_use: bool,
+        contacts: Contacts,
+    ) -> usize {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let identity = IdentityKey::generate(&mut rng);
         if self.later {
@@ -233,7 +239,9 @@ impl World {
     /// Whether anything is still going on.
     pub fn is_busy(&self) -> bool {
         let views = self.seats.iter().filter_map(|s| s.node.as_ref()).map(Node::view);
-        views.flat_map(|v| v.sessions).any(|s| !matches!(s.phase, PhaseName::Done | PhaseName::Aborted))
+        views
+            .flat_map(|v| v.sessions)
+            .any(|s| !matches!(s.phase, PhaseName::Done | PhaseName::Aborted))
     }
 
     /// Sides of data channels that are open, two for each pair.
@@ -330,12 +338,17 @@ impl World {
             Happening::Opened(pipe, side) => self.opened(pipe, side),
             Happening::Deliver { pipe, to, text } => self.deliver(pipe, to, text),
             Happening::Stored(seat, session_id) => {
-                let result = if self.seats[seat].store_fails { Err("the disk is full".into()) } else { Ok(()) };
+                let result = if self.seats[seat].store_fails {
+                    Err("the disk is full".into())
+                } else {
+                    Ok(())
+                };
                 let confirmed = self.seats[seat].confirmed.contains_key(&session_id);
                 let _ = self.input(seat, Input::Stored { session_id: session_id.clone(), result });
                 if confirmed && self.use_wallets && self.is_alive(seat) {
                     let mut record = self.seats[seat].kept[&session_id].clone();
-                    record.certificate = self.seats[seat].certificates.get(&session_id).cloned().map(Box::new);
+                    record.certificate =
+                        self.seats[seat].certificates.get(&session_id).cloned().map(Box::new);
                     self.made(seat, record);
                 }
             }
@@ -365,7 +378,10 @@ impl World {
             let id = self.seats[seat].id.clone();
             self.note(|| format!("{id} <- {input:?}"));
         }
-        if let Input::Command(Command::Propose { session_id, .. } | Command::Accept { session_id, .. }) = &input {
+        if let Input::Command(
+            Command::Propose { session_id, .. } | Command::Accept { session_id, .. },
+        ) = &input
+        {
             let session_id = session_id.clone();
             self.seats[seat].accepted.insert(session_id);
         }
@@ -389,10 +405,16 @@ impl World {
                 let socket = (seat, number);
                 if self.server_up {
                     self.server.open(socket);
-                    self.after(self.weather.latency, Happening::ToSocket(socket, Input::ServerOpened));
+                    self.after(
+                        self.weather.latency,
+                        Happening::ToSocket(socket, Input::ServerOpened),
+                    );
                 } else {
                     let reason = "connection refused".to_owned();
-                    self.after(self.weather.latency, Happening::ToSocket(socket, Input::ServerClosed { reason }));
+                    self.after(
+                        self.weather.latency,
+                        Happening::ToSocket(socket, Input::ServerClosed { reason }),
+                    );
                 }
             }
             Output::CloseServer => {
@@ -407,7 +429,11 @@ impl World {
                 let id = HalfId { seat, peer, attempt };
                 self.halves.0.insert(id.clone(), Half::new(role, dead));
                 if role == Role::Offerer {
-                    let sdp = format!("offer of {} {attempt} {}", self.seats[seat].id, self.luck.below(1 << 40));
+                    let sdp = format!(
+                        "offer of {} {attempt} {}",
+                        self.seats[seat].id,
+                        self.luck.below(1 << 40)
+                    );
                     self.describe(id, sdp);
                 }
             }
@@ -429,7 +455,9 @@ impl World {
                 half.remote_candidates += 1;
                 self.try_to_open(&id);
             }
-            Output::CloseConnection { peer, attempt } => self.close(&HalfId { seat, peer, attempt }),
+            Output::CloseConnection { peer, attempt } => {
+                self.close(&HalfId { seat, peer, attempt })
+            }
             Output::SendChannel { peer, attempt, text } => {
                 self.note_sent(seat, Some(peer.clone()), text.as_str());
                 let texts = match self.seats[seat].tamper.as_mut() {
@@ -442,7 +470,7 @@ impl World {
             }
             Output::Store { session_id, request } => {
                 match request {
-                    StoreRequest::Keep(record) => {
+                    StoreRequest::Unconfirmed(record) => {
                         if !self.seats[seat].store_fails {
                             self.seats[seat].kept.insert(session_id.clone(), *record);
                         }
@@ -464,9 +492,11 @@ impl World {
                 }
                 self.seats[seat].events.push((self.now, event));
             }
-            Output::KeepEntry { pubkey, entry, head } => self.write_entry(seat, pubkey, entry, head),
-            Output::KeepContacts(contacts) => self.seats[seat].contacts = contacts,
-            Output::KeepEvidence(evidence) => self.seats[seat].evidence.push(*evidence),
+            Output::StoreEntry { pubkey, entry, head } => {
+                self.write_entry(seat, pubkey, entry, head)
+            }
+            Output::StoreContacts(contacts) => self.seats[seat].contacts = contacts,
+            Output::StoreEvidence(evidence) => self.seats[seat].evidence.push(*evidence),
             Output::ViewChanged => {}
             Output::WakeAt(at) => {
                 let at = at.millis() - START;
@@ -479,7 +509,9 @@ impl World {
 
     fn decide(&mut self, seat: usize, session_id: SessionId) {
         let (after, command) = match self.seats[seat].answer {
-            Answer::Accept(after) => (after, Command::Accept { session_id, allow_unverified: true }),
+            Answer::Accept(after) => {
+                (after, Command::Accept { session_id, allow_unverified: true })
+            }
             Answer::Decline(after) => (after, Command::Decline { session_id }),
             Answer::Never => return,
         };
@@ -545,8 +577,11 @@ impl World {
     fn answer_from_server(&mut self, to: Socket, text: String) {
         // What the server says itself comes in order, always: it is one socket.
         let shuffled = text.contains("\"relay\"") && self.weather.relay_shuffle;
-        let at =
-            if shuffled { self.now + self.luck.between(self.weather.latency) } else { self.socket_time(to, false) };
+        let at = if shuffled {
+            self.now + self.luck.between(self.weather.latency)
+        } else {
+            self.socket_time(to, false)
+        };
         self.at(at, Happening::ToSocket(to, Input::ServerText(text)));
     }
 }

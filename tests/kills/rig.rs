@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use frostmesh::consensus::{CeremonyId, CircleMessage, Holding, Request, RequestId, Vote, circle};
+use frostmesh::audit::Body;
 use frostmesh::content::{Content, Text};
-use frostmesh::frost::{Nonces, Place, Suite};
+use frostmesh::frost::{Identifier, Nonces, Suite};
+use frostmesh::group::{
+    CeremonyId, GroupMessage, InventoryItem, Request, RequestId, Vote, group_id,
+};
 use frostmesh::identity::Digest;
 use frostmesh::keystore::Kind;
 use frostmesh::native::Store;
-use frostmesh::trail::Body;
 use frostmesh::wire::{PeerId, PeerMessage, RelayData, ServerMessage};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
@@ -38,13 +40,16 @@ impl Seen {
         self.shared.len()
     }
 
-    fn note(&mut self, message: &CircleMessage) {
+    fn note(&mut self, message: &GroupMessage) {
         match message {
-            CircleMessage::Commitment { ceremony, data } => {
+            GroupMessage::SigningCommitments { ceremony, data } => {
                 assert!(self.all.insert(data.clone()), "commitments come once");
-                assert!(self.committed.insert(*ceremony, data.clone()).is_none(), "and one for each ceremony");
+                assert!(
+                    self.committed.insert(*ceremony, data.clone()).is_none(),
+                    "and one for each ceremony"
+                );
             }
-            CircleMessage::Share { ceremony, .. } => {
+            GroupMessage::SignatureShare { ceremony, .. } => {
                 assert!(self.committed.contains_key(ceremony), "a share follows its commitments");
                 assert!(self.shared.insert(*ceremony), "two shares for one nonce");
             }
@@ -64,10 +69,10 @@ pub struct Asked {
 pub struct Rig {
     pub node: Node,
     alice: PeerId,
-    place: Place,
+    identifier: Identifier,
     store: Store,
     pubkey: String,
-    circle: Digest,
+    group_id: Digest,
     suite: Suite,
     bob: Other,
     client: Client,
@@ -84,14 +89,20 @@ impl Rig {
         let url = format!("ws://{}", server.address);
         let folder = tempfile::tempdir().unwrap();
         let of = |name: &str| folder.path().join(name);
-        let place =
-            |name| ["--server", &url, "--peer-id", name, "--trust-first-use", "--carrier", "relay"].map(str::to_owned);
+        let identifier = |name| {
+            ["--server", &url, "--peer-id", name, "--trust-first-use", "--carrier", "relay"]
+                .map(str::to_owned)
+        };
         let (mut made, mut watching) = (Vec::new(), server.peer("watching").await);
-        for (name, command, more) in
-            [("alice", "join", &[][..]), ("bob", "create", &["--participants", "alice,bob", "--threshold", "2"])]
-        {
-            let place = place(name);
-            let arguments = [command].into_iter().chain(place.iter().map(String::as_str)).chain(more.iter().copied());
+        for (name, command, more) in [
+            ("alice", "join", &[][..]),
+            ("bob", "create", &["--participants", "alice,bob", "--threshold", "2"]),
+        ] {
+            let identifier = identifier(name);
+            let arguments = [command]
+                .into_iter()
+                .chain(identifier.iter().map(String::as_str))
+                .chain(more.iter().copied());
             let mut program = program(&of(name), &arguments.collect::<Vec<_>>());
             made.push(program.spawn().unwrap());
             if name == "alice" {
@@ -105,14 +116,15 @@ impl Rig {
             }
         }
         for child in made {
-            let output = tokio::task::spawn_blocking(|| child.wait_with_output()).await.unwrap().unwrap();
+            let output =
+                tokio::task::spawn_blocking(|| child.wait_with_output()).await.unwrap().unwrap();
             assert!(output.status.success(), "the key is made");
         }
         let store = Store::open(&of("bob"), PASSWORD).unwrap();
         let pubkey = store.list(Kind::Wallet).unwrap().0[0].pubkey.clone();
         let record = store.kept(&pubkey).unwrap().record;
         let suite = Suite::of_id(&record.info.ciphersuite).unwrap();
-        let bound = circle(&record.certificate.as_ref().unwrap().agreement, &pubkey);
+        let bound = group_id(&record.certificate.as_ref().unwrap().agreement, &pubkey);
         let share = suite.key(&record.key_package, &record.public_key_package).unwrap();
         let me = record.info.identifier;
         let links = hex::encode(bound).parse().unwrap();
@@ -120,14 +132,15 @@ impl Rig {
         let policy = of("policy.toml");
         std::fs::write(&policy, "[[rule]]\nname = \"all\"\ndecision = \"approve\"\n").unwrap();
         let client = server.peer_when_free("bob").await;
-        let arguments = ["node", "--server", &url, "--carrier", "relay", "--policy", policy.to_str().unwrap()];
+        let arguments =
+            ["node", "--server", &url, "--carrier", "relay", "--policy", policy.to_str().unwrap()];
         let mut this = Self {
             node: Node::start(&of("alice"), &pubkey, &arguments),
             alice: "alice".parse().unwrap(),
-            place: 3 - me,
+            identifier: 3 - me,
             store: Store::open(&of("alice"), PASSWORD).unwrap(),
             pubkey,
-            circle: bound,
+            group_id: bound,
             suite,
             bob,
             client,
@@ -162,13 +175,13 @@ impl Rig {
         }
     }
 
-    pub async fn say(&mut self, message: &CircleMessage) {
+    pub async fn say(&mut self, message: &GroupMessage) {
         let messages = self.bob.say(message);
         self.relay(messages).await;
     }
 
     /// What alice says next within the link, if anything comes.
-    async fn hear(&mut self, patience: Duration) -> Option<Vec<CircleMessage>> {
+    async fn hear(&mut self, patience: Duration) -> Option<Vec<GroupMessage>> {
         let message = tokio::time::timeout(patience, self.client.message()).await.ok()?;
         let ServerMessage::Relay { from, data } = message else { return Some(Vec::new()) };
         let Ok((message, _)) = PeerMessage::parse(data.get()) else { return Some(Vec::new()) };
@@ -182,7 +195,7 @@ impl Rig {
         &mut self,
         seen: &mut Seen,
         patience: Duration,
-        mut wanted: impl FnMut(CircleMessage) -> Option<T>,
+        mut wanted: impl FnMut(GroupMessage) -> Option<T>,
     ) -> Option<T> {
         loop {
             let said = self.hear(patience).await?;
@@ -201,37 +214,54 @@ impl Rig {
     /// Asks for something, and approves it.
     pub async fn ask(&mut self, text: &str) -> Asked {
         let content = Content::Text(Text::new(text.to_owned()).unwrap());
-        let now = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
+        let now = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis())
+            .unwrap();
         let mut nonce = [0; 16];
         self.rng.fill_bytes(&mut nonce);
-        let request = self.bob.request(&self.circle, &content, now, nonce, &mut self.rng);
-        let id = request.id(&self.circle);
-        let vote = Vote::new((id, &self.circle), self.bob.place, 1, true, &self.bob.key, &mut self.rng);
+        let request = self.bob.request(&self.group_id, &content, now, nonce, &mut self.rng);
+        let id = request.id(&self.group_id);
+        let vote = Vote::new(
+            (id, &self.group_id),
+            self.bob.identifier,
+            1,
+            true,
+            &self.bob.key,
+            &mut self.rng,
+        );
         Asked { id, request, vote, digest: content.digest() }
     }
 
     /// Tells alice of a request; she tells what bob lacks of it, should she know it.
     pub async fn tell(&mut self, asked: &Asked) {
-        let over = |request: &RequestId| Holding { request: *request, votes: vec![u32::MAX; 2], signed: true };
+        let over = |request: &RequestId| InventoryItem {
+            request: *request,
+            votes: vec![u32::MAX; 2],
+            signed: true,
+        };
         let holdings = self.past.iter().rev().take(100).map(over).collect();
-        self.say(&CircleMessage::Holdings(holdings)).await;
-        self.say(&CircleMessage::Request(Box::new(asked.request.clone()))).await;
-        self.say(&CircleMessage::Vote(asked.vote)).await;
+        self.say(&GroupMessage::Inventory(holdings)).await;
+        self.say(&GroupMessage::Request(Box::new(asked.request.clone()))).await;
+        self.say(&GroupMessage::Vote(asked.vote)).await;
     }
 
     /// Goes through both rounds until alice is killed. Returns the last thing that bob asked her a share for.
-    pub async fn sign(&mut self, asked: &Asked, seen: &mut Seen) -> Option<CircleMessage> {
+    pub async fn sign(&mut self, asked: &Asked, seen: &mut Seen) -> Option<GroupMessage> {
         const GONE: Duration = Duration::from_millis(400);
         self.tell(asked).await;
         self.approval(asked, seen, GONE).await?;
         let (ceremony, commitments, _) = self.commitments(asked, seen, GONE).await?;
-        let package = CircleMessage::Package { ceremony, commitments: commitments.values().cloned().collect() };
+        let package = GroupMessage::SigningPackage {
+            ceremony,
+            commitments: commitments.values().cloned().collect(),
+        };
         self.say(&package).await;
         Some(package)
     }
 
     async fn approval(&mut self, asked: &Asked, seen: &mut Seen, patience: Duration) -> Option<()> {
-        let approves = |m| matches!(m, CircleMessage::Vote(v) if v.request == asked.id && v.approves).then_some(());
+        let approves = |m| {
+            matches!(m, GroupMessage::Vote(v) if v.request == asked.id && v.approves).then_some(())
+        };
         self.await_one(seen, patience, approves).await
     }
 
@@ -240,37 +270,41 @@ impl Rig {
         asked: &Asked,
         seen: &mut Seen,
         patience: Duration,
-    ) -> Option<(CeremonyId, BTreeMap<Place, Vec<u8>>, Nonces)> {
+    ) -> Option<(CeremonyId, BTreeMap<Identifier, Vec<u8>>, Nonces)> {
         let mut ceremony: CeremonyId = [0; 16];
         self.rng.fill_bytes(&mut ceremony);
         let (request, votes) = (Some(asked.id), vec![asked.vote]);
-        self.say(&CircleMessage::Start { ceremony, request, signers: vec![1, 2], votes }).await;
+        self.say(&GroupMessage::Start { ceremony, request, signers: vec![1, 2], votes }).await;
         let hers = |m| match m {
-            CircleMessage::Commitment { ceremony: of, data } if of == ceremony => Some(data),
-            CircleMessage::Refused { ceremony: of, reason } if of == ceremony => panic!("alice refuses: {reason}"),
+            GroupMessage::SigningCommitments { ceremony: of, data } if of == ceremony => Some(data),
+            GroupMessage::Refused { ceremony: of, reason } if of == ceremony => {
+                panic!("alice refuses: {reason}")
+            }
             _ => None,
         };
         let hers = self.await_one(seen, patience, hers).await?;
         let (nonces, ours) = self.bob.share.commit(&mut self.rng).unwrap();
-        Some((ceremony, [(self.place, hers), (self.bob.place, ours)].into(), nonces))
+        Some((ceremony, [(self.identifier, hers), (self.bob.identifier, ours)].into(), nonces))
     }
 
     /// Goes through both rounds with an alice that nobody kills.
     pub async fn signed(&mut self, asked: &Asked, seen: &mut Seen) {
         self.approval(asked, seen, PATIENCE).await.expect("alice approves");
-        let (ceremony, commitments, nonces) = self.commitments(asked, seen, PATIENCE).await.expect("alice commits");
+        let (ceremony, commitments, nonces) =
+            self.commitments(asked, seen, PATIENCE).await.expect("alice commits");
         let list = commitments.values().cloned().collect();
-        self.say(&CircleMessage::Package { ceremony, commitments: list }).await;
+        self.say(&GroupMessage::SigningPackage { ceremony, commitments: list }).await;
         let ours = self.bob.share.sign(nonces, &commitments, &asked.digest).unwrap();
         let hers = |m| match m {
-            CircleMessage::Share { ceremony: of, data } if of == ceremony => Some(data),
+            GroupMessage::SignatureShare { ceremony: of, data } if of == ceremony => Some(data),
             _ => None,
         };
         let hers = self.await_one(seen, PATIENCE, hers).await.expect("alice gives her share");
-        let shares = [(self.place, hers), (self.bob.place, ours)].into();
+        let shares = [(self.identifier, hers), (self.bob.identifier, ours)].into();
         let data = self.bob.share.aggregate(&commitments, &shares, &asked.digest).unwrap();
         self.suite.verify(&hex::decode(&self.pubkey).unwrap(), &asked.digest, &data).unwrap();
-        let message = CircleMessage::Signature { request: Some(asked.id), data, signers: vec![1, 2] };
+        let message =
+            GroupMessage::Signature { request: Some(asked.id), data, signers: vec![1, 2] };
         self.say(&message).await;
         self.past.push(asked.id);
     }

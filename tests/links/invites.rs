@@ -39,7 +39,11 @@ fn guest(world: &mut World, name: &str, seed: u64, invite: &Invite) -> usize {
 }
 
 fn arrived(world: &World) -> usize {
-    world.seats[HOST].events.iter().filter(|(_, event)| matches!(event, Event::Arrived { .. })).count()
+    world.seats[HOST]
+        .events
+        .iter()
+        .filter(|(_, event)| matches!(event, Event::Arrived { .. }))
+        .count()
 }
 
 /// An invite whose secret is another one.
@@ -97,10 +101,19 @@ fn a_server_in_the_hosts_place_learns_nothing_of_the_guest() {
     world.run_for(30_000);
     assert_eq!(arrived(&world), 0);
     assert!(world.view(bob, &session("s")).is_none());
-    let said = world.record.as_ref().unwrap().iter().filter(|sent| sent.from == bob && sent.text.contains("relay"));
+    let said = world
+        .record
+        .as_ref()
+        .unwrap()
+        .iter()
+        .filter(|sent| sent.from == bob && sent.text.contains("relay"));
     for sent in said {
         // Nothing but the first message of the handshake: a fresh key and a tag.
-        assert!(sent.text.contains("\"link\"") && sent.text.contains("\"data\":\"01"), "Bob said {}", sent.text);
+        assert!(
+            sent.text.contains("\"link\"") && sent.text.contains("\"data\":\"01"),
+            "Bob said {}",
+            sent.text
+        );
     }
 }
 
@@ -167,15 +180,27 @@ fn an_invite_is_read_back_as_it_was_and_no_other_text_is_one() {
     assert_eq!(uri.as_str().parse::<Invite>().unwrap(), invite);
     let page = format!("https://example.org/join/#{}", invite.fields().as_str());
     assert_eq!(page.parse::<Invite>().unwrap(), invite, "the address of a page");
-    assert!(!format!("{invite:?}").contains(&uri.as_str()[uri.as_str().find("secret=").unwrap() + 7..][..32]));
-    for field in ["server", "session", "peer", "identity", "secret", "total", "threshold", "expires"] {
+    assert!(
+        !format!("{invite:?}")
+            .contains(&uri.as_str()[uri.as_str().find("secret=").unwrap() + 7..][..32])
+    );
+    for field in
+        ["server", "session", "peer", "identity", "secret", "total", "threshold", "expires"]
+    {
         let without = uri.as_str().replace(&format!("{field}="), "other=");
         let error = without.parse::<Invite>().unwrap_err().to_string();
         assert!(error.contains(field), "{field}: {error}");
         let twice = format!("{}&{field}=1", uri.as_str());
         assert!(twice.parse::<Invite>().is_err(), "{field} twice");
     }
-    for text in ["", "frostmesh", "frostmesh:", "hello", "https://example.org/", &"frostmesh:".repeat(1_000)] {
+    for text in [
+        "",
+        "frostmesh",
+        "frostmesh:",
+        "hello",
+        "https://example.org/",
+        &"frostmesh:".repeat(1_000),
+    ] {
         assert!(text.parse::<Invite>().is_err(), "{text}");
     }
 }

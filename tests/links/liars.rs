@@ -1,6 +1,6 @@
 //! A participant that lies inside its links. It is named, and nobody gets a key from it.
 
-use frostmesh::agreement::{committing, holding, package_hash};
+use frostmesh::agreement::{commitment_digest, package_hash, ready_digest};
 use frostmesh::frost::Suite;
 use frostmesh::identity::IdentityKey;
 use frostmesh::node::{CarrierChoice, ReasonKind};
@@ -69,7 +69,7 @@ fn two_signed_commitments_are_found_before_any_share_leaves_and_are_evidence() {
             let mut rng = ChaCha20Rng::seed_from_u64(5);
             let other = Suite::default().start(3, 3, 2, &mut rng).unwrap();
             let nonce = bytes(&message["payload"]["proof"]["nonce"]);
-            let digest = committing(&agreement, 3, &nonce, &package_hash(other.package()));
+            let digest = commitment_digest(&agreement, 3, &nonce, &package_hash(other.package()));
             let signature = key().sign(&digest, &mut rng);
             message["payload"]["data"] = json!(hex::encode(other.package()));
             message["payload"]["proof"]["signature"] = json!(hex::encode(signature.as_bytes()));
@@ -93,7 +93,7 @@ fn two_signed_commitments_are_found_before_any_share_leaves_and_are_evidence() {
         changed.other.package[0] ^= 1;
         assert!(changed.verify().is_err(), "nobody signed that");
         let mut of_another = read;
-        of_another.place = 1;
+        of_another.identifier = 1;
         assert!(of_another.verify().is_err(), "Alice did not sign it");
     }
 }
@@ -140,8 +140,9 @@ fn who_lays_a_commitment_at_anothers_door_is_named_itself() {
         if kind(&message) == "ready" {
             let list = message["payload"]["proof"]["statements"].as_array_mut().unwrap();
             list[1]["package"] = json!("33".repeat(32));
-            let statements: Vec<Statement> = list.iter().map(|s| serde_json::from_value(s.clone()).unwrap()).collect();
-            let digest = holding(&agreement, &statements);
+            let statements: Vec<Statement> =
+                list.iter().map(|s| serde_json::from_value(s.clone()).unwrap()).collect();
+            let digest = ready_digest(&agreement, &statements);
             let signature = key().sign(&digest, &mut ChaCha20Rng::seed_from_u64(6));
             message["payload"]["proof"]["signature"] = json!(hex::encode(signature.as_bytes()));
         }
@@ -200,7 +201,8 @@ fn silence_from_any_step_on_is_named_at_the_deadline() {
 #[test]
 fn a_flood_inside_a_link_is_bounded_and_harmless() {
     let world = with(|_, message| {
-        let noise = json!({"type": "weather", "payload": {"session_id": "s", "text": "x".repeat(1_000)}});
+        let noise =
+            json!({"type": "weather", "payload": {"session_id": "s", "text": "x".repeat(1_000)}});
         let mut flood = vec![noise; 300];
         flood.push(message.clone());
         flood.push(message);

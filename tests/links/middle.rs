@@ -18,7 +18,10 @@ fn three(carrier: CarrierChoice) -> World {
 }
 
 /// Lets an evil server do that to everything it relays, and proposes.
-fn under(carrier: CarrierChoice, evil: impl FnMut(Relayed) -> Vec<Relayed> + Send + 'static) -> World {
+fn under(
+    carrier: CarrierChoice,
+    evil: impl FnMut(Relayed) -> Vec<Relayed> + Send + 'static,
+) -> World {
     let mut world = three(carrier);
     world.server.evil = Some(Box::new(evil));
     propose(&mut world, 0, &NAMES, 2);
@@ -80,7 +83,9 @@ fn without_a_middleman_the_words_are_the_same_and_nothing_leaves_before_they_are
     world.command(1, confirm()).unwrap();
     // Carol takes her time; that is no reason to give up.
     world.run_for(200_000);
-    (0..3).for_each(|seat| assert!(world.seats[seat].kept.is_empty(), "a share left before Carol agreed"));
+    (0..3).for_each(|seat| {
+        assert!(world.seats[seat].kept.is_empty(), "a share left before Carol agreed")
+    });
     world.command(2, confirm()).unwrap();
     settle(&mut world);
     for seat in 0..3 {
@@ -101,7 +106,10 @@ fn contacts_that_were_verified_need_no_words_again() {
     settle(&mut world);
     assert!(is_done(&world, alice));
     assert!(world.seats[alice].kept[&session("s")].info.verified);
-    assert!(!world.seats[1].kept[&session("s")].info.verified, "Bob took Alice at her word, and his wallet says so");
+    assert!(
+        !world.seats[1].kept[&session("s")].info.verified,
+        "Bob took Alice at her word, and his wallet says so"
+    );
 }
 
 #[test]
@@ -136,7 +144,12 @@ fn a_blocked_contact_is_not_answered() {
     propose(&mut world, 1, &["alice", "bob"], 2);
     world.run_for(20_000);
     assert!(world.view(alice, &session("s")).is_none());
-    let sent = world.record.as_ref().unwrap().iter().filter(|sent| sent.from == alice && sent.text.contains("relay"));
+    let sent = world
+        .record
+        .as_ref()
+        .unwrap()
+        .iter()
+        .filter(|sent| sent.from == alice && sent.text.contains("relay"));
     assert_eq!(sent.count(), 0, "Alice answered ({before} frames before)");
 }
 
@@ -144,7 +157,9 @@ fn a_blocked_contact_is_not_answered() {
 fn handshakes_that_are_changed_on_the_way_end_the_session() {
     for step in [1, 2, 3] {
         let world = under(CarrierChoice::Auto, move |(from, to, mut data)| {
-            if kind(&data) == "link" && data["payload"]["data"].as_str().unwrap().starts_with(&format!("0{step}")) {
+            if kind(&data) == "link"
+                && data["payload"]["data"].as_str().unwrap().starts_with(&format!("0{step}"))
+            {
                 let text = data["payload"]["data"].as_str().unwrap();
                 let last = if text.ends_with('0') { "1" } else { "0" };
                 data["payload"]["data"] = json!(format!("{}{last}", &text[..text.len() - 1]));
@@ -207,7 +222,9 @@ fn a_participant_that_was_removed_for_some_ends_the_session() {
 fn announcements_that_are_stripped_do_not_make_anyone_baseline() {
     for only_responses in [false, true] {
         let world = under(CarrierChoice::Auto, move |(from, to, mut data)| {
-            if kind(&data) == "session_response" || (kind(&data) == "session_proposal" && !only_responses) {
+            if kind(&data) == "session_response"
+                || (kind(&data) == "session_proposal" && !only_responses)
+            {
                 data["payload"].as_object_mut().unwrap().remove("protocol");
             }
             vec![(from, to, data)]
@@ -284,11 +301,8 @@ fn what_was_relayed_in_an_earlier_session_is_worth_nothing_in_another() {
 
 #[test]
 fn a_server_that_swallows_everything_ends_the_session_for_all() {
-    let world = under(
-        CarrierChoice::Relay,
-        |(from, to, data)| {
-            if kind(&data) == "frame" { Vec::new() } else { vec![(from, to, data)] }
-        },
-    );
+    let world = under(CarrierChoice::Relay, |(from, to, data)| {
+        if kind(&data) == "frame" { Vec::new() } else { vec![(from, to, data)] }
+    });
     all_refused(&world, &[ReasonKind::TimedOut, ReasonKind::PeerLost, ReasonKind::Declined]);
 }

@@ -1,7 +1,7 @@
 //! Any bytes at all, where messages of links, invites and records are expected.
 
+use frostmesh::channel::{Context, Frames, Handshake, Window};
 use frostmesh::identity::{Contacts, IdentityKey, Invite};
-use frostmesh::link::{Context, Frames, Handshake, Window};
 use frostmesh::node::{Config, Input, Node, Output, Timestamp};
 use frostmesh::wire::{PeerId, PeerMessage, Sealed, ServerMessage};
 use proptest::prelude::*;
@@ -16,7 +16,12 @@ fn key(seed: u64) -> IdentityKey {
 }
 
 fn context() -> Context {
-    Context { session_id: session("s"), initiator: peer("alice"), responder: peer("bob"), psk: None }
+    Context {
+        session_id: session("s"),
+        initiator: peer("alice"),
+        responder: peer("bob"),
+        psk: None,
+    }
 }
 
 /// Both ends of a link that stands.
@@ -30,9 +35,12 @@ fn linked() -> (Frames, Frames) {
 
 /// A node that is online, and in a session that insists on links.
 fn busy() -> Node<ChaCha20Rng> {
-    let mut node = Node::new(Config::default(), key(1), Contacts::default(), ChaCha20Rng::seed_from_u64(1));
-    let say = |node: &mut Node<_>, input| node.handle(Timestamp::from_millis(1_000), input).unwrap();
-    let connect = frostmesh::node::Command::Connect { server_url: "ws://s".into(), peer_id: peer("alice") };
+    let mut node =
+        Node::new(Config::default(), key(1), Contacts::default(), ChaCha20Rng::seed_from_u64(1));
+    let say =
+        |node: &mut Node<_>, input| node.handle(Timestamp::from_millis(1_000), input).unwrap();
+    let connect =
+        frostmesh::node::Command::Connect { server_url: "ws://s".into(), peer_id: peer("alice") };
     say(&mut node, Input::Command(connect));
     say(&mut node, Input::ServerOpened);
     let peers: Vec<PeerId> = ["alice", "bob", "carol"].map(peer).to_vec();

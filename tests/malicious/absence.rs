@@ -31,7 +31,11 @@ fn a_peer_that_never_answers_a_proposal_is_named_at_the_deadline() {
 #[test]
 fn a_peer_that_accepts_and_never_connects_is_named_at_the_deadline() {
     for evil in NAMES {
-        let mut net = with(evil, |said| if said.json["sdp"].is_null() { vec![said.text()] } else { Vec::new() });
+        let mut net =
+            with(
+                evil,
+                |said| if said.json["sdp"].is_null() { vec![said.text()] } else { Vec::new() },
+            );
         net.settle();
         net.blamed("s", &[], ReasonKind::TimedOut, evil);
     }
@@ -44,7 +48,8 @@ fn a_peer_that_keeps_a_step_to_itself_is_named_at_the_deadline() {
         net.settle();
         assert!(net.now < 130_000, "{step}: {}", net.now);
         // By the last step the peer has its key, and closes its channels before the deadline.
-        let kind = if step == "wallet_created" { ReasonKind::PeerLost } else { ReasonKind::TimedOut };
+        let kind =
+            if step == "wallet_created" { ReasonKind::PeerLost } else { ReasonKind::TimedOut };
         net.blamed("s", &[], kind, evil);
     }
 }
@@ -58,7 +63,8 @@ fn a_peer_that_says_nothing_from_a_step_on_is_named_at_the_deadline() {
             if silent { Vec::new() } else { vec![said.text()] }
         });
         net.settle();
-        let kind = if last == "wallet_created" { ReasonKind::PeerLost } else { ReasonKind::TimedOut };
+        let kind =
+            if last == "wallet_created" { ReasonKind::PeerLost } else { ReasonKind::TimedOut };
         net.blamed("s", &[], kind, evil);
     }
 }
@@ -67,13 +73,20 @@ fn a_peer_that_says_nothing_from_a_step_on_is_named_at_the_deadline() {
 #[test]
 fn a_step_withheld_from_one_is_not_laid_at_the_door_of_the_one_who_lacks_it() {
     let mut misnamed = Vec::new();
-    for (evil, victim) in NAMES.iter().flat_map(|evil| ["alice", "bob"].map(|victim| (*evil, victim))) {
+    for (evil, victim) in
+        NAMES.iter().flat_map(|evil| ["alice", "bob"].map(|victim| (*evil, victim)))
+    {
         for step in STEPS {
-            let tamper = move |said: &Said| if said.to == victim { Vec::new() } else { vec![said.text()] };
+            let tamper =
+                move |said: &Said| if said.to == victim { Vec::new() } else { vec![said.text()] };
             let mut net = with(evil, rewriting(step, tamper));
             net.settle();
             let reason = net.reason(victim, "s");
-            assert_eq!((reason.peer_id.unwrap().as_str(), reason.reported_by), (evil, None), "{victim}, {step}");
+            assert_eq!(
+                (reason.peer_id.unwrap().as_str(), reason.reported_by),
+                (evil, None),
+                "{victim}, {step}"
+            );
             let other = if victim == "alice" { "bob" } else { "alice" };
             if step == "wallet_created" {
                 assert_eq!(net.phase(other, "s"), Some(PhaseName::Done)); // it has all that it needs
@@ -82,7 +95,10 @@ fn a_step_withheld_from_one_is_not_laid_at_the_door_of_the_one_who_lacks_it() {
             let reason = net.reason(other, "s");
             assert_eq!(reason.kind, ReasonKind::TimedOut);
             if reason.peer_id.as_ref().map(|p| p.as_str()) != Some(evil) {
-                misnamed.push(format!("{evil} withholds {step} from {victim}; {other}: {}", reason.text));
+                misnamed.push(format!(
+                    "{evil} withholds {step} from {victim}; {other}: {}",
+                    reason.text
+                ));
             }
         }
     }
@@ -101,7 +117,11 @@ fn a_channel_that_never_opens_names_its_two_ends() {
         for id in ["alice", "bob"] {
             let reason = net.reason(id, "s");
             assert_eq!(reason.kind, ReasonKind::TimedOut);
-            assert!(reason.text.contains(evil) && reason.peer_id.is_none_or(|p| p.as_str() == evil), "{}", reason.text);
+            assert!(
+                reason.text.contains(evil) && reason.peer_id.is_none_or(|p| p.as_str() == evil),
+                "{}",
+                reason.text
+            );
         }
     }
 }
@@ -120,15 +140,23 @@ fn a_peer_that_goes_away_before_it_has_a_channel_is_named_at_the_deadline() {
 fn a_peer_that_goes_away_in_a_round_is_named() {
     for phase in [PhaseName::Meshing, PhaseName::Round1, PhaseName::Round2, PhaseName::Confirming] {
         let mut net = attacked(|said| vec![said.text()]);
-        let met = |net: &Net, id| net.events(id, |e| matches!(e, Event::PeerConnected { .. })).count() == 2;
+        let met = |net: &Net, id| {
+            net.events(id, |e| matches!(e, Event::PeerConnected { .. })).count() == 2
+        };
         net.run_until("the phase", |net| {
-            met(net, "alice") && met(net, "bob") && ["alice", "bob"].iter().all(|id| net.reached(id, "s", phase))
+            met(net, "alice")
+                && met(net, "bob")
+                && ["alice", "bob"].iter().all(|id| net.reached(id, "s", phase))
         });
         net.crash("mallory");
         let since = net.now;
         net.settle();
         net.blamed("s", &[], ReasonKind::PeerLost, "mallory");
-        assert!(net.now - since <= 10_000 + 30_000, "within its ten seconds: {phase:?}, {}", net.now);
+        assert!(
+            net.now - since <= 10_000 + 30_000,
+            "within its ten seconds: {phase:?}, {}",
+            net.now
+        );
     }
 }
 
@@ -147,14 +175,27 @@ fn a_peer_that_goes_away_at_any_moment_ends_the_session_for_all_or_for_nobody() 
             net.done("s", &["alice", "bob"]);
             done += 1;
         } else {
-            for id in ["alice", "bob"].into_iter().filter(|id| net.phase(id, "s") == Some(PhaseName::Aborted)) {
+            for id in ["alice", "bob"]
+                .into_iter()
+                .filter(|id| net.phase(id, "s") == Some(PhaseName::Aborted))
+            {
                 let reason = net.reason(id, "s");
-                assert!(matches!(reason.kind, ReasonKind::PeerLost | ReasonKind::TimedOut), "{moment}: {reason:?}");
-                assert_eq!(reason.peer_id.as_ref().map(|p| p.as_str()), Some("mallory"), "{moment}: {reason:?}");
+                assert!(
+                    matches!(reason.kind, ReasonKind::PeerLost | ReasonKind::TimedOut),
+                    "{moment}: {reason:?}"
+                );
+                assert_eq!(
+                    reason.peer_id.as_ref().map(|p| p.as_str()),
+                    Some("mallory"),
+                    "{moment}: {reason:?}"
+                );
             }
             // One may have mallory's last word when the other lost it.
             let last_word = phases.contains(&PhaseName::Done);
-            assert!(!last_word || net.seats.values().all(|s| !s.honest || s.kept.len() == 1), "{moment}");
+            assert!(
+                !last_word || net.seats.values().all(|s| !s.honest || s.kept.len() == 1),
+                "{moment}"
+            );
             ended += 1;
         }
         if over {
@@ -176,7 +217,11 @@ fn a_server_that_goes_away_before_the_mesh_is_up_ends_the_session() {
         for id in ["alice", "bob"] {
             if net.phase(id, "s").is_some() {
                 let reason = net.reason(id, "s");
-                assert_eq!((reason.kind, reason.peer_id), (ReasonKind::ServerLost, None), "{steps}");
+                assert_eq!(
+                    (reason.kind, reason.peer_id),
+                    (ReasonKind::ServerLost, None),
+                    "{steps}"
+                );
             }
         }
     }
@@ -199,11 +244,20 @@ fn a_server_that_goes_away_while_the_person_decides_ends_the_session() {
 
 #[test]
 fn a_server_that_goes_away_once_the_mesh_is_up_changes_nothing() {
-    for phase in [PhaseName::Meshing, PhaseName::Round1, PhaseName::Round2, PhaseName::Confirming, PhaseName::Done] {
+    for phase in [
+        PhaseName::Meshing,
+        PhaseName::Round1,
+        PhaseName::Round2,
+        PhaseName::Confirming,
+        PhaseName::Done,
+    ] {
         let mut net = attacked(|said| vec![said.text()]);
-        let ready = |net: &Net, id| net.events(id, |e| matches!(e, Event::MeshReady { .. })).count() == 1;
+        let ready =
+            |net: &Net, id| net.events(id, |e| matches!(e, Event::MeshReady { .. })).count() == 1;
         net.run_until("the mesh is up", |net| {
-            ["alice", "bob", "mallory"].iter().all(|id| ready(net, id) && net.reached(id, "s", phase))
+            ["alice", "bob", "mallory"]
+                .iter()
+                .all(|id| ready(net, id) && net.reached(id, "s", phase))
         });
         net.server_down();
         net.settle();
@@ -225,7 +279,9 @@ fn a_server_that_goes_away_at_any_moment_ends_the_session_for_all_or_for_nobody(
             net.done("s", &["alice", "bob", "carol"]);
             done += 1;
         } else {
-            for id in ["alice", "bob", "carol"].into_iter().filter(|id| net.phase(id, "s").is_some()) {
+            for id in
+                ["alice", "bob", "carol"].into_iter().filter(|id| net.phase(id, "s").is_some())
+            {
                 assert_eq!(net.reason(id, "s").kind, ReasonKind::ServerLost, "{moment}");
             }
             ended += 1;

@@ -11,13 +11,17 @@ use super::{attacked, rewriting, without_farewell};
 #[test]
 fn a_wrong_group_key_names_its_sender() {
     for key in [SOME_KEY, "", "not hexadecimal", "00"] {
-        let mut net = attacked(rewriting("wallet_created", move |said| vec![said.with("pubkey", key)]));
+        let mut net =
+            attacked(rewriting("wallet_created", move |said| vec![said.with("pubkey", key)]));
         net.settle();
         net.no_wallet("alice", "s");
         net.no_wallet("bob", "s");
         for id in ["alice", "bob"] {
             let reason = net.reason(id, "s");
-            assert_eq!((reason.kind, reason.peer_id.unwrap().as_str()), (ReasonKind::KeyMismatch, "mallory"));
+            assert_eq!(
+                (reason.kind, reason.peer_id.unwrap().as_str()),
+                (ReasonKind::KeyMismatch, "mallory")
+            );
         }
     }
 }
@@ -39,7 +43,9 @@ fn a_wrong_group_key_to_one_before_there_is_one_leaves_nobody_with_a_wallet() {
             lie.into_iter().chain([said.text()]).collect()
         })));
         net.hold = Some(Box::new(move |from, to, kind| {
-            from == victim && to != "mallory" && ["wallet_created", "session_response"].contains(&kind)
+            from == victim
+                && to != "mallory"
+                && ["wallet_created", "session_response"].contains(&kind)
         }));
         net.run();
         net.release(); // mallory's own, right wallet_created has come by now
@@ -51,7 +57,9 @@ fn a_wrong_group_key_to_one_before_there_is_one_leaves_nobody_with_a_wallet() {
 #[test]
 fn a_group_key_that_is_missing_names_its_sender() {
     for key in [Value::Null, json!(7), json!(["a"])] {
-        let mut net = attacked(rewriting("wallet_created", move |said| vec![said.with("pubkey", key.clone())]));
+        let mut net = attacked(rewriting("wallet_created", move |said| {
+            vec![said.with("pubkey", key.clone())]
+        }));
         net.settle();
         net.blamed("s", &["alice", "bob"], ReasonKind::BadMessage, "mallory");
     }
@@ -109,22 +117,33 @@ fn an_accusation_that_is_told_to_one_reaches_the_others_with_the_liars_name() {
 
 #[test]
 fn an_accusation_of_the_receiver_a_stranger_or_nobody_falls_back_on_its_sender() {
-    for culprit in [json!("alice"), json!("zed"), json!("not a peer id"), Value::Null, json!("mallory")] {
+    for culprit in
+        [json!("alice"), json!("zed"), json!("not a peer id"), Value::Null, json!("mallory")]
+    {
         let mut net = four();
         net.say("mallory", "alice", accusation("bad_commitment", culprit, "somebody cheats"));
         net.run();
         let reason = net.reason("alice", "s");
-        assert_eq!((reason.kind, reason.peer_id.unwrap().as_str()), (ReasonKind::BadCommitment, "mallory"));
+        assert_eq!(
+            (reason.kind, reason.peer_id.unwrap().as_str()),
+            (ReasonKind::BadCommitment, "mallory")
+        );
         net.settle();
     }
 }
 
 #[test]
 fn a_cause_that_is_not_understood_counts_as_leaving() {
-    for cause in [json!(7), json!({"kind": 1}), json!({"kind": "sunspots", "culprit": "bob"}), json!([])] {
+    for cause in
+        [json!(7), json!({"kind": 1}), json!({"kind": "sunspots", "culprit": "bob"}), json!([])]
+    {
         let mut net = four();
         let payload = json!({"session_id": "s", "accepted": false, "cause": cause});
-        net.say("mallory", "alice", json!({"type": "session_response", "payload": payload}).to_string());
+        net.say(
+            "mallory",
+            "alice",
+            json!({"type": "session_response", "payload": payload}).to_string(),
+        );
         net.settle();
         for id in ["alice", "bob", "carol"] {
             assert_eq!(net.reason(id, "s").kind, ReasonKind::Declined);

@@ -17,15 +17,18 @@ const HEADER: usize = 5;
 const POINT: usize = 33;
 
 /// A valid package of other places, degrees or polynomials.
-pub fn commitment(place: u16, threshold: u16, seed: u64) -> Vec<u8> {
-    let place = Identifier::try_from(place).unwrap();
-    let (_, package) = dkg::part1(place, 3, threshold, ChaCha20Rng::seed_from_u64(seed)).unwrap();
+pub fn commitment(identifier: u16, threshold: u16, seed: u64) -> Vec<u8> {
+    let identifier = Identifier::try_from(identifier).unwrap();
+    let (_, package) =
+        dkg::part1(identifier, 3, threshold, ChaCha20Rng::seed_from_u64(seed)).unwrap();
     package.serialize().unwrap()
 }
 
 /// Mallory's commitment is changed so; it goes to both.
 fn refused(change: impl Fn(Vec<u8>) -> Vec<u8> + 'static) {
-    named(ReasonKind::BadCommitment, move |said| said.with("data", hex::encode(change(said.data()))));
+    named(ReasonKind::BadCommitment, move |said| {
+        said.with("data", hex::encode(change(said.data())))
+    });
 }
 
 fn named(kind: ReasonKind, change: impl Fn(&Said) -> String + 'static) {
@@ -173,7 +176,9 @@ fn a_copy_of_someone_elses_commitment_names_its_sender() {
 #[test]
 fn a_commitment_that_is_not_hexadecimal_names_its_sender() {
     named(ReasonKind::BadMessage, |said| said.with("data", "zz".repeat(100)));
-    named(ReasonKind::BadMessage, |said| said.with("data", format!("0x{}", hex::encode(said.data()))));
+    named(ReasonKind::BadMessage, |said| {
+        said.with("data", format!("0x{}", hex::encode(said.data())))
+    });
     named(ReasonKind::BadMessage, |said| said.with("data", &hex::encode(said.data())[1..]));
     named(ReasonKind::BadMessage, |said| said.with("data", said.data()));
     named(ReasonKind::BadMessage, |said| said.with("data", serde_json::Value::Null));

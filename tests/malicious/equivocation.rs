@@ -58,8 +58,9 @@ fn two_different_shares_name_their_sender() {
 
 #[test]
 fn two_different_group_keys_name_their_sender() {
-    let mut net =
-        attacked(rewriting("share", |said| vec![said.text(), wallet_created(SOME_KEY), wallet_created(OTHER_KEY)]));
+    let mut net = attacked(rewriting("share", |said| {
+        vec![said.text(), wallet_created(SOME_KEY), wallet_created(OTHER_KEY)]
+    }));
     net.run();
     net.blamed("s", &["alice", "bob"], ReasonKind::Conflict, "mallory");
 }
@@ -67,7 +68,8 @@ fn two_different_group_keys_name_their_sender() {
 /// The right key, and then another one while somebody else is still waited for.
 #[test]
 fn a_group_key_that_is_taken_back_names_its_sender() {
-    let mut net = attacked(rewriting("wallet_created", |said| vec![said.text(), wallet_created(SOME_KEY)]));
+    let mut net =
+        attacked(rewriting("wallet_created", |said| vec![said.text(), wallet_created(SOME_KEY)]));
     net.hold = Some(Box::new(|from, _, kind| from != "mallory" && kind == "wallet_created"));
     net.run();
     net.blamed("s", &["alice", "bob"], ReasonKind::Conflict, "mallory");
@@ -81,17 +83,21 @@ fn a_group_key_that_is_taken_back_names_its_sender() {
 #[test]
 fn a_split_view_of_commitments_and_shares_makes_no_wallet() {
     let heard: Rc<RefCell<BTreeMap<u16, Vec<u8>>>> = Rc::default();
-    let place = |n: u16| Identifier::try_from(n).unwrap();
-    let (secret, package) = dkg::part1(place(3), 3, 2, ChaCha20Rng::seed_from_u64(77)).unwrap();
+    let identifier = |n: u16| Identifier::try_from(n).unwrap();
+    let (secret, package) =
+        dkg::part1(identifier(3), 3, 2, ChaCha20Rng::seed_from_u64(77)).unwrap();
     let package = hex::encode(package.serialize().unwrap());
     let (mut secret, commitments) = (Some(secret), heard.clone());
     let mut net = attacked(move |said| match said.kind.as_str() {
         "commitment" if said.to == "bob" => vec![said.with("data", package.as_str())],
         "share" if said.to == "bob" => {
             let packages = commitments.borrow();
-            let packages = packages.iter().map(|(n, p)| (place(*n), dkg::round1::Package::deserialize(p).unwrap()));
-            let (_, shares) = dkg::part2(secret.take().expect("once"), &packages.collect()).unwrap();
-            vec![said.with("data", hex::encode(shares[&place(2)].serialize().unwrap()))]
+            let packages = packages
+                .iter()
+                .map(|(n, p)| (identifier(*n), dkg::round1::Package::deserialize(p).unwrap()));
+            let (_, shares) =
+                dkg::part2(secret.take().expect("once"), &packages.collect()).unwrap();
+            vec![said.with("data", hex::encode(shares[&identifier(2)].serialize().unwrap()))]
         }
         "wallet_created" => Vec::new(),
         _ => vec![said.text()],

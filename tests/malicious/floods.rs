@@ -32,7 +32,11 @@ fn a_flood_of_early_messages_is_bounded() {
         net.say("mallory", "alice", json!({"type": "commitment", "payload": payload}).to_string());
     }
     net.settle();
-    assert!(net.ignored("alice") >= MANY - 64, "few were kept, the others counted: {}", net.ignored("alice"));
+    assert!(
+        net.ignored("alice") >= MANY - 64,
+        "few were kept, the others counted: {}",
+        net.ignored("alice")
+    );
     net.done("s", &["alice", "bob", "mallory"]);
     net.propose("bob", "t", &["alice", "bob"], 2);
     net.settle();
@@ -44,7 +48,11 @@ fn a_flood_of_unknown_types_is_counted_and_ignored() {
     let mut net = in_round_1();
     let sent = net.seats["alice"].sent;
     for i in 0..MANY {
-        net.say("mallory", "alice", json!({"type": format!("type-{i}"), "payload": {"msg_id": i}}).to_string());
+        net.say(
+            "mallory",
+            "alice",
+            json!({"type": format!("type-{i}"), "payload": {"msg_id": i}}).to_string(),
+        );
     }
     net.settle();
     assert_eq!(net.ignored("alice"), MANY);
@@ -62,7 +70,8 @@ fn a_flood_of_proposals_of_one_peer_is_bounded_and_leaves_room_for_others() {
     }
     net.run();
     assert_eq!(sessions(&net, "alice"), MAX_PROPOSALS_PER_PEER);
-    let refused = net.seats["mallory"].inbox.iter().filter(|(_, m)| m["payload"]["accepted"] == json!(false));
+    let refused =
+        net.seats["mallory"].inbox.iter().filter(|(_, m)| m["payload"]["accepted"] == json!(false));
     assert_eq!(refused.count(), MANY - MAX_PROPOSALS_PER_PEER);
     net.seat("alice").accepts = true;
     net.propose("bob", "good", &["alice", "bob"], 2);
@@ -105,12 +114,17 @@ fn proposals_that_are_taken_back_at_once_leave_little_behind() {
     for i in 0..MANY {
         let id = format!("flood-{i}");
         net.relay("mallory", "alice", &proposal(&id, &["alice", "mallory"]));
-        let no = json!({"type": "session_response", "payload": {"session_id": id, "accepted": false}});
+        let no =
+            json!({"type": "session_response", "payload": {"session_id": id, "accepted": false}});
         net.relay("mallory", "alice", &no.to_string());
     }
     net.run();
     assert!(sessions(&net, "alice") <= MAX_SESSIONS, "{}", sessions(&net, "alice"));
-    assert_eq!(net.phase("alice", "good"), Some(PhaseName::Done), "what was made here is not pushed out");
+    assert_eq!(
+        net.phase("alice", "good"),
+        Some(PhaseName::Done),
+        "what was made here is not pushed out"
+    );
     net.propose("bob", "bobs", &["alice", "bob"], 2);
     let accept = Command::Accept { session_id: "bobs".parse().unwrap(), allow_unverified: true };
     net.run();
@@ -128,7 +142,10 @@ fn a_flood_of_one_proposal_is_answered_to_its_sender_only() {
     }
     net.run();
     assert!(net.seats["alice"].sent < MANY + 50, "{}", net.seats["alice"].sent);
-    assert_eq!(net.seats["bob"].events.iter().filter(|e| matches!(e, Event::Proposed { .. })).count(), 0);
+    assert_eq!(
+        net.seats["bob"].events.iter().filter(|e| matches!(e, Event::Proposed { .. })).count(),
+        0
+    );
     net.propose("bob", "good", &["alice", "bob", "carol"], 2);
     net.run();
     net.done("good", &["alice", "bob", "carol"]);
@@ -150,7 +167,12 @@ fn a_flood_of_candidates_is_bounded() {
     net.propose("alice", "s", &["alice", "bob", "mallory"], 2);
     net.settle();
     let seat = &net.seats["alice"];
-    assert!(seat.candidates <= 64 * seat.opened, "{} for {} connections", seat.candidates, seat.opened);
+    assert!(
+        seat.candidates <= 64 * seat.opened,
+        "{} for {} connections",
+        seat.candidates,
+        seat.opened
+    );
     net.done("s", &["alice", "bob", "mallory"]);
 }
 
@@ -160,8 +182,16 @@ fn a_candidate_or_description_that_is_too_long_is_ignored() {
     for _ in 0..10 {
         let candidate = json!({"type": "ice-candidate", "candidate": "c".repeat(10_000)});
         net.relay("mallory", "alice", &candidate.to_string());
-        net.relay("mallory", "alice", &json!({"type": "answer", "sdp": "s".repeat(100_000)}).to_string());
-        net.relay("alice", "mallory", &json!({"type": "offer", "sdp": "s".repeat(100_000)}).to_string());
+        net.relay(
+            "mallory",
+            "alice",
+            &json!({"type": "answer", "sdp": "s".repeat(100_000)}).to_string(),
+        );
+        net.relay(
+            "alice",
+            "mallory",
+            &json!({"type": "offer", "sdp": "s".repeat(100_000)}).to_string(),
+        );
         net.steps(4);
     }
     net.settle();
@@ -215,10 +245,12 @@ fn a_crowd_of_strangers_disturbs_nobody() {
 #[test]
 fn a_flood_of_questions_is_answered_seldom() {
     let mut net = in_round_1();
-    net.hold = Some(Box::new(|from, to, kind| from == "bob" && to == "alice" && kind == "commitment"));
+    net.hold =
+        Some(Box::new(|from, to, kind| from == "bob" && to == "alice" && kind == "commitment"));
     let sent = net.seats["alice"].sent;
     for _ in 0..MANY {
-        let waiting = json!({"type": "session_response", "payload": {"session_id": "s", "accepted": true}});
+        let waiting =
+            json!({"type": "session_response", "payload": {"session_id": "s", "accepted": true}});
         net.say("mallory", "alice", waiting.to_string());
         net.relay("mallory", "alice", &waiting.to_string());
     }
@@ -230,7 +262,8 @@ fn a_flood_of_questions_is_answered_seldom() {
     // The same after the end.
     let sent = net.seats["alice"].sent;
     for _ in 0..MANY {
-        let waiting = json!({"type": "session_response", "payload": {"session_id": "s", "accepted": true}});
+        let waiting =
+            json!({"type": "session_response", "payload": {"session_id": "s", "accepted": true}});
         net.relay("mallory", "alice", &waiting.to_string());
     }
     net.run();
@@ -243,7 +276,11 @@ fn a_flood_of_acknowledgements_is_not_answered() {
     let sent = net.seats["alice"].sent;
     for i in 0..MANY {
         net.say("mallory", "alice", json!({"type": "ack", "payload": {"msg_id": i}}).to_string());
-        net.relay("mallory", "alice", &json!({"type": "ack", "payload": {"msg_id": i}}).to_string());
+        net.relay(
+            "mallory",
+            "alice",
+            &json!({"type": "ack", "payload": {"msg_id": i}}).to_string(),
+        );
     }
     net.settle();
     assert!(net.seats["alice"].sent - sent < 50, "{}", net.seats["alice"].sent - sent);
@@ -255,8 +292,19 @@ fn message_ids_of_any_kind_and_size_are_harmless() {
     let mut i = 0;
     let mut net = attacked(move |said| {
         i += 1;
-        let id = [json!(i), json!("x".repeat(50_000)), json!({"a": [1]}), json!([[]]), json!(null), json!(1e300)];
-        if said.json["payload"].is_null() { vec![said.text()] } else { vec![said.with("msg_id", id[i % 6].clone())] }
+        let id = [
+            json!(i),
+            json!("x".repeat(50_000)),
+            json!({"a": [1]}),
+            json!([[]]),
+            json!(null),
+            json!(1e300),
+        ];
+        if said.json["payload"].is_null() {
+            vec![said.text()]
+        } else {
+            vec![said.with("msg_id", id[i % 6].clone())]
+        }
     });
     net.settle();
     net.done("s", &["alice", "bob", "mallory"]);

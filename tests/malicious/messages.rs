@@ -48,9 +48,18 @@ fn garbage() -> Vec<String> {
     .map(str::to_owned)
     .into();
     texts.push("[".repeat(60_000));
-    texts.push(format!(r#"{{"type":"commitment","payload":{}}}"#, "[".repeat(30_000) + &"]".repeat(30_000)));
-    texts.push(format!(r#"{{"type":"mesh_ready","payload":{{"session_id":"{}"}}}}"#, "s".repeat(129)));
-    texts.push(format!(r#"{{"type":"mesh_ready","payload":{{"session_id":"s","x":"{}"}}}}"#, "x".repeat(64 * 1024)));
+    texts.push(format!(
+        r#"{{"type":"commitment","payload":{}}}"#,
+        "[".repeat(30_000) + &"]".repeat(30_000)
+    ));
+    texts.push(format!(
+        r#"{{"type":"mesh_ready","payload":{{"session_id":"{}"}}}}"#,
+        "s".repeat(129)
+    ));
+    texts.push(format!(
+        r#"{{"type":"mesh_ready","payload":{{"session_id":"s","x":"{}"}}}}"#,
+        "x".repeat(64 * 1024)
+    ));
     texts.push("x".repeat(5_000_000));
     texts
 }
@@ -72,8 +81,10 @@ fn text_that_is_no_message_names_its_sender() {
 fn relayed_text_that_is_no_message_is_ignored() {
     let mut net = attacked(|said| vec![said.text()]);
     let texts: Vec<String> = garbage().into_iter().filter(|t| t.len() < 200_000).collect();
-    let texts: Vec<String> =
-        texts.into_iter().filter(|t| serde_json::from_str::<Box<serde_json::value::RawValue>>(t).is_ok()).collect();
+    let texts: Vec<String> = texts
+        .into_iter()
+        .filter(|t| serde_json::from_str::<Box<serde_json::value::RawValue>>(t).is_ok())
+        .collect();
     for text in &texts {
         net.relay("mallory", "alice", text);
         net.steps(3);
@@ -117,7 +128,8 @@ fn garbage_in_one_session_leaves_the_others_alone() {
 #[test]
 fn another_name_in_channel_open_names_its_sender() {
     for name in ["bob", "alice", "zed"] {
-        let mut net = attacked(rewriting("channel_open", move |said| vec![said.with("peer_id", name)]));
+        let mut net =
+            attacked(rewriting("channel_open", move |said| vec![said.with("peer_id", name)]));
         net.settle();
         net.blamed("s", &[], ReasonKind::BadMessage, "mallory");
     }
@@ -145,7 +157,12 @@ fn steps_in_the_wrong_order_are_harmless() {
 
 #[test]
 fn everything_twice_is_harmless() {
-    let mut net = attacked(|said| if said.json["sdp"].is_null() { vec![said.text(); 2] } else { vec![said.text()] });
+    let mut net =
+        attacked(
+            |said| {
+                if said.json["sdp"].is_null() { vec![said.text(); 2] } else { vec![said.text()] }
+            },
+        );
     net.settle();
     net.done("s", &["alice", "bob", "mallory"]);
 }
@@ -158,7 +175,12 @@ fn everything_again_with_every_message_is_harmless() {
             return vec![said.text()];
         }
         said_so_far.push((said.to.clone(), said.text()));
-        said_so_far.iter().rev().filter(|(to, _)| *to == said.to).map(|(_, text)| text.clone()).collect()
+        said_so_far
+            .iter()
+            .rev()
+            .filter(|(to, _)| *to == said.to)
+            .map(|(_, text)| text.clone())
+            .collect()
     });
     net.settle();
     net.done("s", &["alice", "bob", "mallory"]);
@@ -170,9 +192,14 @@ fn messages_of_unknown_sessions_and_unknown_types_are_harmless() {
         let mut texts = vec![said.text()];
         if !said.relay {
             texts.push(said.with("session_id", "no-such-session"));
-            texts.push(json!({"type": "dance", "payload": {"session_id": "s", "style": "tango"}}).to_string());
+            texts.push(
+                json!({"type": "dance", "payload": {"session_id": "s", "style": "tango"}})
+                    .to_string(),
+            );
             texts.push(json!({"type": "ack", "payload": {"session_id": "s"}}).to_string());
-            texts.push(json!({"type": "ack", "payload": {"session_id": "s", "msg_id": 7}}).to_string());
+            texts.push(
+                json!({"type": "ack", "payload": {"session_id": "s", "msg_id": 7}}).to_string(),
+            );
         }
         texts
     });
@@ -186,7 +213,11 @@ fn messages_of_unknown_sessions_and_unknown_types_are_harmless() {
 fn a_bad_commitment_that_came_before_its_proposal_names_its_sender() {
     let mut net = attacked(|said| vec![said.text()]);
     net.run_until("round 1", |net| net.phase("alice", "s") == Some(PhaseName::Round1));
-    net.say("mallory", "alice", r#"{"type":"commitment","payload":{"session_id":"t","data":"00"}}"#);
+    net.say(
+        "mallory",
+        "alice",
+        r#"{"type":"commitment","payload":{"session_id":"t","data":"00"}}"#,
+    );
     net.settle();
     net.done("s", &["alice", "bob", "mallory"]);
     net.propose("bob", "t", &["alice", "bob", "mallory"], 2);
@@ -235,7 +266,8 @@ fn a_step_that_comes_by_relay_only_is_missed_at_the_deadline() {
         }
         net.settle();
         // Mallory has all that it needs by the last step, and closes its channels before the deadline.
-        let kind = if step == "wallet_created" { ReasonKind::PeerLost } else { ReasonKind::TimedOut };
+        let kind =
+            if step == "wallet_created" { ReasonKind::PeerLost } else { ReasonKind::TimedOut };
         net.blamed("s", &[], kind, "mallory");
     }
 }

@@ -7,7 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use frostmesh::identity::{Contacts, IdentityKey};
-use frostmesh::node::{Command, Config, Error, Event, Input, Node, Output, Role, StoreRequest, Timestamp};
+use frostmesh::node::{
+    Command, Config, Error, Event, Input, Node, Output, Role, StoreRequest, Timestamp,
+};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use serde_json::Value;
@@ -126,7 +128,8 @@ impl Net {
         let seed = 1_000 + self.seats.len() as u64;
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let identity = IdentityKey::generate(&mut rng);
-        let node = has_node.then(|| Node::new(Config::default(), identity, Contacts::default(), rng));
+        let node =
+            has_node.then(|| Node::new(Config::default(), identity, Contacts::default(), rng));
         let seat = Seat {
             node,
             honest,
@@ -144,7 +147,8 @@ impl Net {
         };
         self.seats.insert(id.to_owned(), seat);
         if has_node {
-            let connect = Command::Connect { server_url: "ws://server".into(), peer_id: id.parse().unwrap() };
+            let connect =
+                Command::Connect { server_url: "ws://server".into(), peer_id: id.parse().unwrap() };
             self.command(id, connect).unwrap();
             self.run();
         } else {
@@ -189,7 +193,10 @@ impl Net {
         self.server_up = false;
         self.registered.clear();
         for id in std::mem::take(&mut self.sockets) {
-            self.queue.push_back(Delivery::Input(id, Input::ServerClosed { reason: "it fell over".into() }));
+            self.queue.push_back(Delivery::Input(
+                id,
+                Input::ServerClosed { reason: "it fell over".into() },
+            ));
         }
     }
 
@@ -250,14 +257,18 @@ impl Net {
     /// Lives on until every session of the honest is over, and what lingers has ended.
     pub fn settle(&mut self) {
         self.run_until("all sessions end", |net| {
-            net.seats.values().filter(|s| s.honest).all(|s| s.node.as_ref().is_none_or(super::verdict::is_idle))
+            net.seats
+                .values()
+                .filter(|s| s.honest)
+                .all(|s| s.node.as_ref().is_none_or(super::verdict::is_idle))
         });
         self.wait(30_000);
     }
 
     /// Goes to the next moment at which a node wants to wake up, and wakes all who do then.
     fn tick(&mut self, latest: u64) -> bool {
-        let Some(at) = self.seats.values().filter_map(|s| s.wake).min().filter(|at| *at <= latest) else {
+        let Some(at) = self.seats.values().filter_map(|s| s.wake).min().filter(|at| *at <= latest)
+        else {
             return false;
         };
         self.now = self.now.max(at);
@@ -298,7 +309,10 @@ impl Net {
                 self.queue.push_back(Delivery::Input(me, Input::ServerOpened));
             }
             Output::OpenServer { .. } => {
-                self.queue.push_back(Delivery::Input(me, Input::ServerClosed { reason: "nobody there".into() }));
+                self.queue.push_back(Delivery::Input(
+                    me,
+                    Input::ServerClosed { reason: "nobody there".into() },
+                ));
             }
             Output::CloseServer => {
                 self.sockets.remove(id);
@@ -311,18 +325,25 @@ impl Net {
             }
             Output::OpenConnection { peer, attempt, role } => {
                 self.seat(id).opened += 1;
-                let twice = self.ends.iter().any(|(end, other)| end.0 == id && other == peer.as_str());
+                let twice =
+                    self.ends.iter().any(|(end, other)| end.0 == id && other == peer.as_str());
                 assert!(!twice, "{id} opened a second connection to {peer}");
                 self.ends.insert((me.clone(), attempt), peer.as_str().to_owned());
                 if role == Role::Offerer {
                     let sdp = format!("offer|{id}|{attempt}");
-                    self.queue.push_back(Delivery::Input(me, Input::LocalDescription { peer, attempt, sdp }));
+                    self.queue.push_back(Delivery::Input(
+                        me,
+                        Input::LocalDescription { peer, attempt, sdp },
+                    ));
                 }
             }
             Output::RemoteDescription { peer, attempt, sdp } => {
                 if sdp.starts_with("offer|") {
                     let sdp = format!("answer|{id}|{attempt}|{sdp}");
-                    self.queue.push_back(Delivery::Input(me, Input::LocalDescription { peer, attempt, sdp }));
+                    self.queue.push_back(Delivery::Input(
+                        me,
+                        Input::LocalDescription { peer, attempt, sdp },
+                    ));
                 } else {
                     self.connect((me, attempt), &sdp);
                 }
@@ -339,13 +360,16 @@ impl Net {
             Output::Store { session_id, request } => {
                 let seat = self.seats.get_mut(id).expect("no such seat");
                 match request {
-                    StoreRequest::Keep(record) => {
+                    StoreRequest::Unconfirmed(record) => {
                         self.leaks.key_package(&record.key_package);
                         seat.kept.push((session_id.to_string(), record.info.pubkey.clone()));
                     }
-                    StoreRequest::Confirm { pubkey, .. } => seat.confirmed.push((session_id.to_string(), pubkey)),
+                    StoreRequest::Confirm { pubkey, .. } => {
+                        seat.confirmed.push((session_id.to_string(), pubkey))
+                    }
                 }
-                self.queue.push_back(Delivery::Input(me, Input::Stored { session_id, result: Ok(()) }));
+                self.queue
+                    .push_back(Delivery::Input(me, Input::Stored { session_id, result: Ok(()) }));
             }
             Output::Event(event) => {
                 self.leaks.printed(serde_json::to_string(&event).unwrap());
@@ -354,12 +378,13 @@ impl Net {
                     && seat.accepts
                     && peer_id.as_str() != id
                 {
-                    let accept = Command::Accept { session_id: session_id.clone(), allow_unverified: true };
+                    let accept =
+                        Command::Accept { session_id: session_id.clone(), allow_unverified: true };
                     self.queue.push_back(Delivery::Input(me, Input::Command(accept)));
                 }
                 seat.events.push(event);
             }
-            Output::KeepContacts(_) | Output::KeepEvidence(_) | Output::KeepEntry { .. } => {
+            Output::StoreContacts(_) | Output::StoreEvidence(_) | Output::StoreEntry { .. } => {
                 panic!("{id} met or accuses a baseline peer")
             }
             Output::ViewChanged => {}

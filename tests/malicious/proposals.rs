@@ -12,29 +12,42 @@ fn refused(change: impl Fn(&mut Value)) {
     let mut tries = 0;
     let mut attack = |net: &mut Net| {
         tries += 1;
-        let mut payload =
-            json!({"session_id": "bad", "total": 3, "threshold": 2, "participants": ["alice", "bob", "mallory"]});
+        let mut payload = json!({"session_id": "bad", "total": 3, "threshold": 2, "participants": ["alice", "bob", "mallory"]});
         change(&mut payload);
         let id = format!("bad-{tries}");
         payload["session_id"] = json!(id);
         net.seat("mallory").inbox.clear();
-        net.relay("mallory", "alice", &json!({"type": "session_proposal", "payload": payload}).to_string());
+        net.relay(
+            "mallory",
+            "alice",
+            &json!({"type": "session_proposal", "payload": payload}).to_string(),
+        );
         while net.seat("mallory").inbox.is_empty() {
             assert!(net.step(), "alice did not answer");
         }
         let (from, answer) = &net.seat("mallory").inbox[0];
         assert_eq!((from.as_str(), &answer["type"]), ("alice", &json!("session_response")));
-        assert_eq!((&answer["payload"]["accepted"], &answer["payload"]["session_id"]), (&json!(false), &json!(id)));
-        assert!(answer["payload"]["reason"].as_str().is_some_and(|text| !text.is_empty()), "it says why");
+        assert_eq!(
+            (&answer["payload"]["accepted"], &answer["payload"]["session_id"]),
+            (&json!(false), &json!(id))
+        );
+        assert!(
+            answer["payload"]["reason"].as_str().is_some_and(|text| !text.is_empty()),
+            "it says why"
+        );
         assert_eq!(net.phase("alice", &id), None, "no session was made");
-        let refusals =
-            net.events("alice", |e| matches!(e, Event::Refused { peer_id, .. } if peer_id.as_str() == "mallory"));
+        let refusals = net.events(
+            "alice",
+            |e| matches!(e, Event::Refused { peer_id, .. } if peer_id.as_str() == "mallory"),
+        );
         assert_eq!(refusals.count(), tries);
     };
     attack(&mut net);
     net.propose("bob", "good", &["alice", "bob", "carol"], 2);
     attack(&mut net);
-    net.run_until("round 2", |net| net.events("alice", |e| matches!(e, Event::Round { round: 2, .. })).count() == 1);
+    net.run_until("round 2", |net| {
+        net.events("alice", |e| matches!(e, Event::Round { round: 2, .. })).count() == 1
+    });
     attack(&mut net);
     net.settle();
     attack(&mut net);
@@ -215,11 +228,18 @@ fn a_known_session_id_cannot_be_taken_by_another_peers_proposal() {
         net.run_until("bob knows it", |net| net.phase("bob", "s").is_some());
         net.steps(at);
         let roster = json!({"session_id": "s", "total": 2, "threshold": 2, "participants": ["bob", "mallory"]});
-        net.relay("mallory", "bob", &json!({"type": "session_proposal", "payload": roster}).to_string());
+        net.relay(
+            "mallory",
+            "bob",
+            &json!({"type": "session_proposal", "payload": roster}).to_string(),
+        );
         net.settle();
         net.done("s", &["alice", "bob", "carol"]);
         let answers = &net.seats["mallory"].inbox;
-        assert!(answers.iter().any(|(_, m)| m["payload"]["accepted"] == json!(false)), "{answers:?}");
+        assert!(
+            answers.iter().any(|(_, m)| m["payload"]["accepted"] == json!(false)),
+            "{answers:?}"
+        );
         assert!(!answers.iter().any(|(_, m)| m["type"] != "session_response"), "{answers:?}");
     }
 }
@@ -229,8 +249,13 @@ fn a_known_session_id_cannot_be_taken_by_another_peers_proposal() {
 fn a_session_id_that_another_peer_took_first_ends_the_later_session() {
     let mut net = Net::new(&["alice", "bob", "carol"]);
     net.puppet("mallory");
-    let roster = json!({"session_id": "s", "total": 2, "threshold": 2, "participants": ["bob", "mallory"]});
-    net.relay("mallory", "bob", &json!({"type": "session_proposal", "payload": roster}).to_string());
+    let roster =
+        json!({"session_id": "s", "total": 2, "threshold": 2, "participants": ["bob", "mallory"]});
+    net.relay(
+        "mallory",
+        "bob",
+        &json!({"type": "session_proposal", "payload": roster}).to_string(),
+    );
     net.run();
     net.propose("alice", "s", &["alice", "bob", "carol"], 2);
     net.run();

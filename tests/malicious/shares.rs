@@ -25,7 +25,8 @@ fn named(kind: ReasonKind, change: impl Fn(&Said) -> String + Clone + 'static) {
     // Bad for one of them only, who tells the other.
     for victim in ["alice", "bob"] {
         let change = change.clone();
-        let tamper = move |said: &Said| vec![if said.to == victim { change(said) } else { said.text() }];
+        let tamper =
+            move |said: &Said| vec![if said.to == victim { change(said) } else { said.text() }];
         let mut net = attacked(rewriting("share", tamper));
         net.run();
         net.blamed("s", &[victim], kind, "mallory");
@@ -98,7 +99,10 @@ fn a_share_that_is_sent_back_names_its_sender() {
     let heard: Rc<RefCell<Option<String>>> = Rc::default();
     let alices = heard.clone();
     let mut net = attacked(rewriting("share", move |said| {
-        alices.borrow().as_ref().map_or_else(Vec::new, |data| vec![said.with("data", data.as_str())])
+        alices
+            .borrow()
+            .as_ref()
+            .map_or_else(Vec::new, |data| vec![said.with("data", data.as_str())])
     }));
     net.seat("alice").tamper = Some(Box::new(move |said| {
         if said.kind == "share" && said.to == "mallory" {
@@ -113,7 +117,9 @@ fn a_share_that_is_sent_back_names_its_sender() {
 
 #[test]
 fn a_share_that_is_not_hexadecimal_names_its_sender() {
-    named(ReasonKind::BadMessage, |said| said.with("data", format!("{}zz", hex::encode(said.data()))));
+    named(ReasonKind::BadMessage, |said| {
+        said.with("data", format!("{}zz", hex::encode(said.data())))
+    });
     named(ReasonKind::BadMessage, |said| said.with("data", said.data()));
 }
 
@@ -123,6 +129,9 @@ fn a_share_in_broken_json_names_its_sender_and_is_not_repeated() {
     named(ReasonKind::BadMessage, |said| said.text()[..said.text().len() - 4].to_owned());
     named(ReasonKind::BadMessage, |said| said.text().replace("\"share\"", "share"));
     named(ReasonKind::BadMessage, |said| {
-        format!(r#"{{"type":"share","payload":{{"session_id":{:?},"data":1}}}}"#, hex::encode(said.data()).repeat(2))
+        format!(
+            r#"{{"type":"share","payload":{{"session_id":{:?},"data":1}}}}"#,
+            hex::encode(said.data()).repeat(2)
+        )
     });
 }

@@ -20,7 +20,11 @@ impl Net {
         self.phase(id, session).is_some_and(|p| p as u8 >= phase as u8)
     }
 
-    pub fn events<'a>(&'a self, id: &str, is_one: impl Fn(&Event) -> bool + 'a) -> impl Iterator<Item = &'a Event> {
+    pub fn events<'a>(
+        &'a self,
+        id: &str,
+        is_one: impl Fn(&Event) -> bool + 'a,
+    ) -> impl Iterator<Item = &'a Event> {
         self.seats[id].events.iter().filter(move |event| is_one(event))
     }
 
@@ -39,7 +43,12 @@ impl Net {
     /// Why a session ended at `id`. It did, once, and made no key.
     pub fn reason(&self, id: &str, session: &str) -> Reason {
         let reasons: Vec<&Reason> = self.reasons(id, session).collect();
-        assert_eq!(reasons.len(), 1, "{id} ended {session} so many times: {:#?}", self.seats[id].events);
+        assert_eq!(
+            reasons.len(),
+            1,
+            "{id} ended {session} so many times: {:#?}",
+            self.seats[id].events
+        );
         assert_eq!(self.phase(id, session), Some(PhaseName::Aborted));
         self.no_wallet(id, session);
         reasons[0].clone()
@@ -47,7 +56,10 @@ impl Net {
 
     pub fn no_wallet(&self, id: &str, session: &str) {
         let seat = &self.seats[id];
-        assert!(seat.confirmed.iter().all(|(s, _)| s != session), "{id} confirmed the key of {session}");
+        assert!(
+            seat.confirmed.iter().all(|(s, _)| s != session),
+            "{id} confirmed the key of {session}"
+        );
         let made = |e: &Event| matches!(e, Event::WalletCreated { session_id, .. } if session_id.as_str() == session);
         assert!(!seat.events.iter().any(made), "{id} says that it has a wallet of {session}");
     }
@@ -55,7 +67,8 @@ impl Net {
     /// Every honest seat that knew the session ended it and names the culprit; `detectors` saw it themselves, the others
     /// did, too, or have it from a detector. Where it is open who sees it first, `detectors` is empty: any honest one may.
     pub fn blamed(&self, session: &str, detectors: &[&str], kind: ReasonKind, culprit: &str) {
-        let honest = self.seats.iter().filter(|(_, s)| s.honest && s.node.is_some()).map(|(id, _)| id);
+        let honest =
+            self.seats.iter().filter(|(_, s)| s.honest && s.node.is_some()).map(|(id, _)| id);
         for id in honest.filter(|id| self.phase(id, session).is_some()) {
             let reason = self.reason(id, session);
             assert_eq!(
@@ -66,7 +79,10 @@ impl Net {
             match reason.reported_by {
                 None => {}
                 Some(ref by) => {
-                    assert!(!detectors.contains(&id.as_str()), "{id} did not see it itself: {reason:?}");
+                    assert!(
+                        !detectors.contains(&id.as_str()),
+                        "{id} did not see it itself: {reason:?}"
+                    );
                     let believed = if detectors.is_empty() {
                         self.seats[by.as_str()].honest
                     } else {
@@ -89,9 +105,15 @@ impl Net {
             let confirmed = self.seats[*id].confirmed.iter().filter(|(s, _)| s == session);
             let confirmed: Vec<&String> = confirmed.map(|(_, key)| key).collect();
             assert_eq!(confirmed.len(), 1, "{id} confirmed so many keys of {session}");
-            assert!(self.seats[*id].kept.contains(&(session.to_owned(), confirmed[0].clone())), "kept first");
+            assert!(
+                self.seats[*id].kept.contains(&(session.to_owned(), confirmed[0].clone())),
+                "kept first"
+            );
             keys.push(confirmed[0]);
         }
-        assert!(keys.windows(2).all(|pair| pair[0] == pair[1]), "different keys of {session}: {keys:?}");
+        assert!(
+            keys.windows(2).all(|pair| pair[0] == pair[1]),
+            "different keys of {session}: {keys:?}"
+        );
     }
 }

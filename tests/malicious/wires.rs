@@ -9,7 +9,11 @@ use super::net::{Delivery, End, Net};
 impl Net {
     /// Puts text on the channel from one peer to another, which must be open.
     pub fn say(&mut self, from: &str, to: &str, text: impl Into<String>) {
-        let end = self.links.iter().find(|(end, other)| end.0 == from && other.0 == to).map(|(end, _)| end.clone());
+        let end = self
+            .links
+            .iter()
+            .find(|(end, other)| end.0 == from && other.0 == to)
+            .map(|(end, _)| end.clone());
         self.queue.push_back(Delivery::OverChannel(end.expect("no channel"), text.into()));
     }
 
@@ -24,7 +28,11 @@ impl Net {
         assert!(from < to, "the smaller name offers");
         let attempt = self.new_attempt(from);
         self.ends.insert((from.to_owned(), attempt), to.to_owned());
-        self.relay(from, to, &json!({"type": "offer", "sdp": format!("offer|{from}|{attempt}")}).to_string());
+        self.relay(
+            from,
+            to,
+            &json!({"type": "offer", "sdp": format!("offer|{from}|{attempt}")}).to_string(),
+        );
     }
 
     pub(super) fn at_server(&mut self, from: &str, text: &str) {
@@ -32,8 +40,9 @@ impl Net {
             return;
         }
         let message: Value = serde_json::from_str(text).unwrap();
-        let mut answer =
-            |to: &str, json: Value| self.queue.push_back(Delivery::FromServer(to.into(), json.to_string()));
+        let mut answer = |to: &str, json: Value| {
+            self.queue.push_back(Delivery::FromServer(to.into(), json.to_string()))
+        };
         match message["type"].as_str().unwrap() {
             "register" => drop(self.registered.insert(from.to_owned())),
             "list_peers" => answer(from, json!({"type": "peers", "peers": self.registered})),
@@ -103,7 +112,10 @@ impl Net {
         self.links.remove(&other);
         if self.ends.remove(&other).is_some() {
             let (peer, reason) = (end.0.parse().unwrap(), "closed".to_owned());
-            self.queue.push_back(Delivery::Input(other.0, Input::ConnectionClosed { peer, attempt: other.1, reason }));
+            self.queue.push_back(Delivery::Input(
+                other.0,
+                Input::ConnectionClosed { peer, attempt: other.1, reason },
+            ));
         }
     }
 

@@ -80,7 +80,8 @@ async fn text_that_is_not_utf8_gets_its_error_before_the_close() {
 async fn a_frame_of_5_mb_gets_its_error_before_the_close_in_20_of_20_runs() {
     let server = Running::start().await;
     let mut others = [server.peer("cli1").await, server.peer("cli2").await];
-    let text = format!(r#"{{"type":"relay","to":"cli1","data":"{}"}}"#, "x".repeat(5 * 1024 * 1024));
+    let text =
+        format!(r#"{{"type":"relay","to":"cli1","data":"{}"}}"#, "x".repeat(5 * 1024 * 1024));
     for run in 0..20 {
         let mut client = server.peer("big").await;
         client.send(&text).await;
@@ -89,7 +90,11 @@ async fn a_frame_of_5_mb_gets_its_error_before_the_close_in_20_of_20_runs() {
 
         let [first, second] = &mut others;
         first.relay("cli2", &run.to_string()).await;
-        assert_eq!(second.relayed().await, ("cli1".to_owned(), run.to_string()), "nobody else is disturbed");
+        assert_eq!(
+            second.relayed().await,
+            ("cli1".to_owned(), run.to_string()),
+            "nobody else is disturbed"
+        );
     }
 }
 
@@ -221,7 +226,11 @@ async fn what_is_not_http_is_closed() {
         let _ = stream.write_all(bytes).await;
         let mut answer = Vec::new();
         let _ = in_time("the end", stream.read_to_end(&mut answer)).await;
-        assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 4"), "{:?}", String::from_utf8_lossy(&answer));
+        assert!(
+            answer.is_empty() || answer.starts_with(b"HTTP/1.1 4"),
+            "{:?}",
+            String::from_utf8_lossy(&answer)
+        );
     }
     // A little more time than nothing, so that a task that died would have taken the server with it.
     tokio::time::sleep(Duration::from_millis(50)).await;

@@ -19,7 +19,9 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_conf
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub async fn in_time<T>(what: &str, work: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, work).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
+    tokio::time::timeout(PATIENCE, work)
+        .await
+        .unwrap_or_else(|_| panic!("waited in vain for {what}"))
 }
 
 /// A running server; it stops when dropped.
@@ -39,7 +41,8 @@ impl Running {
     }
 
     pub async fn with_page(limits: Limits, www: Option<PathBuf>) -> Self {
-        let server = Server::bind(Config { listen: ([127, 0, 0, 1], 0).into(), www, limits }).await.unwrap();
+        let server =
+            Server::bind(Config { listen: ([127, 0, 0, 1], 0).into(), www, limits }).await.unwrap();
         let address = server.local_addr();
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(server.run(async { stopped.await.unwrap_or_default() }));
@@ -154,7 +157,11 @@ impl Client {
     /// The next message has to be this error, with a text. Returns the peer that it names.
     pub async fn error(&mut self, wanted: ErrorCode) -> Option<PeerId> {
         match self.message().await {
-            ServerMessage::Error { error, code: Some(code), peer_id } if code == wanted && !error.is_empty() => peer_id,
+            ServerMessage::Error { error, code: Some(code), peer_id }
+                if code == wanted && !error.is_empty() =>
+            {
+                peer_id
+            }
             other => panic!("wanted the error {wanted:?}, got {other:?}"),
         }
     }
@@ -228,7 +235,10 @@ impl Raw {
         self.send(&masked(FIN | TEXT, br#"{"type":"list_peers"}"#)).await;
         let (kind, payload) = self.frame().await.unwrap();
         assert_eq!(kind, FIN | TEXT);
-        assert!(String::from_utf8(payload).unwrap().contains(&format!("\"{id}\"")), "{id} is registered");
+        assert!(
+            String::from_utf8(payload).unwrap().contains(&format!("\"{id}\"")),
+            "{id} is registered"
+        );
     }
 
     /// The next frame: its first byte and its payload. `None` when the connection ends.

@@ -57,7 +57,9 @@ async fn a_close_frame_is_answered_with_its_code() {
     client.0.send(Message::Close(Some(frame))).await.unwrap();
     assert_eq!(client.closed().await, CloseCode::Library(4001));
 
-    for (payload, answer) in [(&b""[..], 1000), (&[3], 1002), (&[0, 7], 1002), (&1006_u16.to_be_bytes(), 1002)] {
+    for (payload, answer) in
+        [(&b""[..], 1000), (&[3], 1002), (&[0, 7], 1002), (&1006_u16.to_be_bytes(), 1002)]
+    {
         let mut raw = server.raw().await;
         raw.send(&masked(FIN | CLOSE, payload)).await;
         assert_eq!(raw.closed().await, answer);
@@ -80,7 +82,9 @@ async fn the_silent_are_pinged_and_dropped_when_they_do_not_answer() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_silent_stay_as_long_as_they_answer_pings() {
-    let server = Running::with(Limits { ping_interval: Duration::from_millis(500), ..Limits::default() }).await;
+    let server =
+        Running::with(Limits { ping_interval: Duration::from_millis(500), ..Limits::default() })
+            .await;
     let mut raw = server.raw().await;
     raw.register("quiet").await;
     for _ in 0..5 {
@@ -94,7 +98,11 @@ async fn the_silent_stay_as_long_as_they_answer_pings() {
 #[tokio::test]
 async fn a_dead_holder_of_an_id_gives_way_to_who_asks_again() {
     let never = Duration::from_secs(3600);
-    let limits = Limits { ping_interval: never, probe_timeout: Duration::from_millis(200), ..Limits::default() };
+    let limits = Limits {
+        ping_interval: never,
+        probe_timeout: Duration::from_millis(200),
+        ..Limits::default()
+    };
     let server = Running::with(limits).await;
     let mut dead = server.raw().await;
     dead.register("cli1").await;
@@ -102,7 +110,11 @@ async fn a_dead_holder_of_an_id_gives_way_to_who_asks_again() {
     again.send(r#"{"type":"register","peer_id":"cli1"}"#).await;
     again.error(ErrorCode::PeerIdTaken).await;
     server.peer_when_free("cli1").await;
-    assert_eq!(dead.frame().await, Some((FIN | PING, Vec::new())), "it was asked, and did not answer");
+    assert_eq!(
+        dead.frame().await,
+        Some((FIN | PING, Vec::new())),
+        "it was asked, and did not answer"
+    );
     assert_eq!(dead.frame().await, None);
 }
 
@@ -161,7 +173,9 @@ async fn a_server_stops_in_time_also_when_nobody_answers() {
 #[tokio::test]
 async fn a_node_that_comes_back_takes_over_its_own_registration_and_nobody_elses() {
     let server = Running::with(patient()).await;
-    let register = |claim: &str| format!(r#"{{"type":"register","peer_id":"alice","claim":"{}"}}"#, claim.repeat(32));
+    let register = |claim: &str| {
+        format!(r#"{{"type":"register","peer_id":"alice","claim":"{}"}}"#, claim.repeat(32))
+    };
     let mut first = server.client().await;
     first.send(&register("a1")).await;
     assert_eq!(first.list().await, ["alice"]);

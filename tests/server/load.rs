@@ -22,7 +22,11 @@ async fn flood_until_refused(sender: &mut Client, target: &str) -> usize {
         sender.send(r#"{"type":"list_peers"}"#).await;
         match sender.message().await {
             ServerMessage::Peers { .. } => {}
-            ServerMessage::Error { code: Some(ErrorCode::RateLimited), peer_id: Some(named), .. } => {
+            ServerMessage::Error {
+                code: Some(ErrorCode::RateLimited),
+                peer_id: Some(named),
+                ..
+            } => {
                 assert_eq!(named.as_str(), target, "the error names the target");
                 sender.message().await;
                 return number;
@@ -131,7 +135,8 @@ impl Client {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_asks_without_reading_the_answers_is_not_read_from_either() {
-    let server = Running::with(Limits { write_timeout: Duration::from_secs(2), ..Limits::default() }).await;
+    let server =
+        Running::with(Limits { write_timeout: Duration::from_secs(2), ..Limits::default() }).await;
     let mut peers = Vec::new();
     for number in 0..100 {
         peers.push(server.peer(&format!("{number:0>64}")).await);
@@ -169,10 +174,14 @@ async fn messages_under_way_have_a_bound_together() {
         raw.send(&half).await;
         raw.send(&masked(FIN | TEXT, b"")[..1]).await;
         // No answer is no refusal.
-        if let Ok(Some((kind, payload))) = tokio::time::timeout(Duration::from_millis(300), raw.frame()).await {
+        if let Ok(Some((kind, payload))) =
+            tokio::time::timeout(Duration::from_millis(300), raw.frame()).await
+        {
             assert_eq!(kind, FIN | TEXT);
             assert!(
-                ServerMessage::parse(&String::from_utf8(payload).unwrap()).unwrap().is_error(ErrorCode::RateLimited)
+                ServerMessage::parse(&String::from_utf8(payload).unwrap())
+                    .unwrap()
+                    .is_error(ErrorCode::RateLimited)
             );
             assert_eq!(raw.closed().await, 1013);
             refused += 1;
@@ -207,7 +216,10 @@ async fn beyond_the_limit_an_upgrade_is_answered_503_until_someone_leaves() {
     let refused = in_time("the answer", tokio_tungstenite::connect_async(&url)).await.unwrap_err();
     assert!(refused.to_string().contains("503"), "{refused}");
     drop(second);
-    in_time("the place to be free", async { while tokio_tungstenite::connect_async(&url).await.is_err() {} }).await;
+    in_time("the identifier to be free", async {
+        while tokio_tungstenite::connect_async(&url).await.is_err() {}
+    })
+    .await;
     while first.list().await.len() > 1 {}
 }
 
@@ -226,7 +238,9 @@ async fn a_request_that_does_not_come_or_does_not_end_is_dropped() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_that_never_speak_http_make_room_for_others() {
     let never = Duration::from_secs(3600);
-    let server = Running::with(Limits { max_pending: 50, request_timeout: never, ..Limits::default() }).await;
+    let server =
+        Running::with(Limits { max_pending: 50, request_timeout: never, ..Limits::default() })
+            .await;
     // Older than all others, but it has begun to say something.
     let mut slow = TcpStream::connect(server.address).await.unwrap();
     slow.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n").await.unwrap();
@@ -267,7 +281,8 @@ async fn ten_thousand_silent_connections_disturb_nobody() {
         .unwrap();
     let mut output = BufReader::new(crowd.stdout.take().unwrap()).lines().map_while(Result::ok);
     // Given back, so that the other process does not write to a closed pipe.
-    let gathering = tokio::task::spawn_blocking(move || (output.any(|line| line.contains("all here")), output));
+    let gathering =
+        tokio::task::spawn_blocking(move || (output.any(|line| line.contains("all here")), output));
 
     // Both while the crowd comes and when it is there, and beside some who do not even speak HTTP.
     let mut rounds = 0;

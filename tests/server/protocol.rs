@@ -7,7 +7,8 @@ use super::client::Running;
 #[tokio::test]
 async fn registered_peers_are_listed_in_byte_order_the_asker_included() {
     let server = Running::start().await;
-    let _peers = [server.peer("mpc-2").await, server.peer("mpc-10").await, server.peer("Zed").await];
+    let _peers =
+        [server.peer("mpc-2").await, server.peer("mpc-10").await, server.peer("Zed").await];
     let mut asker = server.peer("_a.b-C9").await;
     assert_eq!(asker.list().await, ["Zed", "_a.b-C9", "mpc-10", "mpc-2"]);
 }
@@ -41,8 +42,13 @@ async fn data_is_relayed_verbatim_and_from_is_stamped_by_the_server() {
         "\"text\"",
         "0",
     ] {
-        sender.send(&format!(r#"{{"from":"forged","data":{data},"to":"cli2","type":"relay"}}"#)).await;
-        assert_eq!(target.text().await, format!(r#"{{"type":"relay","from":"cli1","data":{data}}}"#));
+        sender
+            .send(&format!(r#"{{"from":"forged","data":{data},"to":"cli2","type":"relay"}}"#))
+            .await;
+        assert_eq!(
+            target.text().await,
+            format!(r#"{{"type":"relay","from":"cli1","data":{data}}}"#)
+        );
     }
 }
 
@@ -122,7 +128,11 @@ async fn a_taken_id_is_refused_and_the_socket_may_register_another() {
     client.error(ErrorCode::PeerIdTaken).await;
     client.register("cli2").await;
     client.relay("cli1", "1").await;
-    assert_eq!(holder.relayed().await, ("cli2".to_owned(), "1".to_owned()), "the holder keeps its id");
+    assert_eq!(
+        holder.relayed().await,
+        ("cli2".to_owned(), "1".to_owned()),
+        "the holder keeps its id"
+    );
 }
 
 #[tokio::test]

@@ -18,7 +18,8 @@ async fn http(server: &Running, request: &str) -> (String, Vec<u8>) {
 }
 
 async fn get(server: &Running, path: &str) -> (String, Vec<u8>) {
-    http(server, &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")).await
+    http(server, &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))
+        .await
 }
 
 #[tokio::test]
@@ -63,14 +64,24 @@ async fn the_page_is_served_with_its_types_and_a_strict_policy() {
         );
         assert_eq!(body, content, "{path}");
     }
-    for outside in ["/../secret", "/%2e%2e/secret", "/pkg/..%2f..%2fsecret", "//secret", "/nothing", "/pkg"] {
+    for outside in
+        ["/../secret", "/%2e%2e/secret", "/pkg/..%2f..%2fsecret", "//secret", "/nothing", "/pkg"]
+    {
         let (head, body) = get(&server, outside).await;
         assert!(!head.starts_with("http/1.1 200 "), "{outside}: {head}");
         assert!(!body.windows(6).any(|six| six == b"secret"), "{outside}");
     }
-    let (head, _) = http(&server, "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").await;
+    let (head, _) = http(
+        &server,
+        "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+    )
+    .await;
     assert!(head.starts_with("http/1.1 405 "), "{head}");
-    assert_eq!(server.client().await.list().await, [""; 0], "and the server serves nodes beside it");
+    assert_eq!(
+        server.client().await.list().await,
+        [""; 0],
+        "and the server serves nodes beside it"
+    );
 }
 
 #[tokio::test]
@@ -105,13 +116,18 @@ async fn an_upgrade_that_is_none_is_told_what_is_wanted() {
         "GET /ws HTTP/1.1\r\n".to_owned(),
         format!("GET /ws HTTP/1.1\r\n{upgrade}{key}"),
         format!("GET /ws HTTP/1.1\r\n{upgrade}{key}Sec-WebSocket-Version: 12\r\n"),
-        format!("GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n{key}Sec-WebSocket-Version: 13\r\n"),
+        format!(
+            "GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n{key}Sec-WebSocket-Version: 13\r\n"
+        ),
         format!("GET / HTTP/1.1\r\n{upgrade}Sec-WebSocket-Version: 13\r\n"),
-        format!("GET / HTTP/1.1\r\n{upgrade}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: short\r\n"),
+        format!(
+            "GET / HTTP/1.1\r\n{upgrade}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: short\r\n"
+        ),
         format!("POST / HTTP/1.1\r\n{upgrade}{key}Sec-WebSocket-Version: 13\r\n"),
     ] {
         // The second `Connection` field counts as one list with the first.
-        let (head, body) = http(&server, &format!("{request}Host: localhost\r\nConnection: close\r\n\r\n")).await;
+        let (head, body) =
+            http(&server, &format!("{request}Host: localhost\r\nConnection: close\r\n\r\n")).await;
         assert!(head.starts_with("http/1.1 426 "), "{request}: {head}");
         assert!(head.contains("\r\nsec-websocket-version: 13\r\n"), "{request}: {head}");
         assert!(!body.is_empty(), "{request}: says what is wanted");
@@ -120,7 +136,8 @@ async fn an_upgrade_that_is_none_is_told_what_is_wanted() {
 
 #[tokio::test]
 async fn what_can_not_be_served_is_told_when_binding() {
-    let config = Config { listen: ([127, 0, 0, 1], 0).into(), www: None, limits: Limits::default() };
+    let config =
+        Config { listen: ([127, 0, 0, 1], 0).into(), www: None, limits: Limits::default() };
     let no_page = Config { www: Some("no such folder".into()), ..config.clone() };
     let error = Server::bind(no_page).await.unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::NotFound);

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use frostmesh::consensus::{RequestId, circle};
+use frostmesh::audit::{self, Body, End};
 use frostmesh::content::{Content, Text};
 use frostmesh::frost::Suite;
+use frostmesh::group::{RequestId, group_id};
 use frostmesh::identity::Contacts;
-use frostmesh::node::{CircleView, Command, Event, Node, RequestState, RequestView};
-use frostmesh::trail::{self, Body, End};
+use frostmesh::node::{Command, Event, GroupView, Node, RequestState, RequestView};
 
 use crate::common::session;
 use crate::common::weather::Weather;
@@ -34,7 +34,10 @@ impl Group {
     /// Makes the key in calm weather, and waits until everyone has signed a test.
     pub fn new(n: u16, threshold: u16, seed: u64, suite: Suite) -> Self {
         let mut group = Self::with_key(n, threshold, seed, suite);
-        assert!(group.world.run_until_true(Self::all_ready), "{threshold} of {n}, seed {seed}: not ready");
+        assert!(
+            group.world.run_until_true(Self::all_ready),
+            "{threshold} of {n}, seed {seed}: not ready"
+        );
         group
     }
 
@@ -58,7 +61,8 @@ impl Group {
         };
         world.command_at(0, 100, propose);
         let has = |event: &Event| matches!(event, Event::WalletCreated { .. });
-        let all = |w: &World| w.seats.iter().all(|seat| seat.events.iter().any(|(_, event)| has(event)));
+        let all =
+            |w: &World| w.seats.iter().all(|seat| seat.events.iter().any(|(_, event)| has(event)));
         assert!(world.run_until_true(all), "{threshold} of {n}, seed {seed}: no key");
         let pubkey = world.seats[0].disk.keys().next().unwrap().clone();
         Self { world, pubkey, suite, threshold }
@@ -66,17 +70,17 @@ impl Group {
 
     /// Everyone has signed a test, and everyone knows.
     pub fn all_ready(world: &World) -> bool {
-        let ready = |node: &Node<_>| node.view().circles.iter().any(|circle| circle.ready);
+        let ready = |node: &Node<_>| node.view().groups.iter().any(|group_id| group_id.ready);
         world.seats.iter().all(|seat| seat.node().is_some_and(ready))
     }
 
-    pub fn circle(&self, seat: usize) -> CircleView {
+    pub fn group_id(&self, seat: usize) -> GroupView {
         let view = self.world.seats[seat].node().unwrap().view();
-        view.circles.into_iter().find(|circle| circle.pubkey == self.pubkey).unwrap()
+        view.groups.into_iter().find(|group_id| group_id.pubkey == self.pubkey).unwrap()
     }
 
     pub fn requests(&self, seat: usize) -> Vec<RequestView> {
-        self.circle(seat).requests
+        self.group_id(seat).requests
     }
 
     pub fn ask(&mut self, seat: usize, content: &str) -> String {
@@ -84,29 +88,35 @@ impl Group {
     }
 
     pub fn ask_for(&mut self, seat: usize, content: &str, lifetime: u64) -> String {
-        let command = Command::Request { pubkey: self.pubkey.clone(), content: text(content), lifetime };
+        let command =
+            Command::Request { pubkey: self.pubkey.clone(), content: text(content), lifetime };
         self.world.command(seat, command).unwrap();
         self.requests(seat).last().unwrap().id.clone()
     }
 
     pub fn vote(&mut self, seat: usize, id: &str, approves: bool) {
-        self.world.command(seat, Command::Vote { request: id_of(id), approves, rule: None }).unwrap();
+        self.world
+            .command(seat, Command::Vote { request: id_of(id), approves, rule: None })
+            .unwrap();
     }
 
     pub fn is_signed(world: &World, seat: usize, id: &str) -> bool {
         let Some(view) = world.seats[seat].node().map(Node::view) else { return false };
-        let requests = view.circles.into_iter().flat_map(|circle| circle.requests);
-        requests.into_iter().any(|request| request.id == id && request.state == RequestState::Signed)
+        let requests = view.groups.into_iter().flat_map(|group_id| group_id.requests);
+        requests
+            .into_iter()
+            .any(|request| request.id == id && request.state == RequestState::Signed)
     }
 
     /// What a seat's disk tells, verified.
     pub fn trail(&self, seat: usize) -> Vec<Body> {
         let wallet = &self.world.seats[seat].disk[&self.pubkey];
         let agreement = &wallet.record.certificate.as_ref().unwrap().agreement;
-        let place = wallet.record.info.identifier;
-        let of = (self.pubkey.as_str(), place, &agreement.member(place).unwrap().identity);
-        let bound = circle(agreement, &self.pubkey);
-        trail::verify(&bound, of, &wallet.trail, End::Kept(wallet.head.as_ref())).unwrap().0
+        let identifier = wallet.record.info.identifier;
+        let of =
+            (self.pubkey.as_str(), identifier, &agreement.member(identifier).unwrap().identity);
+        let bound = group_id(agreement, &self.pubkey);
+        audit::verify(&bound, of, &wallet.trail, End::Kept(wallet.head.as_ref())).unwrap().0
     }
 
     /// Every trail holds; no share was ever given twice with the same commitments, nor for what its giver had not approved; and
@@ -130,7 +140,11 @@ impl Group {
                         assert_eq!(signers.len(), usize::from(self.threshold));
                         assert!(signers.contains(&mine));
                         if let Some(request) = request {
-                            assert_eq!(approved.get(&request), Some(&true), "seat {seat} signed without approving");
+                            assert_eq!(
+                                approved.get(&request),
+                                Some(&true),
+                                "seat {seat} signed without approving"
+                            );
                         }
                     }
                     Body::Signed { request, .. } => {

@@ -1,10 +1,10 @@
 //! Another member of a wallet, played by a test: its keys, and its end of a link to the node that is tested.
 
-use frostmesh::consensus::{CircleMessage, Request};
+use frostmesh::channel::{Context, Frames, Handshake, HandshakeMessage, Window};
 use frostmesh::content::Content;
-use frostmesh::frost::{Key, Place};
+use frostmesh::frost::{Identifier, Key};
+use frostmesh::group::{GroupMessage, Request};
 use frostmesh::identity::{Digest, IdentityKey, Signature};
-use frostmesh::link::{Context, Frames, Handshake, Step, Window};
 use frostmesh::wire::{PeerId, PeerMessage, SessionId};
 use rand_chacha::ChaCha20Rng;
 
@@ -16,7 +16,7 @@ enum End {
 
 pub struct Other {
     pub name: PeerId,
-    pub place: Place,
+    pub identifier: Identifier,
     pub key: IdentityKey,
     pub share: Box<dyn Key>,
     /// Names the links of the wallet's members.
@@ -27,8 +27,14 @@ pub struct Other {
 }
 
 impl Other {
-    pub fn new(name: PeerId, place: Place, key: IdentityKey, share: Box<dyn Key>, links: SessionId) -> Self {
-        Self { name, place, key, share, links, end: None, answered: None }
+    pub fn new(
+        name: PeerId,
+        identifier: Identifier,
+        key: IdentityKey,
+        share: Box<dyn Key>,
+        links: SessionId,
+    ) -> Self {
+        Self { name, identifier, key, share, links, end: None, answered: None }
     }
 
     pub fn is_linked(&self) -> bool {
@@ -40,20 +46,20 @@ impl Other {
     }
 
     fn link(&self, data: Vec<u8>) -> PeerMessage {
-        PeerMessage::Link { session_id: Some(self.links.clone()), data }
+        PeerMessage::Handshake { session_id: Some(self.links.clone()), data }
     }
 
     /// A request of its own, made now, for an hour.
     pub fn request(
         &self,
-        circle: &Digest,
+        group_id: &Digest,
         content: &Content,
         now: u64,
         nonce: [u8; 16],
         rng: &mut ChaCha20Rng,
     ) -> Request {
         let unsigned = Request {
-            proposer: self.place,
+            proposer: self.identifier,
             kind: content.kind().into(),
             content: content.written(),
             created: now,
@@ -61,12 +67,13 @@ impl Other {
             nonce,
             signature: Signature::from_bytes([0; 64]),
         };
-        unsigned.signed(circle, &self.key, rng)
+        unsigned.signed(group_id, &self.key, rng)
     }
 
     /// Begins a link to that node.
     pub fn hello(&mut self, to: &PeerId, rng: &mut ChaCha20Rng) -> PeerMessage {
-        let (session_id, initiator, responder) = (self.links.clone(), self.name.clone(), to.clone());
+        let (session_id, initiator, responder) =
+            (self.links.clone(), self.name.clone(), to.clone());
         let context = Context { session_id, initiator, responder, psk: None };
         let (handshake, hello) = Handshake::start(&context, &self.key, rng).unwrap();
         self.end = Some(End::Hello(Box::new(handshake)));
@@ -79,27 +86,39 @@ impl Other {
         from: &PeerId,
         message: PeerMessage,
         rng: &mut ChaCha20Rng,
-    ) -> (Vec<PeerMessage>, Vec<CircleMessage>) {
+    ) -> (Vec<PeerMessage>, Vec<GroupMessage>) {
         match message {
-            PeerMessage::Link { data, .. } if Step::of(&data) == Some(Step::Hello) => {
-                if let Some((_, answer)) = self.answered.as_ref().filter(|(hello, _)| *hello == data) {
+            PeerMessage::Handshake { data, .. }
+                if HandshakeMessage::of(&data) == Some(HandshakeMessage::Hello) =>
+            {
+                if let Some((_, answer)) =
+                    self.answered.as_ref().filter(|(hello, _)| *hello == data)
+                {
                     return (vec![self.link(answer.clone())], Vec::new());
                 }
-                let (session_id, initiator, responder) = (self.links.clone(), from.clone(), self.name.clone());
+                let (session_id, initiator, responder) =
+                    (self.links.clone(), from.clone(), self.name.clone());
                 let context = Context { session_id, initiator, responder, psk: None };
-                let (handshake, answer) = Handshake::answer(&context, &self.key, &data, rng).unwrap();
+                let (handshake, answer) =
+                    Handshake::answer(&context, &self.key, &data, rng).unwrap();
                 self.end = Some(End::Answered(Box::new(handshake)));
                 self.answered = Some((data, answer.clone()));
                 (vec![self.link(answer)], Vec::new())
             }
-            PeerMessage::Link { data, .. } if Step::of(&data) == Some(Step::Answer) => {
-                let Some(End::Hello(handshake)) = self.end.take() else { return Default::default() };
+            PeerMessage::Handshake { data, .. }
+                if HandshakeMessage::of(&data) == Some(HandshakeMessage::Answer) =>
+            {
+                let Some(End::Hello(handshake)) = self.end.take() else {
+                    return Default::default();
+                };
                 let (proof, opened) = handshake.prove(&self.key, &data, rng).unwrap();
                 self.end = Some(End::Open(Box::new(opened.frames)));
                 ([self.link(proof)].into_iter().chain(self.flush()).collect(), Vec::new())
             }
-            PeerMessage::Link { data, .. } => {
-                let Some(End::Answered(handshake)) = self.end.take() else { return Default::default() };
+            PeerMessage::Handshake { data, .. } => {
+                let Some(End::Answered(handshake)) = self.end.take() else {
+                    return Default::default();
+                };
                 let mut opened = handshake.finish(&data).unwrap();
                 opened.frames.greet();
                 self.end = Some(End::Open(Box::new(opened.frames)));
@@ -107,8 +126,9 @@ impl Other {
             }
             PeerMessage::Frame { frame, .. } => {
                 let Some(End::Open(frames)) = &mut self.end else { return Default::default() };
-                let read = |m: &[u8]| CircleMessage::parse(std::str::from_utf8(m).unwrap()).unwrap();
-                let said = frames.receive(&frame).unwrap().iter().map(|message| read(message)).collect();
+                let read = |m: &[u8]| GroupMessage::parse(std::str::from_utf8(m).unwrap()).unwrap();
+                let said =
+                    frames.receive(&frame).unwrap().iter().map(|message| read(message)).collect();
                 (self.flush(), said)
             }
             _ => Default::default(),
@@ -116,7 +136,7 @@ impl Other {
     }
 
     /// Says something within the link: what has to be sent for it.
-    pub fn say(&mut self, message: &CircleMessage) -> Vec<PeerMessage> {
+    pub fn say(&mut self, message: &GroupMessage) -> Vec<PeerMessage> {
         let Some(End::Open(frames)) = &mut self.end else { panic!("{} has no link", self.name) };
         frames.say(message.to_text().as_bytes()).unwrap();
         self.flush()
@@ -125,6 +145,8 @@ impl Other {
     fn flush(&mut self) -> Vec<PeerMessage> {
         let Some(End::Open(frames)) = &mut self.end else { return Vec::new() };
         let sealed = frames.to_send(Window::RELAY).into_iter().chain(frames.acknowledgement());
-        sealed.map(|frame| PeerMessage::Frame { session_id: Some(self.links.clone()), frame }).collect()
+        sealed
+            .map(|frame| PeerMessage::Frame { session_id: Some(self.links.clone()), frame })
+            .collect()
     }
 }

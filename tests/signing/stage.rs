@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use frostmesh::consensus::{CeremonyId, CircleMessage, RequestId, Vote, circle};
+use frostmesh::audit::{Entry, Head};
 use frostmesh::content::Content;
-use frostmesh::frost::{Place, Suite};
+use frostmesh::frost::{Identifier, Suite};
+use frostmesh::group::{CeremonyId, GroupMessage, RequestId, Vote, group_id};
 use frostmesh::identity::{Contacts, Digest, IdentityKey};
 use frostmesh::keystore::WalletRecord;
-use frostmesh::node::{Command, Config, Input, KeptWallet, Node, Output, Timestamp};
-use frostmesh::trail::{Entry, Head};
+use frostmesh::node::{Command, Config, Input, Node, Output, StoredWallet, Timestamp};
 use frostmesh::wire::{ClientMessage, PeerId, PeerMessage, RelayData, ServerMessage, SessionId};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -31,8 +31,8 @@ pub struct Stage {
     pub writing: VecDeque<(Box<Entry>, Head)>,
     pub others: BTreeMap<PeerId, Other>,
     /// What she said, opened.
-    pub heard: Vec<(PeerId, CircleMessage)>,
-    pub circle: Digest,
+    pub heard: Vec<(PeerId, GroupMessage)>,
+    pub group_id: Digest,
     pub rng: ChaCha20Rng,
     pub now: u64,
 }
@@ -44,15 +44,15 @@ impl Stage {
     pub fn new(n: u16, threshold: u16) -> Self {
         let group = Group::new(n, threshold, SEED, Suite::default());
         let kept = &group.world.seats[0].disk[&group.pubkey];
-        let bound = circle(&kept.record.certificate.as_ref().unwrap().agreement, &group.pubkey);
+        let bound = group_id(&kept.record.certificate.as_ref().unwrap().agreement, &group.pubkey);
         let links: SessionId = hex::encode(bound).parse().unwrap();
         let mut others = BTreeMap::new();
         for (seat, seated) in group.world.seats.iter().enumerate().skip(1) {
             let record = &seated.disk[&group.pubkey].record;
             let share = group.suite.key(&record.key_package, &record.public_key_package).unwrap();
             let key = World::identity_of(SEED * 100 + seat as u64);
-            let (name, place) = (seated.id.clone(), record.info.identifier);
-            others.insert(name.clone(), Other::new(name, place, key, share, links.clone()));
+            let (name, identifier) = (seated.id.clone(), record.info.identifier);
+            others.insert(name.clone(), Other::new(name, identifier, key, share, links.clone()));
         }
         let mut this = Self {
             node: None,
@@ -63,7 +63,7 @@ impl Stage {
             writing: VecDeque::new(),
             others,
             heard: Vec::new(),
-            circle: bound,
+            group_id: bound,
             rng: ChaCha20Rng::seed_from_u64(77),
             now: NOW,
         };
@@ -79,12 +79,20 @@ impl Stage {
         let rng = ChaCha20Rng::seed_from_u64(1_000 + self.lives);
         self.node = Some(Node::new(Config::default(), key, Contacts::default(), rng));
         self.others.values_mut().for_each(Other::unlink);
-        let wallet = KeptWallet { record: self.record.clone(), trail: self.trail.clone(), head: self.head };
-        self.input(Input::Wallet(Box::new(wallet)));
-        let connect = Command::Connect { server_url: "ws://server".into(), peer_id: "alice".parse().unwrap() };
+        let wallet = StoredWallet {
+            record: self.record.clone(),
+            trail: self.trail.clone(),
+            head: self.head,
+        };
+        self.input(Input::OpenWallet(Box::new(wallet)));
+        let connect = Command::Connect {
+            server_url: "ws://server".into(),
+            peer_id: "alice".parse().unwrap(),
+        };
         self.input(Input::Command(connect));
         self.input(Input::ServerOpened);
-        let peers = ["alice".parse().unwrap()].into_iter().chain(self.others.keys().cloned()).collect();
+        let peers =
+            ["alice".parse().unwrap()].into_iter().chain(self.others.keys().cloned()).collect();
         self.input(Input::ServerText(ServerMessage::Peers { peers }.to_json()));
         assert!(self.others.values().all(Other::is_linked), "alice has a link to everyone");
     }
@@ -102,7 +110,7 @@ impl Stage {
                         self.relayed(&to, message);
                     }
                 }
-                Output::KeepEntry { entry, head, .. } => self.writing.push_back((entry, head)),
+                Output::StoreEntry { entry, head, .. } => self.writing.push_back((entry, head)),
                 _ => {}
             }
         }
@@ -123,12 +131,13 @@ impl Stage {
     /// A member begins anew, or says so.
     pub fn relink(&mut self, name: &str) {
         let peer: PeerId = name.parse().unwrap();
-        let hello = self.others.get_mut(&peer).unwrap().hello(&"alice".parse().unwrap(), &mut self.rng);
+        let hello =
+            self.others.get_mut(&peer).unwrap().hello(&"alice".parse().unwrap(), &mut self.rng);
         self.relay_in(&peer, hello);
         assert!(self.others[&peer].is_linked(), "the new link stands");
     }
 
-    pub fn say(&mut self, other: &str, message: &CircleMessage) {
+    pub fn say(&mut self, other: &str, message: &GroupMessage) {
         let other: PeerId = other.parse().unwrap();
         let said = self.others.get_mut(&other).unwrap().say(message);
         said.into_iter().for_each(|message| self.relay_in(&other, message));
@@ -142,25 +151,30 @@ impl Stage {
             self.trail.push(*entry);
             self.head = Some(head);
             let pubkey = self.record.info.pubkey.clone();
-            self.input(Input::EntryKept { pubkey, number, result: Ok(()) });
+            self.input(Input::EntryStored { pubkey, number, result: Ok(()) });
         }
     }
 
     /// What the member at the other end of that link has heard since the last time.
-    pub fn hear(&mut self) -> Vec<(PeerId, CircleMessage)> {
+    pub fn hear(&mut self) -> Vec<(PeerId, GroupMessage)> {
         std::mem::take(&mut self.heard)
     }
 
-    pub fn place(&self, name: &str) -> Place {
-        if name == "alice" { self.record.info.identifier } else { self.others[&name.parse::<PeerId>().unwrap()].place }
+    pub fn identifier(&self, name: &str) -> Identifier {
+        if name == "alice" {
+            self.record.info.identifier
+        } else {
+            self.others[&name.parse::<PeerId>().unwrap()].identifier
+        }
     }
 
     pub fn ask(&mut self, who: &str, content: &Content) -> RequestId {
         let other: PeerId = who.parse().unwrap();
         let nonce = [u8::try_from(self.trail.len() % 256).unwrap(); 16];
-        let request = self.others[&other].request(&self.circle, content, self.now, nonce, &mut self.rng);
-        let id = request.id(&self.circle);
-        self.say(who, &CircleMessage::Request(Box::new(request)));
+        let request =
+            self.others[&other].request(&self.group_id, content, self.now, nonce, &mut self.rng);
+        let id = request.id(&self.group_id);
+        self.say(who, &GroupMessage::Request(Box::new(request)));
         id
     }
 
@@ -168,10 +182,16 @@ impl Stage {
         self.numbered_vote(who, signer, (id, 1), approves)
     }
 
-    pub fn numbered_vote(&mut self, who: &str, signer: &str, (id, number): (RequestId, u32), approves: bool) -> Vote {
-        let (member, signer) = (self.place(who), signer.parse::<PeerId>().unwrap());
+    pub fn numbered_vote(
+        &mut self,
+        who: &str,
+        signer: &str,
+        (id, number): (RequestId, u32),
+        approves: bool,
+    ) -> Vote {
+        let (member, signer) = (self.identifier(who), signer.parse::<PeerId>().unwrap());
         let key = IdentityKey::from_seed(self.others[&signer].key.seed()).unwrap();
-        Vote::new((id, &self.circle), member, number, approves, &key, &mut self.rng)
+        Vote::new((id, &self.group_id), member, number, approves, &key, &mut self.rng)
     }
 
     pub fn alice_votes(&mut self, id: RequestId, approves: bool) {
@@ -186,18 +206,21 @@ impl Stage {
         signers: &[&str],
         votes: Vec<Vote>,
     ) {
-        let mut signers: Vec<Place> = signers.iter().map(|name| self.place(name)).collect();
+        let mut signers: Vec<Identifier> =
+            signers.iter().map(|name| self.identifier(name)).collect();
         signers.sort_unstable();
-        self.say(who, &CircleMessage::Start { ceremony, request, signers, votes });
+        self.say(who, &GroupMessage::Start { ceremony, request, signers, votes });
     }
 
     pub fn refusals(&mut self) -> Vec<String> {
-        let refused =
-            |m: &CircleMessage| if let CircleMessage::Refused { reason, .. } = m { Some(reason.clone()) } else { None };
+        let refused = |m: &GroupMessage| {
+            if let GroupMessage::Refused { reason, .. } = m { Some(reason.clone()) } else { None }
+        };
         let heard = self.hear();
-        assert!(
-            !heard.iter().any(|(_, m)| matches!(m, CircleMessage::Share { .. } | CircleMessage::Commitment { .. }))
-        );
+        assert!(!heard.iter().any(|(_, m)| matches!(
+            m,
+            GroupMessage::SignatureShare { .. } | GroupMessage::SigningCommitments { .. }
+        )));
         heard.iter().filter_map(|(_, m)| refused(m)).collect()
     }
 }

@@ -83,8 +83,11 @@ fn decide(group: &mut Group, luck: &mut Luck, seat: usize) {
     if !group.world.is_alive(seat) {
         return;
     }
-    let Some(circle) = group.world.seats[seat].node().unwrap().view().circles.into_iter().next() else { return };
-    for request in circle.requests {
+    let Some(group_id) = group.world.seats[seat].node().unwrap().view().groups.into_iter().next()
+    else {
+        return;
+    };
+    for request in group_id.requests {
         if luck.percent(60) {
             let approves = luck.percent(80);
             let command = Command::Vote { request: id_of(&request.id), approves, rule: None };
@@ -102,8 +105,16 @@ fn judge(group: &Group, seed: u64) -> usize {
         assert_eq!(here.len(), first.len(), "seed {seed}: seat {seat} knows other requests");
         for request in &here {
             let same = first.iter().find(|other| other.id == request.id).unwrap();
-            assert_eq!(request.state, same.state, "seed {seed}: seat {seat}, request {}", request.id);
-            assert_eq!(request.approved, same.approved, "seed {seed}: seat {seat}, request {}", request.id);
+            assert_eq!(
+                request.state, same.state,
+                "seed {seed}: seat {seat}, request {}",
+                request.id
+            );
+            assert_eq!(
+                request.approved, same.approved,
+                "seed {seed}: seat {seat}, request {}",
+                request.id
+            );
             assert_ne!(
                 request.state,
                 RequestState::Approved,
@@ -117,8 +128,10 @@ fn judge(group: &Group, seed: u64) -> usize {
 }
 
 fn seeds() -> std::ops::Range<u64> {
-    let first = std::env::var("FROSTMESH_FIRST_SEED").ok().and_then(|n| n.parse().ok()).unwrap_or(0);
-    let count: u64 = std::env::var("FROSTMESH_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(1_000);
+    let first =
+        std::env::var("FROSTMESH_FIRST_SEED").ok().and_then(|n| n.parse().ok()).unwrap_or(0);
+    let count: u64 =
+        std::env::var("FROSTMESH_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(1_000);
     match std::env::var("FROSTMESH_SEED").ok().and_then(|n| n.parse().ok()) {
         Some(seed) => seed..seed + 1,
         None => first..first + count,

@@ -73,7 +73,8 @@ impl Ceremony {
 /// Tries every step; returns how many ceremonies were cut, and how many of them made their key all the same.
 pub fn at_every_step(plans: &[(u64, usize)]) -> (usize, usize) {
     let ceremonies = plans.iter().map(|(seed, total)| {
-        let plan = (*seed..).find_map(|seed| certain(seed, *total)).expect("every seed has a successor");
+        let plan =
+            (*seed..).find_map(|seed| certain(seed, *total)).expect("every seed has a successor");
         Ceremony::new(plan)
     });
     let ceremonies: Vec<Ceremony> = ceremonies.collect();
@@ -86,11 +87,16 @@ pub fn at_every_step(plans: &[(u64, usize)]) -> (usize, usize) {
     let worker = || {
         while let Some((ceremony, step, cut)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
             let (name, mishaps) = CUTS[*cut];
-            let outcome = ceremony.cut(*step, mishaps).unwrap_or_else(|why| panic!("{name} cut at {step}: {why}"));
+            let outcome = ceremony
+                .cut(*step, mishaps)
+                .unwrap_or_else(|why| panic!("{name} cut at {step}: {why}"));
             // A channel that breaks leaves the relay; the relay that breaks leaves the channels, once they are there.
             let certain = name == "channel" || (name == "server" && *step > ceremony.meshed);
             let plan = &ceremony.plan;
-            assert!(!certain || outcome == Outcome::Done, "{name} cut at {step}: {outcome:?}\n{plan}");
+            assert!(
+                !certain || outcome == Outcome::Done,
+                "{name} cut at {step}: {outcome:?}\n{plan}"
+            );
             done.fetch_add(usize::from(outcome == Outcome::Done), Ordering::Relaxed);
         }
     };

@@ -82,15 +82,20 @@ impl Plan {
         luck.shuffle(&mut names);
         names.truncate(usize::try_from(n).unwrap());
         let seats: Vec<usize> = (0..names.len()).collect();
-        let connect_at = seats.iter().map(|_| if luck.percent(60) { luck.below(50) } else { luck.below(20_000) });
+        let connect_at = seats
+            .iter()
+            .map(|_| if luck.percent(60) { luck.below(50) } else { luck.below(20_000) });
         let connect_at: Vec<u64> = connect_at.collect();
         let answers: Vec<Answer> = seats.iter().map(|_| answer(luck, class)).collect();
         let weather = weather(luck, class);
         let sessions = sessions(luck, &seats, &connect_at, &weather);
         let mishaps = mishaps(luck, class, n);
         let alone = sessions.len() == 1;
-        let strangers: Vec<usize> = seats.iter().copied().filter(|_| alone && luck.percent(15)).collect();
-        let slowest = answers.iter().map(|a| if let Answer::Accept(t) | Answer::Decline(t) = a { *t } else { 0 });
+        let strangers: Vec<usize> =
+            seats.iter().copied().filter(|_| alone && luck.percent(15)).collect();
+        let slowest = answers
+            .iter()
+            .map(|a| if let Answer::Accept(t) | Answer::Decline(t) = a { *t } else { 0 });
         let last = 40_000 + slowest.max().unwrap_or(0);
         let baseline_server = luck.percent(25);
         let trust = match luck.below(4) {
@@ -139,15 +144,23 @@ impl Plan {
             world.seats[seat].answer = self.answers[seat];
             world.connect_at(seat, self.connect_at[seat]);
             if self.strangers.contains(&seat) {
-                world.seats[seat].tamper = Some(Box::new(|_, text| super::stranger::on_channel(&text)));
-                world.seats[seat].tamper_relay = Some(Box::new(|_, text| super::stranger::to_server(&text)));
+                world.seats[seat].tamper =
+                    Some(Box::new(|_, text| super::stranger::on_channel(&text)));
+                world.seats[seat].tamper_relay =
+                    Some(Box::new(|_, text| super::stranger::to_server(&text)));
             }
         }
         for plan in &self.sessions {
             let participants = plan.members.iter().map(|seat| self.id(*seat)).collect();
             let (session_id, threshold) = (plan.id.clone(), plan.threshold);
             let allow_unverified = self.trust != Trust::Verified;
-            let command = Command::Propose { session_id, participants, threshold, suite: self.suite, allow_unverified };
+            let command = Command::Propose {
+                session_id,
+                participants,
+                threshold,
+                suite: self.suite,
+                allow_unverified,
+            };
             world.command_at(plan.members[0], plan.at, command);
         }
         for (at, mishap) in &self.mishaps {
@@ -190,7 +203,12 @@ fn weather(luck: &mut Luck, class: Class) -> Weather {
     weather
 }
 
-fn sessions(luck: &mut Luck, seats: &[usize], connect_at: &[u64], weather: &Weather) -> Vec<SessionPlan> {
+fn sessions(
+    luck: &mut Luck,
+    seats: &[usize],
+    connect_at: &[u64],
+    weather: &Weather,
+) -> Vec<SessionPlan> {
     let count = if seats.len() > 2 && luck.percent(20) { 2 } else { 1 };
     let plan = |number: usize, luck: &mut Luck| {
         let mut members = seats.to_vec();
@@ -202,7 +220,12 @@ fn sessions(luck: &mut Luck, seats: &[usize], connect_at: &[u64], weather: &Weat
         let threshold = u16::try_from(luck.between((2, total))).unwrap();
         // Registering takes two ways there and back.
         let online = connect_at[members[0]] + 5 * weather.latency.1 + 50;
-        SessionPlan { id: session(&format!("s{number}")), members, threshold, at: online + luck.below(5_000) }
+        SessionPlan {
+            id: session(&format!("s{number}")),
+            members,
+            threshold,
+            at: online + luck.below(5_000),
+        }
     };
     (1..=count).map(|number| plan(number, luck)).collect()
 }
@@ -218,7 +241,9 @@ fn mishaps(luck: &mut Luck, class: Class, n: u64) -> Vec<(u64, Mishap)> {
         (_, 0..35) => Mishap::Cut,
         (_, 35..55) => Mishap::Stall(luck.between((200, 15_000))),
         (Class::Rough, _) | (_, 55..65) => Mishap::ServerConnection { silent: luck.percent(30) },
-        (_, 65..75) => Mishap::ServerAway(if luck.percent(70) { luck.below(20_000) } else { u64::MAX }),
+        (_, 65..75) => {
+            Mishap::ServerAway(if luck.percent(70) { luck.below(20_000) } else { u64::MAX })
+        }
         (_, 75..90) => Mishap::Crash,
         _ => Mishap::Cancel,
     };
@@ -238,7 +263,12 @@ impl fmt::Display for Plan {
         write!(
             f,
             "  mishaps {:?}, baseline server: {}, {:?}, {:?}, {:?}, strangers: {:?}",
-            self.mishaps, self.baseline_server, self.suite, self.trust, self.carrier, self.strangers
+            self.mishaps,
+            self.baseline_server,
+            self.suite,
+            self.trust,
+            self.carrier,
+            self.strangers
         )
     }
 }

@@ -25,7 +25,8 @@ fn stripped(mut message: Value) -> Option<Value> {
     let kind = message["type"].as_str()?.to_owned();
     if kind == "session_response" {
         // It declines, but shows that it accepts by connecting, and that it is gone by going.
-        let declines = message["payload"]["accepted"] == false && message["payload"]["cause"]["kind"] == "declined";
+        let declines = message["payload"]["accepted"] == false
+            && message["payload"]["cause"]["kind"] == "declined";
         declines.then_some(())?;
     }
     if let Some(payload) = message["payload"].as_object_mut() {

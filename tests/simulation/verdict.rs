@@ -40,7 +40,9 @@ enum Group {
 
 fn group(kind: ReasonKind) -> Option<Group> {
     match kind {
-        ReasonKind::PeerLost | ReasonKind::TimedOut | ReasonKind::ServerLost => Some(Group::Unreachable),
+        ReasonKind::PeerLost | ReasonKind::TimedOut | ReasonKind::ServerLost => {
+            Some(Group::Unreachable)
+        }
         ReasonKind::Declined | ReasonKind::Cancelled => Some(Group::Person),
         _ => None,
     }
@@ -49,12 +51,17 @@ fn group(kind: ReasonKind) -> Option<Group> {
 /// Judges one session of a world whose time has run out.
 pub fn of_session(plan: &Plan, session: &SessionPlan, world: &World) -> Result<Outcome, String> {
     let id = &session.id;
-    let alive: Vec<usize> = session.members.iter().copied().filter(|seat| world.is_alive(*seat)).collect();
+    let alive: Vec<usize> =
+        session.members.iter().copied().filter(|seat| world.is_alive(*seat)).collect();
     let name = |seat: usize| plan.names[seat].as_str();
 
     // Never two different keys, and every confirmed key is one that was kept.
-    let keys: BTreeSet<&str> =
-        session.members.iter().filter_map(|s| world.seats[*s].kept.get(id)).map(|r| r.info.pubkey.as_str()).collect();
+    let keys: BTreeSet<&str> = session
+        .members
+        .iter()
+        .filter_map(|s| world.seats[*s].kept.get(id))
+        .map(|r| r.info.pubkey.as_str())
+        .collect();
     if keys.len() > 1 {
         return Err(format!("{id}: different keys {keys:?}"));
     }
@@ -66,17 +73,25 @@ pub fn of_session(plan: &Plan, session: &SessionPlan, world: &World) -> Result<O
             (PhaseName::Done, None) => {
                 done.insert(seat);
                 if world.seats[seat].confirmed.get(id) != view.pubkey.as_ref() {
-                    return Err(format!("{id}: {} is done with a key that is not confirmed", name(seat)));
+                    return Err(format!(
+                        "{id}: {} is done with a key that is not confirmed",
+                        name(seat)
+                    ));
                 }
                 check_certificate(plan, world, seat, id)?;
             }
             (PhaseName::Aborted, Some(reason)) => {
-                let group = group(reason.kind)
-                    .ok_or_else(|| format!("{id}: {} blames without a cause: {reason:?}", name(seat)))?;
+                let group = group(reason.kind).ok_or_else(|| {
+                    format!("{id}: {} blames without a cause: {reason:?}", name(seat))
+                })?;
                 // A baseline peer that gives up says so to nobody; its own view is not part of the agreement.
                 let took_part = world.seats[seat].accepted.contains(id) || group == Group::Person;
                 if took_part && !plan.strangers.contains(&seat) {
-                    groups.entry(group).or_default().push(format!("{}: {}", name(seat), reason.text));
+                    groups.entry(group).or_default().push(format!(
+                        "{}: {}",
+                        name(seat),
+                        reason.text
+                    ));
                 }
             }
             (phase, _) => return Err(format!("{id}: {} hangs in {phase:?}", name(seat))),
@@ -90,7 +105,8 @@ pub fn of_session(plan: &Plan, session: &SessionPlan, world: &World) -> Result<O
         return Ok(if done.len() == alive.len() { Outcome::Done } else { Outcome::DoneSome });
     }
     // A cause for every effect.
-    let decliner = session.members.iter().any(|seat| matches!(plan.answers[*seat], Answer::Decline(_)));
+    let decliner =
+        session.members.iter().any(|seat| matches!(plan.answers[*seat], Answer::Decline(_)));
     let person = decliner || world.struck.contains("cancel");
     let never = session.members.iter().any(|seat| plan.answers[*seat] == Answer::Never);
     let lossy = plan.class != Class::Calm || never;
@@ -110,18 +126,31 @@ pub fn of_session(plan: &Plan, session: &SessionPlan, world: &World) -> Result<O
 }
 
 /// A key of a verified session has a certificate that proves it; no other key has one.
-fn check_certificate(plan: &Plan, world: &World, seat: usize, id: &SessionId) -> Result<(), String> {
+fn check_certificate(
+    plan: &Plan,
+    world: &World,
+    seat: usize,
+    id: &SessionId,
+) -> Result<(), String> {
     let seat = &world.seats[seat];
     match (plan.trust, seat.certificates.get(id)) {
         (Trust::Verified, Some(certificate)) => {
-            certificate.verify().map_err(|error| format!("{id}: the certificate of {}: {error}", seat.id))?;
+            certificate
+                .verify()
+                .map_err(|error| format!("{id}: the certificate of {}: {error}", seat.id))?;
             let same = Some(&certificate.pubkey) == seat.confirmed.get(id);
-            if same { Ok(()) } else { Err(format!("{id}: {} has the certificate of another key", seat.id)) }
+            if same {
+                Ok(())
+            } else {
+                Err(format!("{id}: {} has the certificate of another key", seat.id))
+            }
         }
         (Trust::Plain | Trust::Linked, None) => Ok(()),
-        (trust, found) => {
-            Err(format!("{id}: {} in a {trust:?} session has a certificate: {}", seat.id, found.is_some()))
-        }
+        (trust, found) => Err(format!(
+            "{id}: {} in a {trust:?} session has a certificate: {}",
+            seat.id,
+            found.is_some()
+        )),
     }
 }
 
@@ -133,7 +162,8 @@ fn check_shares(plan: &Plan, session: &SessionPlan, world: &World) {
         members.retain(|seat| world.seats[*seat].kept.contains_key(&session.id));
         luck.shuffle(&mut members);
         members.truncate(session.threshold.into());
-        let records: Vec<_> = members.iter().map(|seat| &world.seats[*seat].kept[&session.id]).collect();
+        let records: Vec<_> =
+            members.iter().map(|seat| &world.seats[*seat].kept[&session.id]).collect();
         sign_with(&records, plan.seed);
     }
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use frostmesh::frost::Suite;
 use frostmesh::wire::{
-    ClientMessage, ErrorCode, IceCandidate, MAX_CANDIDATE, MAX_FRAME, MAX_PACKAGE, MAX_PEER_MESSAGE, MAX_SDP,
-    MAX_SERVER_FRAME, MAX_TEXT, PeerId, PeerMessage, Proposal, RelayData, ServerMessage, SessionId, WireError, clip,
+    ClientMessage, ErrorCode, IceCandidate, MAX_CANDIDATE, MAX_FRAME, MAX_PACKAGE,
+    MAX_PEER_MESSAGE, MAX_SDP, MAX_SERVER_FRAME, MAX_TEXT, PeerId, PeerMessage, Proposal,
+    RelayData, ServerMessage, SessionId, WireError, clip,
 };
 use proptest::prelude::*;
 use rand_chacha::ChaCha20Rng;
@@ -30,7 +31,9 @@ fn raw(text: &str) -> Box<RawValue> {
 
 #[test]
 fn what_the_text_does_not_allow_is_refused() {
-    let refused = |error: Option<WireError>| matches!(error, Some(WireError::Malformed(_) | WireError::Missing { .. }));
+    let refused = |error: Option<WireError>| {
+        matches!(error, Some(WireError::Malformed(_) | WireError::Missing { .. }))
+    };
     let session_id = |error: &Option<WireError>| matches!(error, Some(WireError::SessionId(_)));
     for (name, text) in entries(&vectors("by_server")) {
         assert!(refused(ClientMessage::parse(&text).err()), "{name}");
@@ -49,7 +52,9 @@ fn what_is_relayed_is_not_touched() {
     // Spaces, the order of fields and the way numbers are written are the sender's.
     let data = r#"{ "b" : 1.50,"a":[ ] , "b":2, "\u0041":1e400 }"#;
     let text = format!(r#"{{"type":"relay","to":"cli2","data":{data}}}"#);
-    let ClientMessage::Relay { data: taken, .. } = ClientMessage::parse(&text).unwrap() else { panic!("a relay") };
+    let ClientMessage::Relay { data: taken, .. } = ClientMessage::parse(&text).unwrap() else {
+        panic!("a relay")
+    };
     assert_eq!(taken.get(), data);
     let handed_on = ServerMessage::Relay { from: peer("cli1"), data: taken }.to_json();
     assert_eq!(handed_on, format!(r#"{{"type":"relay","from":"cli1","data":{data}}}"#));
@@ -57,17 +62,25 @@ fn what_is_relayed_is_not_touched() {
 
 #[test]
 fn attempts_are_read_and_written() {
-    let candidate = IceCandidate { candidate: "candidate:1".into(), sdp_mid: None, sdp_m_line_index: Some(0) };
+    let candidate =
+        IceCandidate { candidate: "candidate:1".into(), sdp_mid: None, sdp_m_line_index: Some(0) };
     let sdp = "v=0\r\n".to_owned();
     let expected = BTreeMap::from([
         ("offer with an attempt", RelayData::Offer { sdp: sdp.clone(), attempt: Some(7) }),
         ("answer with an attempt", RelayData::Answer { sdp, attempt: Some(7) }),
-        ("candidate with an attempt", RelayData::IceCandidate { candidate, attempt: Some(u32::MAX) }),
+        (
+            "candidate with an attempt",
+            RelayData::IceCandidate { candidate, attempt: Some(u32::MAX) },
+        ),
     ]);
     for (name, text) in entries(&vectors("attempts")) {
         let data = RelayData::parse(&raw(&text)).unwrap();
         assert!(data == expected[name.as_str()], "{name}: {data:?}");
-        assert_eq!(from_str::<Value>(data.to_raw().get()).unwrap(), from_str::<Value>(&text).unwrap(), "{name}");
+        assert_eq!(
+            from_str::<Value>(data.to_raw().get()).unwrap(),
+            from_str::<Value>(&text).unwrap(),
+            "{name}"
+        );
     }
 }
 
@@ -81,15 +94,25 @@ fn extensions_of_others_and_fields_of_other_types_are_unknown_fields() {
         assert!(PeerMessage::parse(text).unwrap().0 == ready);
     }
     // Called like ours, and something else.
-    let (message, _) =
-        PeerMessage::parse(r#"{"type":"session_response","payload":{"accepted":false,"cause":"tired"}}"#).unwrap();
-    let response =
-        PeerMessage::SessionResponse { session_id: None, accepted: false, reason: None, cause: None, protocol: None };
+    let (message, _) = PeerMessage::parse(
+        r#"{"type":"session_response","payload":{"accepted":false,"cause":"tired"}}"#,
+    )
+    .unwrap();
+    let response = PeerMessage::SessionResponse {
+        session_id: None,
+        accepted: false,
+        reason: None,
+        cause: None,
+        protocol: None,
+    };
     assert!(message == response);
     let offer = RelayData::parse(&raw(r#"{"type":"offer","sdp":"x","attempt":{"n":1}}"#)).unwrap();
     assert!(offer == RelayData::Offer { sdp: "x".into(), attempt: None });
     // What WebRTC makes optional may be missing, and what it adds may be there.
-    let bare = RelayData::parse(&raw(r#"{"type":"ice-candidate","candidate":"c","usernameFragment":"u"}"#)).unwrap();
+    let bare = RelayData::parse(&raw(
+        r#"{"type":"ice-candidate","candidate":"c","usernameFragment":"u"}"#,
+    ))
+    .unwrap();
     let candidate = IceCandidate { candidate: "c".into(), sdp_mid: None, sdp_m_line_index: None };
     assert!(bare == RelayData::IceCandidate { candidate, attempt: None });
 }
@@ -113,7 +136,9 @@ fn every_error_code_is_known_and_unknown_ones_do_no_harm() {
     assert_eq!(serde_json::from_value::<Vec<E>>(codes).unwrap(), ours);
     for code in [json!("on_fire"), json!(418)] {
         let text = json!({"type": "error", "error": "no", "code": code}).to_string();
-        let ServerMessage::Error { error, code, .. } = ServerMessage::parse(&text).unwrap() else { panic!("an error") };
+        let ServerMessage::Error { error, code, .. } = ServerMessage::parse(&text).unwrap() else {
+            panic!("an error")
+        };
         assert_eq!(error, "no");
         assert!(matches!(code, None | Some(E::Unknown)));
     }
@@ -125,13 +150,21 @@ fn bad_peer_ids_are_told_apart_and_left_out_of_lists() {
         assert_eq!(peer(text.as_str().unwrap()).as_str(), text.as_str().unwrap());
     }
     for text in vectors("bad_peer_ids").as_array().unwrap() {
-        for message in [json!({"type": "register", "peer_id": text}), json!({"type": "relay", "to": text, "data": 1})] {
-            assert!(matches!(ClientMessage::parse(&message.to_string()), Err(WireError::PeerId(_))), "{message}");
+        for message in [
+            json!({"type": "register", "peer_id": text}),
+            json!({"type": "relay", "to": text, "data": 1}),
+        ] {
+            assert!(
+                matches!(ClientMessage::parse(&message.to_string()), Err(WireError::PeerId(_))),
+                "{message}"
+            );
         }
     }
     // A foreign server's list may hold names that we could not even address.
     let list = json!({"type": "peers", "peers": ["ok", "not ok", "", "also-ok"]}).to_string();
-    let ServerMessage::Peers { peers } = ServerMessage::parse(&list).unwrap() else { panic!("a list") };
+    let ServerMessage::Peers { peers } = ServerMessage::parse(&list).unwrap() else {
+        panic!("a list")
+    };
     assert_eq!(peers, [peer("ok"), peer("also-ok")]);
 }
 
@@ -150,21 +183,30 @@ fn an_ack_never_asks_for_an_ack() {
 fn hexadecimal_is_written_in_lower_case_and_read_in_both() {
     let (share, _) = PeerMessage::parse(r#"{"type":"share","payload":{"data":"00ABcd"}}"#).unwrap();
     assert_eq!(share.to_text().as_str(), r#"{"type":"share","payload":{"data":"00abcd"}}"#);
-    let (created, _) = PeerMessage::parse(r#"{"type":"wallet_created","payload":{"pubkey":"02ABcd"}}"#).unwrap();
-    assert_eq!(created.to_text().as_str(), r#"{"type":"wallet_created","payload":{"pubkey":"02abcd"}}"#);
+    let (created, _) =
+        PeerMessage::parse(r#"{"type":"wallet_created","payload":{"pubkey":"02ABcd"}}"#).unwrap();
+    assert_eq!(
+        created.to_text().as_str(),
+        r#"{"type":"wallet_created","payload":{"pubkey":"02abcd"}}"#
+    );
 }
 
 #[test]
 fn limits_are_exact() {
-    let too_large = |result: Result<(), WireError>| matches!(result, Err(WireError::TooLarge { .. }));
+    let too_large =
+        |result: Result<(), WireError>| matches!(result, Err(WireError::TooLarge { .. }));
     let long = |n: usize| "x".repeat(n);
     assert!(!too_large(ClientMessage::parse(&long(MAX_FRAME)).map(drop)));
     assert!(too_large(ServerMessage::parse(&long(MAX_SERVER_FRAME + 1)).map(drop)));
     assert!(!too_large(PeerMessage::parse(&long(MAX_PEER_MESSAGE)).map(drop)));
-    let package = |n: usize| json!({"type": "commitment", "payload": {"data": "00".repeat(n)}}).to_string();
+    let package =
+        |n: usize| json!({"type": "commitment", "payload": {"data": "00".repeat(n)}}).to_string();
     PeerMessage::parse(&package(MAX_PACKAGE)).unwrap();
     RelayData::parse(&raw(&json!({"type": "offer", "sdp": long(MAX_SDP)}).to_string())).unwrap();
-    RelayData::parse(&raw(&json!({"type": "ice-candidate", "candidate": long(MAX_CANDIDATE)}).to_string())).unwrap();
+    RelayData::parse(&raw(
+        &json!({"type": "ice-candidate", "candidate": long(MAX_CANDIDATE)}).to_string()
+    ))
+    .unwrap();
     long(128).parse::<SessionId>().unwrap();
     long(129).parse::<SessionId>().unwrap_err();
     let many: Vec<String> = (0..257).map(|n| n.to_string()).collect();
@@ -177,8 +219,11 @@ fn limits_are_exact() {
 fn texts_of_others_are_clipped() {
     let long = "\u{e9}\u{7}".repeat(MAX_TEXT);
     assert!(clip(&long).len() <= MAX_TEXT && !clip(&long).contains('\u{7}'));
-    let text = json!({"type": "session_response", "payload": {"accepted": false, "reason": long}}).to_string();
-    let (PeerMessage::SessionResponse { reason: Some(reason), .. }, _) = PeerMessage::parse(&text).unwrap() else {
+    let text = json!({"type": "session_response", "payload": {"accepted": false, "reason": long}})
+        .to_string();
+    let (PeerMessage::SessionResponse { reason: Some(reason), .. }, _) =
+        PeerMessage::parse(&text).unwrap()
+    else {
         panic!("a response")
     };
     assert!(reason.len() <= MAX_TEXT);
@@ -198,7 +243,11 @@ fn the_largest_messages_of_a_session_of_64_fit() {
         nonce: Some([7; 32]),
     });
     let round1 = Suite::default().start(64, 64, 64, &mut ChaCha20Rng::seed_from_u64(1)).unwrap();
-    let commitment = PeerMessage::Commitment { session_id: None, data: round1.package().to_vec(), proof: None };
+    let commitment = PeerMessage::Round1Package {
+        session_id: None,
+        data: round1.package().to_vec(),
+        proof: None,
+    };
     for message in [proposal, commitment] {
         assert!(PeerMessage::parse(message.to_text().as_str()).unwrap().0 == message);
     }
@@ -207,7 +256,9 @@ fn the_largest_messages_of_a_session_of_64_fit() {
 /// CRC-32 as in IEEE 802.3, bit by bit.
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| if crc & 1 == 1 { (crc >> 1) ^ 0xEDB8_8320 } else { crc >> 1 })
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            if crc & 1 == 1 { (crc >> 1) ^ 0xEDB8_8320 } else { crc >> 1 }
+        })
     })
 }
 
@@ -215,8 +266,11 @@ fn crc32(bytes: &[u8]) -> u32 {
 fn frost_packages_are_laid_out_as_the_text_says() {
     // Version byte 0, CRC-32 of the ciphersuite id, then the fields.
     let header = format!("00{}", hex::encode(crc32(b"FROST-secp256k1-SHA256-v1").to_be_bytes()));
-    let packages: BTreeMap<String, String> = from_str(include_str!("../vectors/packages.json")).unwrap();
-    for package in packages.iter().filter(|(name, _)| name.starts_with("round 1")).map(|(_, package)| package) {
+    let packages: BTreeMap<String, String> =
+        from_str(include_str!("../vectors/packages.json")).unwrap();
+    for package in
+        packages.iter().filter(|(name, _)| name.starts_with("round 1")).map(|(_, package)| package)
+    {
         assert!(package.starts_with(&header));
         // Two compressed points with their number before them, then a signature with its length before it.
         assert_eq!(package.len(), 2 * (5 + 1 + 2 * 33 + 1 + 65));
@@ -238,7 +292,8 @@ fn any_message() -> impl Strategy<Value = String> {
     let kept: Value = from_str(include_str!("../vectors/messages.json")).unwrap();
     let groups = kept.as_object().unwrap().values().cloned();
     let groups = groups.chain(["by_server", "by_node", "as_relayed", "attempts"].map(vectors));
-    let all: Vec<String> = groups.flat_map(|g| entries(&g).map(|(_, text)| text).collect::<Vec<_>>()).collect();
+    let all: Vec<String> =
+        groups.flat_map(|g| entries(&g).map(|(_, text)| text).collect::<Vec<_>>()).collect();
     prop::sample::select(all)
 }
 
@@ -291,8 +346,8 @@ proptest! {
         let session_id: Option<SessionId> = session_id.map(|text| text.parse().unwrap());
         for message in [
             PeerMessage::SessionResponse { session_id: session_id.clone(), accepted, reason, cause: None, protocol: None },
-            PeerMessage::Commitment { session_id: session_id.clone(), data: data.clone(), proof: None },
-            PeerMessage::Share { session_id: session_id.clone(), data: data.into() },
+            PeerMessage::Round1Package { session_id: session_id.clone(), data: data.clone(), proof: None },
+            PeerMessage::Round2Package { session_id: session_id.clone(), data: data.into() },
             PeerMessage::MeshReady { session_id, proof: None },
         ] {
             prop_assert!(PeerMessage::parse(message.to_text().as_str()).unwrap().0 == message);

@@ -3,7 +3,7 @@
 // Decides nothing about the protocol.
 
 /** @typedef {import("../ui/types.js").Snapshot} Snapshot */
-/** @typedef {import("../ui/types.js").LinkState} LinkState */
+/** @typedef {import("../ui/types.js").ClientState} ClientState */
 
 /** The lock that lets one document of a browser profile run the node: two would write to one keystore. */
 const ONE_NODE = "frostmesh-node";
@@ -21,7 +21,7 @@ export class Host {
   /** @type {Snapshot | null} */
   #snapshot = null;
 
-  /** @type {Set<(state: LinkState, snapshot: Snapshot | null) => void>} */
+  /** @type {Set<(state: ClientState, snapshot: Snapshot | null) => void>} */
   #listeners = new Set();
 
   /** @type {Promise<import("../pkg/frostmesh.js").Frostmesh>} */
@@ -52,7 +52,7 @@ export class Host {
     }
   }
 
-  /** @param {(state: LinkState, snapshot: Snapshot | null) => void} listener called at once, and with every change */
+  /** @param {(state: ClientState, snapshot: Snapshot | null) => void} listener called at once, and with every change */
   subscribe(listener) {
     this.#listeners.add(listener);
     listener(this.#state(), this.#snapshot);

@@ -1,6 +1,6 @@
 // @ts-check
 // The root of the UI: fills the shell, hands every snapshot to every view, and looks after the focus.
-/** @import { Context, LinkState, Session, Surface, Tool, Wallet } from "./types.js" */
+/** @import { Context, ClientState, Session, Surface, Tool, Wallet } from "./types.js" */
 
 import { connectView } from "./connect.js";
 import { el, icon, later, section, setText } from "./dom.js";
@@ -17,7 +17,7 @@ const COMMAND_DEADLINE = 30_000;
 const LOCK = "M8 11V8a4 4 0 0 1 8 0v3M5.5 11h13v9h-13z";
 
 /** @param {Surface} surface */
-export async function mount({ link, drafts, defaultServerUrl, pageUrl = "", takeInvite = () => "", tools }) {
+export async function mount({ client, drafts, defaultServerUrl, pageUrl = "", takeInvite = () => "", tools }) {
   const kept = await drafts.load();
   document.documentElement.lang = t("language");
 
@@ -26,9 +26,9 @@ export async function mount({ link, drafts, defaultServerUrl, pageUrl = "", take
     command: (command) =>
       new Promise((resolve, reject) => {
         setTimeout(reject, COMMAND_DEADLINE, { code: "no_answer" });
-        link.command(command).then(resolve, reject);
+        client.command(command).then(resolve, reject);
       }),
-    restart: () => link.restart(),
+    restart: () => client.restart(),
     remember(name, input) {
       input.value = kept[name] ?? "";
       input.addEventListener("input", () => {
@@ -41,7 +41,7 @@ export async function mount({ link, drafts, defaultServerUrl, pageUrl = "", take
     takeInvite,
   };
 
-  /** @type {{ state: LinkState, since: number, fatal: string | null }} */
+  /** @type {{ state: ClientState, since: number, fatal: string | null }} */
   const status = { state: "starting", since: Date.now(), fatal: null };
 
   const [connection, main] = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("header p, main"));
@@ -72,7 +72,7 @@ export async function mount({ link, drafts, defaultServerUrl, pageUrl = "", take
   const inside = el("div.stack", {}, ...parts, damage, empty, people.node);
   main.append(notice.node, unlock.node, inside);
 
-  link.subscribe((state, snapshot) => {
+  client.subscribe((state, snapshot) => {
     if (state !== status.state) status.since = Date.now();
     status.state = state;
     status.fatal = snapshot?.fatal ?? null;
@@ -90,7 +90,7 @@ export async function mount({ link, drafts, defaultServerUrl, pageUrl = "", take
     else if (usable) unlock.update(usable);
     // Of a locked node nothing stays, not even hidden.
     more.update(open);
-    requests.update(open?.circles.length ? open : null);
+    requests.update(open?.groups.length ? open : null);
     people.update(open);
     const { sessions: all, wallets: keys } = open ?? { sessions: [], wallets: [] };
     proposals.update(all.filter((session) => session.needs_decision));

@@ -1,12 +1,12 @@
 // @ts-check
 // What stands in for the node while it is not there: starting, lost, in another tab, or crashed.
-/** @import { Context, LinkState, View } from "./types.js" */
+/** @import { Context, ClientState, View } from "./types.js" */
 
 import { el, setText } from "./dom.js";
 import { setTimer, timer } from "./format.js";
 import { t } from "./i18n.js";
 
-/** @type {(context: Context) => View<{ state: LinkState, since: number, fatal: string | null }>} */
+/** @type {(context: Context) => View<{ state: ClientState, since: number, fatal: string | null }>} */
 export function noticeView({ restart }) {
   const title = el("h2");
   const lead = el("p", { role: "status" });

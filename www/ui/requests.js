@@ -1,6 +1,6 @@
 // @ts-check
 // What members of the wallets ask each other to sign: to approve or decline, to follow, and to ask for.
-/** @import { Card, Circle, Context, Request, Snapshot, View, Wallet } from "./types.js" */
+/** @import { Card, Group, Context, Request, Snapshot, View, Wallet } from "./types.js" */
 
 import { el, keyed, section, setText } from "./dom.js";
 import { attempt, problemLine } from "./form.js";
@@ -12,7 +12,7 @@ import { copyable } from "./wallet.js";
 /** How many of those that are over are shown without asking. */
 const RECENT = 3;
 
-/** @typedef {Request & { circle: Circle, wallet?: Wallet }} Item */
+/** @typedef {Request & { group: Group, wallet?: Wallet }} Item */
 
 /** @param {Request} request */
 const isOver = ({ state }) => state === "signed" || state === "declined" || state === "expired";
@@ -33,9 +33,9 @@ export function requestsView(context) {
   return {
     node: el("div.stack", {}, current.node, sign.node, history),
     update(snapshot) {
-      const { circles, wallets } = snapshot ?? { circles: [], wallets: [] };
-      const of = (/** @type {Circle} */ circle) => wallets.find(({ pubkey }) => pubkey === circle.pubkey);
-      const all = circles.flatMap((circle) => circle.requests.map((request) => ({ ...request, circle, wallet: of(circle) })));
+      const { groups, wallets } = snapshot ?? { groups: [], wallets: [] };
+      const of = (/** @type {Group} */ group) => wallets.find(({ pubkey }) => pubkey === group.pubkey);
+      const all = groups.flatMap((group) => group.requests.map((request) => ({ ...request, group, wallet: of(group) })));
       const over = all.filter(isOver).sort((a, b) => b.created - a.created);
       const open = all.filter((request) => !isOver(request));
       // What waits for this person stands first.
@@ -50,7 +50,7 @@ export function requestsView(context) {
 }
 
 /** @type {Card<Item>} */
-function requestCard({ command }, { id, kind, shown, digest, created, wallet, circle }) {
+function requestCard({ command }, { id, kind, shown, digest, created, wallet, group }) {
   const lead = el("p");
   const state = el("span.badge");
   const content = el("dl.content", { "data-testid": "content" });
@@ -70,12 +70,12 @@ function requestCard({ command }, { id, kind, shown, digest, created, wallet, ci
   const problem = problemLine();
   const approve = el("button.primary", { "data-testid": "approve" }, t("approve"));
   const decline = el("button", { "data-testid": "decline" }, t("decline"));
-  const title = wallet?.name ?? `${circle.pubkey.slice(0, 12)}…`;
+  const title = wallet?.name ?? `${group.pubkey.slice(0, 12)}…`;
   const actions = el("div.actions", {}, approve, decline);
-  const self = circle.members.find(({ me }) => me)?.peer_id;
+  const self = group.members.find(({ me }) => me)?.peer_id;
   const asks = /** @type {const} */ (`asks_${kind === "nostr-event" ? "nostr" : kind}`);
   const node = el("article.card", { "data-testid": "request", "data-request-id": id },
-    el("div.row", {}, el("h3", { title: circle.pubkey }, quote(title)), state), lead, content, warning, hash.node,
+    el("div.row", {}, el("h3", { title: group.pubkey }, quote(title)), state), lead, content, warning, hash.node,
     votes, declined, wait, el("p.meta.dots", {}, since, left), signature.node, signers, problem, actions);
   approve.onclick = () => attempt(approve, problem, () => command({ type: "approve_request", request: id }));
   decline.onclick = () => attempt(decline, problem, () => command({ type: "decline_request", request: id }));
@@ -90,7 +90,7 @@ function requestCard({ command }, { id, kind, shown, digest, created, wallet, ci
       state.classList.toggle("good", request.state === "signed");
       setText(lead, request.proposer === self ? t("asks_self") : t(asks, quote(request.proposer)));
       const { approved, waiting_for } = request;
-      setText(votes, t("votes_for", approved.length, request.circle.threshold, names(approved)));
+      setText(votes, t("votes_for", approved.length, request.group.threshold, names(approved)));
       votes.hidden = !approved.length;
       declined.hidden = !request.declined.length;
       setText(declined, t("votes_against", names(request.declined)));

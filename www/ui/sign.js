@@ -1,6 +1,6 @@
 // @ts-check
 // The form that asks the members of a wallet for a signature, and shows who of them is there.
-/** @import { Circle, Context, Snapshot, View } from "./types.js" */
+/** @import { Group, Context, Snapshot, View } from "./types.js" */
 
 import { el, keyed, setText } from "./dom.js";
 import { PLAIN, attempt, field, problemLine, setProblem } from "./form.js";
@@ -35,11 +35,11 @@ export function signView({ command, remember }) {
   const node = el("details.card", {}, el("summary", { "data-testid": "sign" }, t("sign")), form);
   remember("sign-content", content);
 
-  /** @type {Circle[]} */
-  let circles = [];
+  /** @type {Group[]} */
+  let groups = [];
   /** @type {Map<string, string>} */
   let titles = new Map();
-  const options = keyed(wallet, (/** @type {Circle} */ circle) => circle.pubkey, ({ pubkey }) => {
+  const options = keyed(wallet, (/** @type {Group} */ group) => group.pubkey, ({ pubkey }) => {
     const option = el("option", { value: pubkey });
     return { node: option, update: () => setText(option, titles.get(pubkey)) };
   });
@@ -47,13 +47,13 @@ export function signView({ command, remember }) {
     chosen.hidden = kind.value !== "file";
     typed.hidden = !chosen.hidden;
     warning.hidden = kind.value !== "hash";
-    const circle = circles.find(({ pubkey }) => pubkey === wallet.value);
-    const there = circle?.members.filter(({ me, online }) => me || online).map(({ peer_id }) => peer_id) ?? [];
-    setText(here, circle && t("members_here", there.length, circle.threshold, names(there)));
-    const trouble = circle?.problem ? quote(circle.problem, 300) : circle && !circle.ready ? t("not_ready") : "";
+    const group = groups.find(({ pubkey }) => pubkey === wallet.value);
+    const there = group?.members.filter(({ me, online }) => me || online).map(({ peer_id }) => peer_id) ?? [];
+    setText(here, group && t("members_here", there.length, group.threshold, names(there)));
+    const trouble = group?.problem ? quote(group.problem, 300) : group && !group.ready ? t("not_ready") : "";
     caution.hidden = !trouble;
     setText(caution, trouble);
-    const result = circle?.check;
+    const result = group?.check;
     tested.hidden = !result;
     const failed = result?.failed.map(([peer, why]) => `${quote(peer)} ${quote(why, 300)}`) ?? [];
     setText(tested, result?.running ? t("check_runs") : [t("check_signed", names(result?.answered ?? [])), ...failed].join(" · "));
@@ -85,11 +85,11 @@ export function signView({ command, remember }) {
   return {
     node,
     update(snapshot) {
-      circles = snapshot?.circles ?? [];
+      groups = snapshot?.groups ?? [];
       const named = snapshot?.wallets.map(({ pubkey, name }) => /** @type {[string, string]} */ ([pubkey, quote(name ?? `${pubkey.slice(0, 12)}…`)]));
       titles = new Map(named);
-      node.hidden = !circles.length;
-      options(circles);
+      node.hidden = !groups.length;
+      options(groups);
       describe();
       if (!snapshot) content.value = "";
     },

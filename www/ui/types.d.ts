@@ -110,7 +110,7 @@ export interface Wallet {
 }
 
 /** A wallet in use, with its members and what they ask for. */
-export interface Circle {
+export interface Group {
   pubkey: string;
   /** Every member has signed a test. */
   ready: boolean;
@@ -157,7 +157,7 @@ export interface Snapshot {
   /** The fingerprint of this node. */
   identity: string;
   contacts: Contact[];
-  circles: Circle[];
+  groups: Group[];
   wallets: Wallet[];
   /** What is wrong with stored keys, for people. */
   problems: string[];
@@ -223,14 +223,14 @@ export interface CommandError {
  * starting: no snapshot yet. ready: snapshots arrive. lost: the node's document is gone, and is being rebuilt.
  * elsewhere: another tab of this browser runs the node.
  */
-export type LinkState = "starting" | "ready" | "lost" | "elsewhere";
+export type ClientState = "starting" | "ready" | "lost" | "elsewhere";
 
 /** The way from the UI to the node: a direct call in the page, a Port in the extension. */
-export interface Link {
+export interface NodeClient {
   /** Rejects with a CommandError. */
   command(command: Command): Promise<unknown>;
   /** Calls the listener at once, and whenever something changes. */
-  subscribe(listener: (state: LinkState, snapshot: Snapshot | null) => void): void;
+  subscribe(listener: (state: ClientState, snapshot: Snapshot | null) => void): void;
   /** Throws the running node away and starts a fresh one. */
   restart(): void;
 }
@@ -249,7 +249,7 @@ export interface Tool {
 }
 
 export interface Surface {
-  link: Link;
+  client: NodeClient;
   drafts: DraftStore;
   defaultServerUrl: string;
   /** The address of the page, for links with an invite behind `#`. */
@@ -261,7 +261,7 @@ export interface Surface {
 }
 
 /** What every view gets. */
-export interface Context extends Pick<Link, "command" | "restart"> {
+export interface Context extends Pick<NodeClient, "command" | "restart"> {
   /** Gives an input its draft, and keeps what is typed into it. */
   remember(name: string, input: HTMLInputElement | HTMLTextAreaElement): void;
   defaultServerUrl: string;

@@ -19,13 +19,25 @@ pub fn command(project: &Project) -> Result<()> {
     let built = extension::build_with(project, &tools.wasm, &progress)?;
     progress.step("command line, release", |log| {
         let mut build = cargo();
-        build.current_dir(&project.root).args(["build", "--locked", "--release", "--package", "frostmesh"]);
+        build.current_dir(&project.root).args([
+            "build",
+            "--locked",
+            "--release",
+            "--package",
+            "frostmesh",
+        ]);
         log.run(build.args(["--bin", "frostmesh"]))
     })?;
-    progress
-        .step("benchmark page", |log| extension::make_module(project, &tools.wasm, Source::BenchPage, log).map(drop))?;
+    progress.step("benchmark page", |log| {
+        extension::make_module(project, &tools.wasm, Source::BenchPage, log).map(drop)
+    })?;
     println!("\nNative");
-    run::foreground(cargo().current_dir(&project.root).args(["bench", "--locked", "--package", "frostmesh"]))?;
+    run::foreground(cargo().current_dir(&project.root).args([
+        "bench",
+        "--locked",
+        "--package",
+        "frostmesh",
+    ]))?;
     for script in scripts(project)? {
         println!("\n{}", project.show(&script));
         let mut node = tools.wasm.node.command("node")?;

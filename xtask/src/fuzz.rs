@@ -84,9 +84,20 @@ pub fn run(project: &Project, target: &str, seconds: u64, log: &mut Log) -> Resu
     let program = program(project, target)?;
     let mut fuzz = Command::new(&program);
     fuzz.current_dir(folder(project)).arg(&corpus);
-    fuzz.args([seeds(project, target), project.root.join("tests/vectors")].into_iter().filter(|path| path.is_dir()));
-    fuzz.arg(format!("-max_total_time={seconds}")).arg(format!("-artifact_prefix={}/", artifacts.display()));
-    fuzz.args(["-max_len=4096", "-len_control=10", "-timeout=10", "-rss_limit_mb=1024", "-dict=words.dict"]);
+    fuzz.args(
+        [seeds(project, target), project.root.join("tests/vectors")]
+            .into_iter()
+            .filter(|path| path.is_dir()),
+    );
+    fuzz.arg(format!("-max_total_time={seconds}"))
+        .arg(format!("-artifact_prefix={}/", artifacts.display()));
+    fuzz.args([
+        "-max_len=4096",
+        "-len_control=10",
+        "-timeout=10",
+        "-rss_limit_mb=1024",
+        "-dict=words.dict",
+    ]);
     fuzz.args(["-print_final_stats=1", "-verbosity=1"]);
     log.run(&mut fuzz).advise(format!(
         "the input that did it is in {}; hand its path to {} to see it again.",
@@ -94,8 +105,11 @@ pub fn run(project: &Project, target: &str, seconds: u64, log: &mut Log) -> Resu
         project.show(&program)
     ))?;
     let text = log.text();
-    let executed = text.lines().rev().find_map(|line| line.strip_prefix("stat::number_of_executed_units:"));
-    executed.and_then(|count| count.trim().parse().ok()).context("libFuzzer does not say how much it tried")
+    let executed =
+        text.lines().rev().find_map(|line| line.strip_prefix("stat::number_of_executed_units:"));
+    executed
+        .and_then(|count| count.trim().parse().ok())
+        .context("libFuzzer does not say how much it tried")
 }
 
 /// The names of all targets, sorted.

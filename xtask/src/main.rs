@@ -61,7 +61,8 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
         print!("{USAGE}");
         return Ok(ExitCode::from(2));
     };
-    if matches!(command.as_str(), "help" | "--help" | "-h") || rest.iter().any(|word| word == "--help" || word == "-h")
+    if matches!(command.as_str(), "help" | "--help" | "-h")
+        || rest.iter().any(|word| word == "--help" || word == "-h")
     {
         print!("{USAGE}");
         return Ok(ExitCode::SUCCESS);
@@ -70,7 +71,9 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
     match command.as_str() {
         "demo" => demo::command(&Project::find()?, &demo::Options::parse(rest)?),
         "test" => test::command(&Project::find()?, rest),
-        "extension" => none(command, rest).and_then(|()| extension::command(&Project::find()?)).map(done),
+        "extension" => {
+            none(command, rest).and_then(|()| extension::command(&Project::find()?)).map(done)
+        }
         "setup" => none(command, rest).and_then(|()| setup::command(&Project::find()?)).map(done),
         "simulate" => simulate::command(&Project::find()?, rest).map(done),
         "fuzz" => fuzz::command(&Project::find()?, rest).map(done),

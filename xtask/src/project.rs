@@ -27,12 +27,18 @@ pub struct Project {
 impl Project {
     /// The project that this task belongs to.
     pub fn find() -> Result<Self> {
-        let manifest = env::var("CARGO_MANIFEST_DIR").unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").to_owned());
-        let root = Path::new(&manifest).parent().context("xtask stands in no folder")?.to_path_buf();
+        let manifest = env::var("CARGO_MANIFEST_DIR")
+            .unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").to_owned());
+        let root =
+            Path::new(&manifest).parent().context("xtask stands in no folder")?.to_path_buf();
         let mut metadata = cargo();
         metadata.current_dir(&root).args(["metadata", "--no-deps", "--format-version", "1"]);
-        let metadata: Value = serde_json::from_str(&run::output(&mut metadata)?).context("reading `cargo metadata`")?;
-        let target = metadata["target_directory"].as_str().context("`cargo metadata` names no target folder")?.into();
+        let metadata: Value = serde_json::from_str(&run::output(&mut metadata)?)
+            .context("reading `cargo metadata`")?;
+        let target = metadata["target_directory"]
+            .as_str()
+            .context("`cargo metadata` names no target folder")?
+            .into();
         let rust_version = metadata["packages"]
             .as_array()
             .and_then(|packages| packages.iter().find(|package| package["name"] == "xtask"))

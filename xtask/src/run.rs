@@ -26,7 +26,10 @@ pub struct Log {
 impl Log {
     /// The log of the step with this name.
     pub fn new(project: &Project, step: &str) -> Self {
-        let name: String = step.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();
+        let name: String = step
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' })
+            .collect();
         let path = project.logs().join(format!("{name}.log"));
         Self { shown: project.show(&path).to_string(), path, file: None, note: String::new() }
     }
@@ -38,7 +41,9 @@ impl Log {
 
     /// Everything that was logged so far.
     pub fn text(&self) -> String {
-        fs::read(&self.path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+        fs::read(&self.path)
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .unwrap_or_default()
     }
 
     /// Runs a program to its end. An exit code other than 0 is an error that holds the end of its output.
@@ -74,16 +79,22 @@ impl Log {
                 }
             }
         };
-        if status.success() { Ok(()) } else { bail!("`{shown}` failed: {}.{}", ended(status), self.tail(start)) }
+        if status.success() {
+            Ok(())
+        } else {
+            bail!("`{shown}` failed: {}.{}", ended(status), self.tail(start))
+        }
     }
 
     fn file(&mut self) -> Result<&File> {
         if self.file.is_none() {
             if let Some(folder) = self.path.parent() {
-                fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+                fs::create_dir_all(folder)
+                    .with_context(|| format!("making {}", folder.display()))?;
             }
             // Appending keeps the lines of programs that share the file whole, and in order.
-            fs::write(&self.path, "").with_context(|| format!("writing {}", self.path.display()))?;
+            fs::write(&self.path, "")
+                .with_context(|| format!("writing {}", self.path.display()))?;
             self.file = Some(File::options().append(true).open(&self.path)?);
         }
         self.file.as_ref().context("the log is not open")
@@ -107,7 +118,11 @@ pub fn output(command: &mut Command) -> Result<String> {
     let output = command.stdin(Stdio::null()).output().with_context(|| cannot_run(command))?;
     if !output.status.success() {
         let shown = show(command);
-        bail!("`{shown}` failed: {}.\n{}", ended(output.status), String::from_utf8_lossy(&output.stderr).trim());
+        bail!(
+            "`{shown}` failed: {}.\n{}",
+            ended(output.status),
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
     }
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

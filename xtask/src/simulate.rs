@@ -12,7 +12,8 @@ pub fn command(project: &Project, arguments: &[String]) -> Result<()> {
     let mut words = arguments.iter();
     while let Some(word) = words.next() {
         let value = words.next().with_context(|| format!("`{word}` needs a number. {HOW}"))?;
-        let number: u64 = value.parse().with_context(|| format!("`{value}` is no number. {HOW}"))?;
+        let number: u64 =
+            value.parse().with_context(|| format!("`{value}` is no number. {HOW}"))?;
         match word.as_str() {
             "--seeds" => seeds = Some(number),
             "--from" => from = number,

@@ -16,7 +16,11 @@ impl Connection {
                 Err(error) => self.error(code_of(&error), &advice(&error), None),
             },
             Received::Binary => {
-                self.error(ErrorCode::BadMessage, "binary frames are not understood: send JSON in text frames", None);
+                self.error(
+                    ErrorCode::BadMessage,
+                    "binary frames are not understood: send JSON in text frames",
+                    None,
+                );
             }
             Received::Ping(payload) => self.outbox.answer(frame::pong(payload)),
             Received::Pong => {}
@@ -31,27 +35,46 @@ impl Connection {
             ClientMessage::ListPeers => self.outbox.answer(self.shared.peers.list()),
             ClientMessage::Relay { to, data } => {
                 let Some(from) = &self.id else {
-                    return self.error(ErrorCode::NotRegistered, "send 'register' before 'relay'", Some(to));
+                    return self.error(
+                        ErrorCode::NotRegistered,
+                        "send 'register' before 'relay'",
+                        Some(to),
+                    );
                 };
                 if *from == to {
-                    return self.error(ErrorCode::BadMessage, "'to' is your own peer id: name another peer", Some(to));
+                    return self.error(
+                        ErrorCode::BadMessage,
+                        "'to' is your own peer id: name another peer",
+                        Some(to),
+                    );
                 }
                 let sent = match self.shared.peers.find(&to) {
                     None => Err(Refusal::Gone),
                     Some(target) => {
-                        let relayed = frame::text(ServerMessage::Relay { from: from.clone(), data }.to_json());
-                        target.relay(relayed, self.outbox.number(), &self.shared.limits, &self.shared.budget)
+                        let relayed = frame::text(
+                            ServerMessage::Relay { from: from.clone(), data }.to_json(),
+                        );
+                        target.relay(
+                            relayed,
+                            self.outbox.number(),
+                            &self.shared.limits,
+                            &self.shared.budget,
+                        )
                     }
                 };
                 let (code, text) = match sent {
                     Ok(()) => return,
                     Err(Refusal::Gone) => (
                         ErrorCode::TargetOffline,
-                        format!("no peer is registered as '{to}': 'list_peers' tells who is; try again later"),
+                        format!(
+                            "no peer is registered as '{to}': 'list_peers' tells who is; try again later"
+                        ),
                     ),
                     Err(Refusal::Full) => (
                         ErrorCode::RateLimited,
-                        format!("'{to}' does not read fast enough, the message was dropped: send it again later"),
+                        format!(
+                            "'{to}' does not read fast enough, the message was dropped: send it again later"
+                        ),
                     ),
                 };
                 self.error(code, &text, Some(to));
@@ -64,7 +87,8 @@ impl Connection {
             // A repeat is harmless.
             Some(id) if *id == wanted => {}
             Some(id) => {
-                let text = format!("this connection is '{id}' already: open another one for '{wanted}'");
+                let text =
+                    format!("this connection is '{id}' already: open another one for '{wanted}'");
                 self.error(ErrorCode::AlreadyRegistered, &text, None);
             }
             None => match self.shared.peers.claim(&wanted, &self.outbox, claim) {
@@ -101,7 +125,9 @@ fn code_of(error: &WireError) -> ErrorCode {
 /// What was wrong, and what to send instead.
 fn advice(error: &WireError) -> String {
     match error {
-        WireError::Malformed(_) => format!("{error}: send one JSON object in each text frame, with a 'type'"),
+        WireError::Malformed(_) => {
+            format!("{error}: send one JSON object in each text frame, with a 'type'")
+        }
         WireError::UnknownType(_) => format!("{error}: use 'register', 'list_peers' or 'relay'"),
         _ => error.to_string(),
     }

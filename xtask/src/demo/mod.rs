@@ -43,11 +43,14 @@ impl Options {
                 "--headed" => options.headed = true,
                 "--keep" => options.keep = true,
                 "--picture" => {
-                    let file = words.next().context("--picture needs a file name, such as popup.png")?;
+                    let file =
+                        words.next().context("--picture needs a file name, such as popup.png")?;
                     options.picture = Some(std::path::absolute(file)?);
                 }
                 other => {
-                    bail!("`cargo xtask demo` does not know `{other}`. It takes --headed, --keep, --picture FILE.")
+                    bail!(
+                        "`cargo xtask demo` does not know `{other}`. It takes --headed, --keep, --picture FILE."
+                    )
                 }
             }
         }
@@ -63,7 +66,14 @@ pub fn command(project: &Project, options: &Options) -> Result<ExitCode> {
     let progress = Progress::begin(project, "\nBuilding");
     progress.step("command line", |log| {
         let mut build = cargo();
-        build.current_dir(&project.root).args(["build", "--locked", "--package", "frostmesh", "--bin", "frostmesh"]);
+        build.current_dir(&project.root).args([
+            "build",
+            "--locked",
+            "--package",
+            "frostmesh",
+            "--bin",
+            "frostmesh",
+        ]);
         log.run(&mut build)
     })?;
     extension::build_with(project, &tools.wasm, &progress)?;
@@ -94,7 +104,9 @@ pub fn command(project: &Project, options: &Options) -> Result<ExitCode> {
     let said: String = scene.processes.into_iter().rev().map(Process::stop).collect();
     match agreed {
         Ok(_) => Ok(ExitCode::SUCCESS),
-        Err(error) => bail!("The demo made no key that all agree on: {}\n{said}", run::explain(&error)),
+        Err(error) => {
+            bail!("The demo made no key that all agree on: {}\n{said}", run::explain(&error))
+        }
     }
 }
 
@@ -120,10 +132,15 @@ impl Scene<'_> {
         self.expect("browser", "online", 90)?;
         self.node("cli2", &url, &["join"])?;
         self.expect("cli2", "registered", 30)?;
-        self.node("cli1", &url, &["create", "--participants", &PARTICIPANTS.join(","), "--threshold", THRESHOLD])?;
+        self.node(
+            "cli1",
+            &url,
+            &["create", "--participants", &PARTICIPANTS.join(","), "--threshold", THRESHOLD],
+        )?;
         while !self.timeline.is_complete() {
             let event = self.events.next(Duration::from_secs(90));
-            let event = event.with_context(|| format!("waiting for {}", self.timeline.missing().join(", ")))?;
+            let event = event
+                .with_context(|| format!("waiting for {}", self.timeline.missing().join(", ")))?;
             self.timeline.add(&event)?;
         }
         if self.options.picture.is_some() {
@@ -134,7 +151,9 @@ impl Scene<'_> {
 
     fn server(&mut self) -> Result<()> {
         let mut command = Command::new(self.project.program("debug"));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--json", "--www"]).arg(self.project.dist().join("www"));
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--json", "--www"])
+            .arg(self.project.dist().join("www"));
         self.start("server", &mut command)
     }
 

@@ -47,10 +47,13 @@ impl Events {
     pub fn next(&self, limit: Duration) -> Result<Event> {
         let event = match self.receiver.recv_timeout(limit) {
             Ok(event) => event,
-            Err(RecvTimeoutError::Timeout) => bail!("Nothing happened for {} seconds.", limit.as_secs()),
+            Err(RecvTimeoutError::Timeout) => {
+                bail!("Nothing happened for {} seconds.", limit.as_secs())
+            }
             Err(RecvTimeoutError::Disconnected) => bail!("Nothing is running."),
         };
-        let text = |field: &str| event.value[field].as_str().unwrap_or("no reason given").to_owned();
+        let text =
+            |field: &str| event.value[field].as_str().unwrap_or("no reason given").to_owned();
         match event.value["event"].as_str().unwrap_or_default() {
             "interrupted" => bail!("Interrupted."),
             "aborted" => bail!("{} gave up: {}", event.from, text("reason")),
@@ -99,7 +102,11 @@ impl Process {
                     Err(_) => keep(&kept, line),
                 }
             }
-            let _ = sender.send(Event { at: Instant::now(), from: name, value: json!({ "event": "exited" }) });
+            let _ = sender.send(Event {
+                at: Instant::now(),
+                from: name,
+                value: json!({ "event": "exited" }),
+            });
         });
         let kept = Arc::clone(&said);
         thread::spawn(move || lines(stderr).for_each(|line| keep(&kept, line)));

@@ -9,8 +9,11 @@ use super::timeline::{PARTICIPANTS, Point, Timeline};
 use crate::project::Project;
 
 /// The points that are counted from the moment when the last of the participants joined.
-const STEPS: [(Point, &str); 3] =
-    [(Point::Round1, "connected to all"), (Point::Round2, "round 1 done"), (Point::Done, "key made, all confirmed")];
+const STEPS: [(Point, &str); 3] = [
+    (Point::Round1, "connected to all"),
+    (Point::Round2, "round 1 done"),
+    (Point::Done, "key made, all confirmed"),
+];
 
 /// When each participant came to each point.
 pub fn table(timeline: &Timeline) -> String {
@@ -26,9 +29,14 @@ pub fn table(timeline: &Timeline) -> String {
     text += &row("started and online", online, online.iter().flatten().max().copied());
     let created = timeline.at(Point::Started, "cli1");
     let offered = timeline.last(Point::Proposed);
-    text += &row("proposal arrived", since(timeline, created, Point::Proposed), span(created, offered));
+    text +=
+        &row("proposal arrived", since(timeline, created, Point::Proposed), span(created, offered));
     let joined = timeline.last(Point::Joined);
-    text += &row("joined (click in the popup)", since(timeline, offered, Point::Joined), span(offered, joined));
+    text += &row(
+        "joined (click in the popup)",
+        since(timeline, offered, Point::Joined),
+        span(offered, joined),
+    );
     let mut before = joined;
     for (point, what) in STEPS {
         let last = timeline.last(point);

@@ -62,7 +62,9 @@ impl Timeline {
                 _ => return Ok(()),
             },
             "wallet_created" => {
-                let key = value["pubkey"].as_str().with_context(|| format!("{from} made a key without a pubkey"))?;
+                let key = value["pubkey"]
+                    .as_str()
+                    .with_context(|| format!("{from} made a key without a pubkey"))?;
                 self.keys.insert(from, key.to_owned());
                 Point::Done
             }

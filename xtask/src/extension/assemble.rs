@@ -79,10 +79,14 @@ fn list(folder: &Path) -> Result<Vec<PathBuf>> {
 
 fn add(files: &mut Files, from: &Path, to: &str) -> Result<()> {
     if !from.is_dir() {
-        bail!("There is no {}, which is part of the extension.\n\nWhat to do: restore it from git.", from.display());
+        bail!(
+            "There is no {}, which is part of the extension.\n\nWhat to do: restore it from git.",
+            from.display()
+        );
     }
     for path in list(from)?.iter().filter(|path| ships(path)) {
-        let content = fs::read(from.join(path)).with_context(|| format!("reading {}", path.display()))?;
+        let content =
+            fs::read(from.join(path)).with_context(|| format!("reading {}", path.display()))?;
         files.insert(Path::new(to).join(path), content);
     }
     Ok(())
@@ -112,7 +116,10 @@ fn ships(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let hidden = path.components().any(|part| part.as_os_str().to_string_lossy().starts_with('.'));
     let types = text.ends_with(".d.ts") || path.starts_with("types");
-    let settings = matches!(name.as_ref(), "tsconfig.json" | "jsconfig.json" | "package.json" | "package-lock.json");
+    let settings = matches!(
+        name.as_ref(),
+        "tsconfig.json" | "jsconfig.json" | "package.json" | "package-lock.json"
+    );
     let other = path.components().any(|part| part.as_os_str() == "node_modules");
     !(hidden
         || types
@@ -148,7 +155,9 @@ mod tests {
     #[test]
     fn a_folder_holds_exactly_what_was_written_last() {
         let folder = std::env::temp_dir().join(format!("frostmesh-dist-{}", std::process::id()));
-        let files = |names: &[&str]| names.iter().map(|name| (PathBuf::from(name), b"x".to_vec())).collect::<Files>();
+        let files = |names: &[&str]| {
+            names.iter().map(|name| (PathBuf::from(name), b"x".to_vec())).collect::<Files>()
+        };
         write(&files(&["a.js", "ui/b.js"]), &folder).expect("writing");
         write(&files(&["ui/b.js", "c.js"]), &folder).expect("writing");
         let mut found = list(&folder).expect("reading");
@@ -159,11 +168,23 @@ mod tests {
 
     #[test]
     fn only_what_runs_ships() {
-        for path in ["popup.html", "ui/view.js", "_locales/en/messages.json", "icons/128.png", "pkg/frostmesh_bg.wasm"]
-        {
+        for path in [
+            "popup.html",
+            "ui/view.js",
+            "_locales/en/messages.json",
+            "icons/128.png",
+            "pkg/frostmesh_bg.wasm",
+        ] {
             assert!(ships(Path::new(path)), "{path}");
         }
-        for path in ["ui/types.d.ts", "types/chrome.d.ts", "tsconfig.json", ".eslintrc", "README.md", "ui/.a/b.js"] {
+        for path in [
+            "ui/types.d.ts",
+            "types/chrome.d.ts",
+            "tsconfig.json",
+            ".eslintrc",
+            "README.md",
+            "ui/.a/b.js",
+        ] {
             assert!(!ships(Path::new(path)), "{path}");
         }
     }

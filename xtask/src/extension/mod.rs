@@ -37,7 +37,10 @@ pub fn command(project: &Project) -> Result<()> {
     let tools = Setup { project, progress: &progress }.for_extension()?;
     let built = build_with(project, &tools, &progress)?;
     println!("\n{}", built.sizes.report());
-    println!("  Extension  {}  (load it unpacked on the Extensions page)", project.show(&built.extension));
+    println!(
+        "  Extension  {}  (load it unpacked on the Extensions page)",
+        project.show(&built.extension)
+    );
     println!("  Zip        {}", project.show(&built.zip));
     println!("  Page       {}", project.show(&built.page));
     Ok(())
@@ -46,8 +49,10 @@ pub fn command(project: &Project) -> Result<()> {
 /// Builds everything, with a line for each part.
 pub fn build_with(project: &Project, tools: &WasmTools, progress: &Progress<'_>) -> Result<Built> {
     let source = Source::Library;
-    let module = progress.step("wasm module", |log| module::compile(project, tools, source, log))?;
-    let raw = progress.step("JavaScript bindings", |log| module::bind(project, tools, source, &module, log))?;
+    let module =
+        progress.step("wasm module", |log| module::compile(project, tools, source, log))?;
+    let raw = progress
+        .step("JavaScript bindings", |log| module::bind(project, tools, source, &module, log))?;
     progress.step("smaller module", |log| module::optimise(project, tools, source, &raw, log))?;
     progress.step("dist", |log| assemble(project, &module, log))
 }
@@ -59,7 +64,12 @@ pub fn build(project: &Project, tools: &WasmTools, log: &mut Log) -> Result<Buil
 }
 
 /// Makes a module ready to be loaded; returns it as rustc made it.
-pub fn make_module(project: &Project, tools: &WasmTools, source: Source, log: &mut Log) -> Result<PathBuf> {
+pub fn make_module(
+    project: &Project,
+    tools: &WasmTools,
+    source: Source,
+    log: &mut Log,
+) -> Result<PathBuf> {
     let module = module::compile(project, tools, source, log)?;
     let raw = module::bind(project, tools, source, &module, log)?;
     module::optimise(project, tools, source, &raw, log)?;

@@ -67,17 +67,38 @@ impl Source {
 }
 
 /// Compiles it; returns the module as rustc makes it.
-pub fn compile(project: &Project, tools: &WasmTools, source: Source, log: &mut Log) -> Result<PathBuf> {
+pub fn compile(
+    project: &Project,
+    tools: &WasmTools,
+    source: Source,
+    log: &mut Log,
+) -> Result<PathBuf> {
     wasm_rust::fetch(project, log)?;
     let mut build = tools.rust.command(project, "cargo")?;
-    build.args(["build", "--locked", "--package", "frostmesh", "--profile", "wasm-release", "--target", TARGET]);
+    build.args([
+        "build",
+        "--locked",
+        "--package",
+        "frostmesh",
+        "--profile",
+        "wasm-release",
+        "--target",
+        TARGET,
+    ]);
     build.args(source.cargo());
-    log.run(&mut build).advise("this is a compile error in src/ for wasm: what differs stands in src/browser.")?;
+    log.run(&mut build)
+        .advise("this is a compile error in src/ for wasm: what differs stands in src/browser.")?;
     Ok(project.wasm_target().join(TARGET).join("wasm-release").join(source.compiled()))
 }
 
 /// Makes the JavaScript around the module; returns the folder, whose module is not yet made smaller.
-pub fn bind(project: &Project, tools: &WasmTools, source: Source, module: &Path, log: &mut Log) -> Result<PathBuf> {
+pub fn bind(
+    project: &Project,
+    tools: &WasmTools,
+    source: Source,
+    module: &Path,
+    log: &mut Log,
+) -> Result<PathBuf> {
     let scratch = |name| project.wasm_target().join(format!("{}{name}", source.prefix()));
     let folder = scratch("bindgen");
     let compiled = fs::read(module).with_context(|| format!("reading {}", module.display()))?;
@@ -88,7 +109,14 @@ pub fn bind(project: &Project, tools: &WasmTools, source: Source, module: &Path,
         return Ok(folder);
     }
     let mut bindgen = tools.rust.command(project, "wasm-bindgen")?;
-    bindgen.args(["--target", "web", "--out-name", "frostmesh", "--remove-producers-section", "--out-dir"]);
+    bindgen.args([
+        "--target",
+        "web",
+        "--out-name",
+        "frostmesh",
+        "--remove-producers-section",
+        "--out-dir",
+    ]);
     log.run(bindgen.arg(&folder).arg(module))
         .advise("`cargo xtask setup` installs the wasm-bindgen that Cargo.lock asks for.")?;
     stamp.write()?;
@@ -96,7 +124,13 @@ pub fn bind(project: &Project, tools: &WasmTools, source: Source, module: &Path,
 }
 
 /// Makes the module smaller; leaves it in [`Source::pkg`] beside its JavaScript and types.
-pub fn optimise(project: &Project, tools: &WasmTools, source: Source, bound: &Path, log: &mut Log) -> Result<()> {
+pub fn optimise(
+    project: &Project,
+    tools: &WasmTools,
+    source: Source,
+    bound: &Path,
+    log: &mut Log,
+) -> Result<()> {
     let pkg = source.pkg(project);
     let raw = bound.join(WASM);
     let input = fs::read(&raw).with_context(|| format!("reading {}", raw.display()))?;
@@ -118,7 +152,11 @@ pub fn optimise(project: &Project, tools: &WasmTools, source: Source, bound: &Pa
     }
     let mut opt = tools.node.command("node")?;
     // To repeat it until nothing changes any more takes twice as long, for a kilobyte.
-    opt.arg(wasm_tools::wasm_opt_script(project)).args(["-O", "--strip-producers", "--strip-target-features"]);
+    opt.arg(wasm_tools::wasm_opt_script(project)).args([
+        "-O",
+        "--strip-producers",
+        "--strip-target-features",
+    ]);
     log.run(opt.args(FEATURES).arg(&raw).arg("-o").arg(pkg.join(WASM)))
         .advise("if it names a feature of WebAssembly, add it to FEATURES in xtask/src/extension/module.rs.")?;
     stamp.write()

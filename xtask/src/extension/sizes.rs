@@ -30,7 +30,8 @@ pub struct Sizes {
 impl Sizes {
     /// Measures a built extension.
     pub fn measure(project: &Project, module: &Path, extension: &Path) -> Result<Self> {
-        let read = |path: &Path| fs::read(path).with_context(|| format!("reading {}", path.display()));
+        let read =
+            |path: &Path| fs::read(path).with_context(|| format!("reading {}", path.display()));
         let optimised = read(&project.pkg().join(WASM))?;
         let mut gz = GzEncoder::new(Vec::new(), Compression::best());
         gz.write_all(&optimised)?;
@@ -83,7 +84,8 @@ impl Sizes {
     /// repeats what the FROST library has for the first, another, and requests, votes, signing and audit trails the last.
     pub fn within_limits(&self) -> bool {
         let fits = |bytes: usize, limit: usize| bytes <= limit;
-        fits(self.packed, MODULE_BUDGET + MODULE_BUDGET * 9 / 10) && fits(self.popup, POPUP_BUDGET + POPUP_BUDGET / 10)
+        fits(self.packed, MODULE_BUDGET + MODULE_BUDGET * 9 / 10)
+            && fits(self.popup, POPUP_BUDGET + POPUP_BUDGET / 10)
     }
 }
 
@@ -110,12 +112,13 @@ fn loaded(folder: &Path, page: &str, imports: Imports) -> Result<BTreeSet<PathBu
             continue;
         }
         let path = folder.join(&file);
-        let text =
-            fs::read_to_string(&path).with_context(|| format!("reading {}, which {page} loads", path.display()))?;
+        let text = fs::read_to_string(&path)
+            .with_context(|| format!("reading {}, which {page} loads", path.display()))?;
         let base = file.parent().unwrap_or(Path::new(""));
         for name in references(&text, imports) {
-            let target =
-                name.strip_prefix('/').map_or_else(|| resolve(base, name), |name| resolve(Path::new(""), name));
+            let target = name
+                .strip_prefix('/')
+                .map_or_else(|| resolve(base, name), |name| resolve(Path::new(""), name));
             let counts = target.extension().is_some_and(|kind| kind == "js" || kind == "css");
             if counts && folder.join(&target).is_file() {
                 waiting.push(target);
@@ -128,12 +131,15 @@ fn loaded(folder: &Path, page: &str, imports: Imports) -> Result<BTreeSet<PathBu
 /// Everything in quotes that could be the name of a script or a style: attributes, imports, `@import`, `url()`.
 /// Names in comments may be among them, and names of files that do not exist; those are sorted out later.
 fn references(text: &str, imports: Imports) -> impl Iterator<Item = &str> {
-    let parts = text.split("import(").enumerate().map(move |(place, part)| match part.split_once(')') {
-        Some((_, rest)) if place > 0 && imports == Imports::Static => rest,
-        _ => part,
-    });
+    let parts =
+        text.split("import(").enumerate().map(move |(place, part)| match part.split_once(')') {
+            Some((_, rest)) if place > 0 && imports == Imports::Static => rest,
+            _ => part,
+        });
     let words = parts.flat_map(|part| part.split(['"', '\'', '`', '(', ')', '\n']));
-    words.filter(|word| (word.ends_with(".js") || word.ends_with(".css")) && !word.contains([' ', ':']))
+    words.filter(|word| {
+        (word.ends_with(".js") || word.ends_with(".css")) && !word.contains([' ', ':'])
+    })
 }
 
 fn resolve(base: &Path, name: &str) -> PathBuf {
@@ -166,9 +172,13 @@ mod tests {
 
     #[test]
     fn what_is_imported_when_needed_is_told_apart() {
-        let text = "import { a } from \"./a.js\";\nlater(() => import(\"./b.js\").then(use(\"./c.js\")));";
+        let text =
+            "import { a } from \"./a.js\";\nlater(() => import(\"./b.js\").then(use(\"./c.js\")));";
         assert_eq!(references(text, Imports::Static).collect::<Vec<_>>(), ["./a.js", "./c.js"]);
-        assert_eq!(references(text, Imports::All).collect::<Vec<_>>(), ["./a.js", "./b.js", "./c.js"]);
+        assert_eq!(
+            references(text, Imports::All).collect::<Vec<_>>(),
+            ["./a.js", "./b.js", "./c.js"]
+        );
     }
 
     #[test]

@@ -22,7 +22,8 @@ pub fn pack(files: &Files) -> Result<Vec<u8>> {
     let mut archive = Vec::new();
     let mut directory = Vec::new();
     for (file, content) in files {
-        let parts: Vec<_> = file.components().map(|part| part.as_os_str().to_string_lossy()).collect();
+        let parts: Vec<_> =
+            file.components().map(|part| part.as_os_str().to_string_lossy()).collect();
         let offset = number(archive.len())?;
         let entry = entry(&parts.join("/"), content, &mut archive)?;
         // 4.3.12 Central directory header.
@@ -33,7 +34,8 @@ pub fn pack(files: &Files) -> Result<Vec<u8>> {
         directory.extend(offset.to_le_bytes());
         directory.extend(&entry.name);
     }
-    let (start, size, count) = (number(archive.len())?, number(directory.len())?, u16::try_from(files.len())?);
+    let (start, size, count) =
+        (number(archive.len())?, number(directory.len())?, u16::try_from(files.len())?);
     archive.extend(directory);
     // 4.3.16 End of central directory record.
     archive.extend(0x0605_4b50_u32.to_le_bytes());

@@ -19,8 +19,11 @@ pub fn install(log: &mut Log, packages: &[&str]) -> Result<()> {
         packages.join(" ")
     );
     let Some(prefix) = privilege() else {
-        return Err(anyhow::anyhow!("Packages are missing and only root may install them: {}.", packages.join(", ")))
-            .advise(advice);
+        return Err(anyhow::anyhow!(
+            "Packages are missing and only root may install them: {}.",
+            packages.join(", ")
+        ))
+        .advise(advice);
     };
     let install = |log: &mut Log| {
         let mut command = apt_get(prefix);
@@ -40,7 +43,12 @@ fn privilege() -> Option<&'static [&'static str]> {
         return None;
     }
     let quiet = |command: &mut Command| {
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|s| s.success())
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|s| s.success())
     };
     if super::browser::is_root() {
         Some(&[])
@@ -52,7 +60,11 @@ fn privilege() -> Option<&'static [&'static str]> {
 }
 
 fn apt_get(prefix: &[&str]) -> Command {
-    let words: Vec<&str> = prefix.iter().copied().chain(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]).collect();
+    let words: Vec<&str> = prefix
+        .iter()
+        .copied()
+        .chain(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"])
+        .collect();
     let mut command = Command::new(words[0]);
     command.args(&words[1..]).args(["-o", "DPkg::Lock::Timeout=300"]);
     command
@@ -60,6 +72,8 @@ fn apt_get(prefix: &[&str]) -> Command {
 
 /// An error for machines without `apt-get`, with the advice.
 pub fn unavailable<T>(what: &str, advice: &str) -> Result<T> {
-    let refuse = || -> Result<T> { bail!("{what} is missing, and this machine has no apt-get to install it with.") };
+    let refuse = || -> Result<T> {
+        bail!("{what} is missing, and this machine has no apt-get to install it with.")
+    };
     refuse().advise(advice)
 }

@@ -14,7 +14,8 @@ const ADVICE: &str = "install Chromium (or Chrome for Testing) and the chromedri
                       and CHROMEDRIVER to where they are.";
 
 /// Chrome of the brand comes last: it no longer loads an unpacked extension from its command line.
-const NAMES: [&str; 5] = ["chromium", "chromium-browser", "chrome", "google-chrome-stable", "google-chrome"];
+const NAMES: [&str; 5] =
+    ["chromium", "chromium-browser", "chrome", "google-chrome-stable", "google-chrome"];
 const PLACES: [&str; 3] = [
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
     "/Applications/Google Chrome for Testing.app/Contents/MacOS/Google Chrome for Testing",
@@ -54,7 +55,8 @@ pub fn prepare(log: &mut Log, driver: Driver) -> Result<Browser> {
         return apt::unavailable(what, ADVICE);
     }
     apt::install(log, &["chromium", "chromium-driver", "fonts-liberation"])?;
-    let chrome = find_chrome()?.context("The package chromium is installed, but there is no chromium on PATH.");
+    let chrome = find_chrome()?
+        .context("The package chromium is installed, but there is no chromium on PATH.");
     let browser = check(chrome.advise(ADVICE)?, driver)?;
     log.note(format!("installed {}", browser.version));
     Ok(browser)
@@ -78,10 +80,15 @@ fn find_driver() -> Option<PathBuf> {
 }
 
 fn named(variable: &str) -> Result<Option<PathBuf>> {
-    let Some(path) = env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from) else {
+    let Some(path) = env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from)
+    else {
         return Ok(None);
     };
-    if path.is_file() { Ok(Some(path)) } else { bail!("{variable} is {}, and there is no such file.", path.display()) }
+    if path.is_file() {
+        Ok(Some(path))
+    } else {
+        bail!("{variable} is {}, and there is no such file.", path.display())
+    }
 }
 
 fn check(chrome: PathBuf, needed: Driver) -> Result<Browser> {
@@ -92,7 +99,8 @@ fn check(chrome: PathBuf, needed: Driver) -> Result<Browser> {
     let driver = find_driver();
     if needed == Driver::Needed && !driver.as_deref().is_some_and(same) {
         let theirs = driver.as_deref().and_then(version_of).unwrap_or_else(|| "missing".to_owned());
-        return Err(anyhow!("{} is {version}, but chromedriver is {theirs}.", chrome.display())).advise(ADVICE);
+        return Err(anyhow!("{} is {version}, but chromedriver is {theirs}.", chrome.display()))
+            .advise(ADVICE);
     }
     let driver = driver.filter(|driver| same(driver));
     Ok(Browser { chrome, driver, version })

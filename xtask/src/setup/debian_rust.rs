@@ -17,7 +17,8 @@ const RUSTC: &str = "/usr/bin/rustc";
 const CARGO: &str = "/usr/bin/cargo";
 const RUST_LLD: &str = "/usr/bin/rust-lld";
 const RUSTLIB: &str = "/usr/lib/rustlib";
-const PACKAGES: [&str; 5] = ["rustc-web", "cargo-web", "rust-web-src", "rust-web-llvm", "rust-web-clippy"];
+const PACKAGES: [&str; 5] =
+    ["rustc-web", "cargo-web", "rust-web-src", "rust-web-llvm", "rust-web-clippy"];
 
 /// What the user's own toolchain leaves in the environment, and Debian's must not see.
 pub const FOREIGN_VARIABLES: [&str; 9] = [
@@ -44,7 +45,9 @@ pub fn is_ready(project: &Project) -> bool {
 pub fn prepare(project: &Project, log: &mut Log) -> Result<PathBuf> {
     packages(log)?;
     let version = run::output(Command::new(RUSTC).arg("-vV").env_remove("LD_LIBRARY_PATH"))?;
-    let field = |name: &str| version.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim();
+    let field = |name: &str| {
+        version.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim()
+    };
     let release = field("release:");
     if order(release) < order(&project.rust_version) {
         bail!(
@@ -62,7 +65,8 @@ pub fn prepare(project: &Project, log: &mut Log) -> Result<PathBuf> {
     if sysroot.exists() {
         fs::remove_dir_all(&sysroot).with_context(|| format!("removing {}", sysroot.display()))?;
     }
-    fs::create_dir_all(libraries(&sysroot)).with_context(|| format!("making {}", sysroot.display()))?;
+    fs::create_dir_all(libraries(&sysroot))
+        .with_context(|| format!("making {}", sysroot.display()))?;
     compile_std(&sysroot, release, log)?;
     link(&sysroot, field("host:"))?;
     stamp.write()?;
@@ -100,8 +104,12 @@ fn packages(log: &mut Log) -> Result<()> {
     }
     if !linker.exists() {
         // rust-lld is a link to the linker of one LLVM version, whose package has the same name: lld-22, say.
-        let target = fs::read_link(linker).with_context(|| format!("reading the link {RUST_LLD}"))?;
-        let package = target.file_name().and_then(|name| name.to_str()).context("rust-lld links to nothing")?;
+        let target =
+            fs::read_link(linker).with_context(|| format!("reading the link {RUST_LLD}"))?;
+        let package = target
+            .file_name()
+            .and_then(|name| name.to_str())
+            .context("rust-lld links to nothing")?;
         apt::install(log, &[package])?;
     }
     Ok(())
@@ -131,7 +139,10 @@ fn compile_std(sysroot: &Path, release: &str, log: &mut Log) -> Result<()> {
         .env("RUSTC_BOOTSTRAP", "1")
         .env("CARGO_TARGET_DIR", empty.join("target"))
         .env_remove("RUSTFLAGS")
-        .env("CARGO_ENCODED_RUSTFLAGS", format!("--remap-path-prefix={RUSTLIB}/src/rust=/rustc/{release}"));
+        .env(
+            "CARGO_ENCODED_RUSTFLAGS",
+            format!("--remap-path-prefix={RUSTLIB}/src/rust=/rustc/{release}"),
+        );
     log.run(&mut build)?;
     let made = empty.join("target").join(TARGET).join("release/deps");
     for entry in fs::read_dir(&made).with_context(|| format!("reading {}", made.display()))? {

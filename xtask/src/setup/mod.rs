@@ -27,20 +27,26 @@ pub fn command(project: &Project) -> Result<()> {
     let progress = Progress::begin(project, "Setting up");
     let setup = Setup { project, progress: &progress };
     setup.for_tests()?;
-    println!("\nTools are in {}. Next: `cargo xtask demo` or `cargo xtask test`.", project.tools.display());
+    println!(
+        "\nTools are in {}. Next: `cargo xtask demo` or `cargo xtask test`.",
+        project.tools.display()
+    );
     Ok(())
 }
 
 /// `cargo xtask wasm COMMAND...`.
 pub fn wasm_command(project: &Project, words: &[String]) -> Result<ExitCode> {
     let Some((program, arguments)) = words.split_first() else {
-        bail!("Name the command to run, as in `cargo xtask wasm cargo check --lib --target wasm32-unknown-unknown`.");
+        bail!(
+            "Name the command to run, as in `cargo xtask wasm cargo check --lib --target wasm32-unknown-unknown`."
+        );
     };
     let alone = project.lock_tools()?;
     let rust = wasm_rust::prepare(project, &mut crate::run::Log::new(project, "wasm target"))?;
     drop(alone);
     let mut command = rust.command(project, program)?;
-    let status = command.args(arguments).status().with_context(|| format!("cannot run `{program}`"))?;
+    let status =
+        command.args(arguments).status().with_context(|| format!("cannot run `{program}`"))?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -85,8 +91,11 @@ impl Setup<'_> {
     pub fn for_demo(&self) -> Result<AllTools> {
         let Self { project, progress } = self;
         let wasm = self.for_extension()?;
-        let browser = progress.step("Chromium", |log| browser::prepare(log, browser::Driver::NotNeeded))?;
-        progress.step("packages of tests/e2e", |log| node::packages(project, &wasm.node, "tests/e2e", log))?;
+        let browser =
+            progress.step("Chromium", |log| browser::prepare(log, browser::Driver::NotNeeded))?;
+        progress.step("packages of tests/e2e", |log| {
+            node::packages(project, &wasm.node, "tests/e2e", log)
+        })?;
         Ok(AllTools { wasm, browser })
     }
 
@@ -95,9 +104,14 @@ impl Setup<'_> {
         let Self { project, progress } = self;
         let wasm = self.for_extension()?;
         let _alone = project.lock_tools()?;
-        let browser = progress.step("Chromium", |log| browser::prepare(log, browser::Driver::Needed))?;
-        progress.step("packages of tests/e2e", |log| node::packages(project, &wasm.node, "tests/e2e", log))?;
-        progress.step("packages of interop", |log| node::packages(project, &wasm.node, "tests/interop", log))?;
+        let browser =
+            progress.step("Chromium", |log| browser::prepare(log, browser::Driver::Needed))?;
+        progress.step("packages of tests/e2e", |log| {
+            node::packages(project, &wasm.node, "tests/e2e", log)
+        })?;
+        progress.step("packages of interop", |log| {
+            node::packages(project, &wasm.node, "tests/interop", log)
+        })?;
         Ok(AllTools { wasm, browser })
     }
 }

@@ -63,10 +63,14 @@ pub fn prepare(project: &Project, log: &mut Log) -> Result<Node> {
             return Ok(Node { folder: None });
         }
     }
-    install(&Node { folder: None }, log, &folder, &format!("{package}@{FROM_NPM}")).advise(ADVICE)?;
+    install(&Node { folder: None }, log, &folder, &format!("{package}@{FROM_NPM}"))
+        .advise(ADVICE)?;
     match version_of(&bin.join("node")) {
         Some(version) => log.note(format!("installed {version}")),
-        None => return Err(anyhow!("The Node of npm's package {package} does not run here.")).advise(ADVICE),
+        None => {
+            return Err(anyhow!("The Node of npm's package {package} does not run here."))
+                .advise(ADVICE);
+        }
     }
     Ok(Node { folder: Some(bin) })
 }
@@ -77,7 +81,9 @@ pub fn install(node: &Node, log: &mut Log, folder: &Path, package: &str) -> Resu
     fs::write(folder.join("package.json"), "{ \"private\": true }\n")?;
     let mut npm = node.command("npm")?;
     npm.current_dir(folder).args(["install", "--no-save", "--ignore-scripts", package]);
-    log.run(&mut npm).advise("check that npm reaches its registry (`npm ping`), then run the same command again.")
+    log.run(&mut npm).advise(
+        "check that npm reaches its registry (`npm ping`), then run the same command again.",
+    )
 }
 
 /// Installs the locked packages of a folder with a package.json, unless they are newer than the lock.
@@ -87,7 +93,8 @@ pub fn packages(project: &Project, node: &Node, folder: &str, log: &mut Log) -> 
         log.note("none needed");
         return Ok(());
     }
-    let changed = |file: &str| fs::metadata(path.join(file)).and_then(|metadata| metadata.modified()).ok();
+    let changed =
+        |file: &str| fs::metadata(path.join(file)).and_then(|metadata| metadata.modified()).ok();
     let lock = changed("package-lock.json")
         .with_context(|| format!("{folder} has no package-lock.json"))
         .advise(format!("restore it from git, or make it with `npm install` in {folder}."))?;
@@ -97,7 +104,9 @@ pub fn packages(project: &Project, node: &Node, folder: &str, log: &mut Log) -> 
     }
     let mut npm = node.command("npm")?;
     npm.current_dir(&path).args(["ci", "--ignore-scripts"]);
-    log.run(&mut npm).advise("check that npm reaches its registry (`npm ping`), then run the same command again.")?;
+    log.run(&mut npm).advise(
+        "check that npm reaches its registry (`npm ping`), then run the same command again.",
+    )?;
     log.note("installed");
     Ok(())
 }

@@ -13,7 +13,8 @@ use crate::run::Log;
 const QR: &str = "0.7.0";
 
 /// What ships of it, and below which path: the writer, and the reader, which needs the writer's tables.
-const MODULES: [(&str, &str); 2] = [("index.js", "ui/qr/index.js"), ("decode.js", "ui/qr/decode.js")];
+const MODULES: [(&str, &str); 2] =
+    [("index.js", "ui/qr/index.js"), ("decode.js", "ui/qr/decode.js")];
 
 /// Installs it.
 pub fn prepare(project: &Project, node: &Node, log: &mut Log) -> Result<()> {
@@ -37,7 +38,8 @@ pub fn modules(project: &Project) -> Result<Vec<(&'static str, Vec<u8>)>> {
         fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
     };
     let licence = read("LICENSE-MIT")?;
-    let module = |(name, to)| Ok((to, format!("/* qr {QR}\n\n{licence}*/\n{}", read(name)?).into_bytes()));
+    let module =
+        |(name, to)| Ok((to, format!("/* qr {QR}\n\n{licence}*/\n{}", read(name)?).into_bytes()));
     MODULES.into_iter().map(module).collect()
 }
 

@@ -30,6 +30,7 @@ impl Stamp {
 
     /// Says that it now is.
     pub fn write(&self) -> Result<()> {
-        fs::write(&self.file, format!("{}\n", self.value)).with_context(|| format!("writing {}", self.file.display()))
+        fs::write(&self.file, format!("{}\n", self.value))
+            .with_context(|| format!("writing {}", self.file.display()))
     }
 }

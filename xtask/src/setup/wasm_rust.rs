@@ -86,31 +86,39 @@ impl WasmRust {
         if !project.target.starts_with(&project.root) {
             places.push((project.target.clone(), "/frostmesh/target".to_owned()));
         }
-        let home =
-            cargo_home().context("There is no home folder, so cargo has no place for crates. Set CARGO_HOME.")?;
+        let home = cargo_home().context(
+            "There is no home folder, so cargo has no place for crates. Set CARGO_HOME.",
+        )?;
         // One folder for each registry; their names tell which, and mirrors have others.
         for registry in folders(&home.join("registry/src")) {
             places.push((registry, "/cargo".to_owned()));
         }
-        Ok(places.into_iter().map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display())).collect())
+        Ok(places
+            .into_iter()
+            .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()))
+            .collect())
     }
 }
 
 /// Where cargo keeps crates and programs.
 fn cargo_home() -> Option<PathBuf> {
-    env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| env::home_dir().map(|home| home.join(".cargo")))
+    env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| env::home_dir().map(|home| home.join(".cargo")))
 }
 
 fn folders(parent: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(parent).into_iter().flatten().flatten();
-    let mut folders: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+    let mut folders: Vec<PathBuf> =
+        entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
     folders.sort();
     folders
 }
 
 /// Whether the user's rustc finds a standard library for wasm.
 fn has_target() -> bool {
-    let folder = run::output(Command::new("rustc").args(["--print", "target-libdir", "--target", TARGET]));
+    let folder =
+        run::output(Command::new("rustc").args(["--print", "target-libdir", "--target", TARGET]));
     folder.is_ok_and(|folder| has_std(Path::new(&folder)))
 }
 
@@ -138,5 +146,6 @@ fn add_by_rustup(log: &mut Log) -> Result<()> {
 pub fn fetch(project: &Project, log: &mut Log) -> Result<()> {
     let mut fetch = cargo();
     fetch.current_dir(&project.root).args(["fetch", "--locked", "--target", TARGET]);
-    log.run(&mut fetch).advise("check the network, and that Cargo.lock agrees with Cargo.toml (`cargo metadata`).")
+    log.run(&mut fetch)
+        .advise("check the network, and that Cargo.lock agrees with Cargo.toml (`cargo metadata`).")
 }

@@ -20,8 +20,15 @@ pub fn wasm_bindgen(project: &Project, log: &mut Log) -> Result<()> {
     let text = fs::read_to_string(&lock)
         .with_context(|| format!("reading {}", lock.display()))
         .advise("restore it from git, or make it with `cargo generate-lockfile`.")?;
-    let version = locked_version(&text, "wasm-bindgen").context("Cargo.lock names no wasm-bindgen")?;
-    cargo_install(project, log, "wasm-bindgen-cli", &["wasm-bindgen", "wasm-bindgen-test-runner"], version)
+    let version =
+        locked_version(&text, "wasm-bindgen").context("Cargo.lock names no wasm-bindgen")?;
+    cargo_install(
+        project,
+        log,
+        "wasm-bindgen-cli",
+        &["wasm-bindgen", "wasm-bindgen-test-runner"],
+        version,
+    )
 }
 
 /// Installs wasm-opt.
@@ -33,7 +40,10 @@ pub fn wasm_opt(project: &Project, node: &Node, log: &mut Log) -> Result<()> {
     }
     node::install(node, log, &folder, &format!("binaryen@{BINARYEN}"))?;
     if !wasm_opt_script(project).is_file() {
-        bail!("The npm package binaryen {BINARYEN} brought no {}.", wasm_opt_script(project).display());
+        bail!(
+            "The npm package binaryen {BINARYEN} brought no {}.",
+            wasm_opt_script(project).display()
+        );
     }
     log.note(format!("installed Binaryen {BINARYEN}"));
     Ok(())
@@ -55,23 +65,37 @@ fn locked_version<'a>(lock: &'a str, package: &str) -> Option<&'a str> {
     lines.nth(1)?.strip_prefix("version = \"")?.strip_suffix('"')
 }
 
-fn cargo_install(project: &Project, log: &mut Log, package: &str, programs: &[&str], version: &str) -> Result<()> {
+fn cargo_install(
+    project: &Project,
+    log: &mut Log,
+    package: &str,
+    programs: &[&str],
+    version: &str,
+) -> Result<()> {
     let bin = project.tools_bin();
-    let file = |folder: &Path, name: &str| folder.join(format!("{name}{}", env::consts::EXE_SUFFIX));
+    let file =
+        |folder: &Path, name: &str| folder.join(format!("{name}{}", env::consts::EXE_SUFFIX));
     let is_in = |folder: &Path| {
-        programs.iter().all(|name| version_of(&file(folder, name)).is_some_and(|found| found == version))
+        programs
+            .iter()
+            .all(|name| version_of(&file(folder, name)).is_some_and(|found| found == version))
     };
     if is_in(&bin) {
         log.note(format!("there: {version}"));
         return Ok(());
     }
     // The user may have it. Our folder stands first on PATH, so an old one of ours must not hide it.
-    let own = programs.first().and_then(|name| which(name)).and_then(|path| path.parent().map(Path::to_path_buf));
-    if own.is_some_and(|own| is_in(&own)) && !programs.iter().any(|name| file(&bin, name).exists()) {
+    let own = programs
+        .first()
+        .and_then(|name| which(name))
+        .and_then(|path| path.parent().map(Path::to_path_buf));
+    if own.is_some_and(|own| is_in(&own)) && !programs.iter().any(|name| file(&bin, name).exists())
+    {
         log.note(format!("there: {version}, on PATH"));
         return Ok(());
     }
-    fs::create_dir_all(&project.tools).with_context(|| format!("making {}", project.tools.display()))?;
+    fs::create_dir_all(&project.tools)
+        .with_context(|| format!("making {}", project.tools.display()))?;
     let build = project.tools.join("build");
     let install = |log: &mut Log, locked: bool| {
         let mut command = cargo();
@@ -83,7 +107,10 @@ fn cargo_install(project: &Project, log: &mut Log, package: &str, programs: &[&s
             .env("CARGO_TARGET_DIR", &build)
             // They run for seconds, and building them takes minutes.
             .envs([("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"), ("CARGO_PROFILE_RELEASE_LTO", "off")])
-            .envs([("CARGO_PROFILE_RELEASE_DEBUG", "0"), ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")]);
+            .envs([
+                ("CARGO_PROFILE_RELEASE_DEBUG", "0"),
+                ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
+            ]);
         log.run(&mut command)
     };
     // Some releases lock a version of a dependency that was withdrawn since: then newer ones have to do.

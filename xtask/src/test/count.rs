@@ -23,14 +23,17 @@ pub fn tests(log: &str) -> String {
             }
         } else if let Some(node) = line.strip_prefix("ℹ ") {
             for (count, (_, _, word)) in counts.iter_mut().zip(WORDS) {
-                if let Some(number) = node.strip_prefix(word).and_then(|rest| rest.trim().parse::<usize>().ok()) {
+                if let Some(number) =
+                    node.strip_prefix(word).and_then(|rest| rest.trim().parse::<usize>().ok())
+                {
                     spoke = true;
                     *count += number;
                 }
             }
         }
     }
-    let parts = counts.iter().zip(WORDS).filter(|(count, (name, ..))| **count > 0 || *name == "passed");
+    let parts =
+        counts.iter().zip(WORDS).filter(|(count, (name, ..))| **count > 0 || *name == "passed");
     let parts: Vec<String> = parts.map(|(count, (name, ..))| format!("{count} {name}")).collect();
     if spoke { parts.join(", ") } else { String::new() }
 }
@@ -70,6 +73,9 @@ mod tests {
     fn failed_tests_are_named_once() {
         let log = "test wire::tests::limits ... FAILED\ntest other ... ok\n  ✖ dies before its share (25366.5ms)\n\
                    ✖ failing tests:\n✖ dies before its share (25366.5ms)\n";
-        assert_eq!(failures(log).into_iter().collect::<Vec<_>>(), ["dies before its share", "wire::tests::limits"]);
+        assert_eq!(
+            failures(log).into_iter().collect::<Vec<_>>(),
+            ["dies before its share", "wire::tests::limits"]
+        );
     }
 }

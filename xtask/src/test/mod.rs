@@ -36,13 +36,33 @@ const STEPS: [Step; 10] = [
     Step { name: "fmt", about: "the sources are formatted", work: steps::format },
     Step { name: "clippy", about: "no warnings, native", work: steps::clippy },
     Step { name: "clippy-wasm", about: "no warnings, wasm", work: steps::clippy_wasm },
-    Step { name: "native", about: "unit, protocol, simulation and other native tests", work: steps::native },
-    Step { name: "fuzz", about: "any bytes, to every decoder and a whole node, for a moment", work: steps::fuzz },
+    Step {
+        name: "native",
+        about: "unit, protocol, simulation and other native tests",
+        work: steps::native,
+    },
+    Step {
+        name: "fuzz",
+        about: "any bytes, to every decoder and a whole node, for a moment",
+        work: steps::fuzz,
+    },
     Step { name: "wasm-tree", about: "nothing native in the wasm module", work: steps::wasm_tree },
-    Step { name: "extension", about: "it builds, the same bytes twice, within its budgets", work: steps::extension },
+    Step {
+        name: "extension",
+        about: "it builds, the same bytes twice, within its budgets",
+        work: steps::extension,
+    },
     Step { name: "wasm", about: "the browser node in headless Chromium", work: steps::wasm },
-    Step { name: "interop", about: "the independent baseline peer's own tests", work: steps::interop },
-    Step { name: "e2e", about: "extension, page, command line and baseline peers together", work: steps::end_to_end },
+    Step {
+        name: "interop",
+        about: "the independent baseline peer's own tests",
+        work: steps::interop,
+    },
+    Step {
+        name: "e2e",
+        about: "extension, page, command line and baseline peers together",
+        work: steps::end_to_end,
+    },
 ];
 
 /// How a step ended.
@@ -70,7 +90,8 @@ pub fn command(project: &Project, names: &[String]) -> Result<ExitCode> {
     let tools = Setup { project, progress: &progress }.for_tests()?;
     let suite = Suite { project, tools, built: OnceCell::new() };
     let progress = Progress::begin(project, "\nTesting");
-    let chosen = STEPS.iter().filter(|step| names.is_empty() || names.iter().any(|name| name == step.name));
+    let chosen =
+        STEPS.iter().filter(|step| names.is_empty() || names.iter().any(|name| name == step.name));
     let outcomes: Vec<Outcome> = chosen.map(|step| run_step(step, &suite, &progress)).collect();
     Ok(report(&suite, &outcomes, started.elapsed()))
 }
@@ -96,11 +117,18 @@ fn run_step(step: &'static Step, suite: &Suite<'_>, progress: &Progress<'_>) -> 
 
 /// The table; its last line counts the steps.
 fn report(suite: &Suite<'_>, outcomes: &[Outcome], total: Duration) -> ExitCode {
-    println!("\n  {:<12} {:<58} {:<8} {:<28} {:>9}", "step", "what it shows", "result", "tests", "time");
+    println!(
+        "\n  {:<12} {:<58} {:<8} {:<28} {:>9}",
+        "step", "what it shows", "result", "tests", "time"
+    );
     for outcome in outcomes {
         let result = if outcome.error.is_none() { "passed" } else { "FAILED" };
         let Step { name, about, .. } = outcome.step;
-        println!("  {name:<12} {about:<58} {result:<8} {:<28} {:>9}", outcome.tests, duration(outcome.time));
+        println!(
+            "  {name:<12} {about:<58} {result:<8} {:<28} {:>9}",
+            outcome.tests,
+            duration(outcome.time)
+        );
     }
     println!("  {:<109} {:>9}", "all, with set-up", duration(total));
     if let Some(built) = suite.built.get() {

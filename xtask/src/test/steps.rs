@@ -28,17 +28,39 @@ pub fn format(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
 
 pub fn clippy(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
     let mut clippy = at_root(suite.project, cargo());
-    log.run(clippy.args(["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+    log.run(clippy.args([
+        "clippy",
+        "--locked",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]))
 }
 
 pub fn clippy_wasm(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
     let mut clippy = suite.tools.wasm.rust.command(suite.project, "cargo")?;
-    clippy.args(["clippy", "--locked", "--package", "frostmesh", "--target", TARGET, "--lib", "--tests"]);
+    clippy.args([
+        "clippy",
+        "--locked",
+        "--package",
+        "frostmesh",
+        "--target",
+        TARGET,
+        "--lib",
+        "--tests",
+    ]);
     log.run(clippy.args(["--", "-D", "warnings"]))
 }
 
 pub fn native(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
-    log.run(at_root(suite.project, cargo()).args(["test", "--locked", "--workspace", "--no-fail-fast"]))?;
+    log.run(at_root(suite.project, cargo()).args([
+        "test",
+        "--locked",
+        "--workspace",
+        "--no-fail-fast",
+    ]))?;
     some_tests(log)
 }
 
@@ -55,7 +77,16 @@ pub fn fuzz(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
 
 pub fn wasm_tree(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
     let mut tree = at_root(suite.project, cargo());
-    tree.args(["tree", "--locked", "--package", "frostmesh", "--target", TARGET, "--edges", "normal"]);
+    tree.args([
+        "tree",
+        "--locked",
+        "--package",
+        "frostmesh",
+        "--target",
+        TARGET,
+        "--edges",
+        "normal",
+    ]);
     let tree = run::output(tree.args(["--prefix", "none", "--format", "{p}"]))?;
     // Repeats carry a mark, so only name and version count.
     let mut packages: Vec<(&str, &str)> = tree
@@ -70,10 +101,17 @@ pub fn wasm_tree(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
     if !intruders.is_empty() {
         bail!("The wasm module depends on {}.", intruders.join(", "));
     }
-    let sources: Vec<&str> = packages.iter().filter(|(name, _)| *name == "getrandom").map(|(_, v)| *v).collect();
+    let sources: Vec<&str> =
+        packages.iter().filter(|(name, _)| *name == "getrandom").map(|(_, v)| *v).collect();
     if sources.len() != 1 {
-        return Err(anyhow!("The wasm module has {} versions of getrandom ({}).", sources.len(), sources.join(", ")))
-            .advise(format!("see who asks for it: `cargo tree --target {TARGET} --invert getrandom@VERSION`."));
+        return Err(anyhow!(
+            "The wasm module has {} versions of getrandom ({}).",
+            sources.len(),
+            sources.join(", ")
+        ))
+        .advise(format!(
+            "see who asks for it: `cargo tree --target {TARGET} --invert getrandom@VERSION`."
+        ));
     }
     log.note(format!("{} packages, one getrandom", packages.len()));
     Ok(())
@@ -106,7 +144,16 @@ pub fn wasm(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
     let browser = &suite.tools.browser;
     let mut test = suite.tools.wasm.rust.command(project, "cargo")?;
     // All other tests are native: they compile to nothing here.
-    test.args(["test", "--locked", "--package", "frostmesh", "--target", TARGET, "--test", "browser"]);
+    test.args([
+        "test",
+        "--locked",
+        "--package",
+        "frostmesh",
+        "--target",
+        TARGET,
+        "--test",
+        "browser",
+    ]);
     if let Some(driver) = &browser.driver {
         test.env("CHROMEDRIVER", driver);
     }
@@ -136,7 +183,10 @@ pub fn end_to_end(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
     node.args(test_files(&project.root.join("tests/e2e"))?);
     node.current_dir(&project.root)
         .env("FROSTMESH_BIN", project.program("debug"))
-        .env("FROSTMESH_DIST", built.extension.parent().context("the extension stands in no folder")?)
+        .env(
+            "FROSTMESH_DIST",
+            built.extension.parent().context("the extension stands in no folder")?,
+        )
         .env("CHROME", &suite.tools.browser.chrome);
     log.run(&mut node)?;
     some_tests(log)
@@ -160,7 +210,11 @@ fn at_root(project: &Project, mut command: Command) -> Command {
 /// A step that ran no test shows nothing.
 fn some_tests(log: &Log) -> Result<()> {
     let counted = count::tests(&log.text());
-    if counted.is_empty() || counted.starts_with("0 passed") { bail!("No test ran.") } else { Ok(()) }
+    if counted.is_empty() || counted.starts_with("0 passed") {
+        bail!("No test ran.")
+    } else {
+        Ok(())
+    }
 }
 
 /// The test files of a folder, sorted.
@@ -169,17 +223,23 @@ fn test_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
     files.retain(|path| path.to_string_lossy().ends_with(".test.mjs"));
     files.sort();
-    if files.is_empty() { bail!("There are no tests (*.test.mjs) in {}.", folder.display()) } else { Ok(files) }
+    if files.is_empty() {
+        bail!("There are no tests (*.test.mjs) in {}.", folder.display())
+    } else {
+        Ok(files)
+    }
 }
 
 /// webdriver.json, with the browser that set-up found.
 fn capabilities(project: &Project, chrome: &Path) -> Result<PathBuf> {
-    let text = fs::read_to_string(project.root.join("webdriver.json")).context("reading webdriver.json")?;
+    let text = fs::read_to_string(project.root.join("webdriver.json"))
+        .context("reading webdriver.json")?;
     let mut capabilities: Value = serde_json::from_str(&text).context("webdriver.json")?;
     capabilities["goog:chromeOptions"]["binary"] = chrome.to_string_lossy().into();
     let file = project.scratch().join("webdriver.json");
     fs::create_dir_all(project.scratch())?;
-    fs::write(&file, capabilities.to_string()).with_context(|| format!("writing {}", file.display()))?;
+    fs::write(&file, capabilities.to_string())
+        .with_context(|| format!("writing {}", file.display()))?;
     Ok(file)
 }
 
@@ -192,7 +252,10 @@ fn copy_sources(from: &Path, to: &Path) -> Result<()> {
     for entry in fs::read_dir(from).with_context(|| format!("reading {}", from.display()))? {
         let entry = entry?;
         let name = entry.file_name();
-        if matches!(name.to_string_lossy().as_ref(), ".git" | "target" | "dist" | "node_modules" | "fuzz") {
+        if matches!(
+            name.to_string_lossy().as_ref(),
+            ".git" | "target" | "dist" | "node_modules" | "fuzz"
+        ) {
             continue;
         }
         if entry.path().is_dir() {

@@ -1,0 +1,112 @@
+//! What people see of wallets in use: who is there, and what is asked for.
+
+use serde::Serialize;
+
+use super::Timestamp;
+use crate::wire::PeerId;
+
+/// A wallet in use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GroupView {
+    /// The group key, as hex.
+    pub pubkey: String,
+    /// Every member has signed a test.
+    pub ready: bool,
+    /// Signers needed.
+    pub threshold: u16,
+    /// The members, by FROST identifier.
+    pub members: Vec<MemberView>,
+    /// Why nothing is signed with it.
+    pub problem: Option<String>,
+    /// The last health check that this node coordinated.
+    pub check: Option<CheckView>,
+    /// Requests, oldest first.
+    pub requests: Vec<RequestView>,
+}
+
+/// A health check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CheckView {
+    /// It is not over yet.
+    pub running: bool,
+    /// Members who have signed.
+    pub answered: Vec<PeerId>,
+    /// Members who have not, and why.
+    pub failed: Vec<(PeerId, String)>,
+}
+
+/// A member of a wallet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MemberView {
+    /// Who.
+    pub peer_id: PeerId,
+    /// This node.
+    pub me: bool,
+    /// Can be reached right now.
+    pub online: bool,
+}
+
+/// A request, as people see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RequestView {
+    /// Its id, as hex.
+    pub id: String,
+    /// Where it stands.
+    pub state: RequestState,
+    /// The kind of content.
+    pub kind: &'static str,
+    /// What a person has to see: names of fields, and what stands in them.
+    pub shown: Vec<(&'static str, String)>,
+    /// The 32 bytes that are signed, as hex.
+    pub digest: String,
+    /// Who asks.
+    pub proposer: PeerId,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it ends.
+    pub expires: Timestamp,
+    /// Who approves.
+    pub approved: Vec<PeerId>,
+    /// Who declines.
+    pub declined: Vec<PeerId>,
+    /// What this node has said, if anything.
+    pub decision: Option<bool>,
+    /// Waits for the person here to approve or decline.
+    pub needs_decision: bool,
+    /// Whom a ceremony that runs here waits for.
+    pub waiting_for: Vec<PeerId>,
+    /// The signature, as hex.
+    pub signature: Option<String>,
+    /// Who signed, by the word of whoever told it first.
+    pub signers: Vec<PeerId>,
+}
+
+/// Where a request stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RequestState {
+    /// Fewer approve than have to.
+    Open,
+    /// Enough approve: it is being signed, or waits for signers.
+    Approved,
+    /// Signed.
+    Signed,
+    /// So many decline that it cannot be signed, unless somebody changes its vote; or its proposer took it back.
+    Declined,
+    /// Its time is over.
+    Expired,
+}
+
+impl RequestState {
+    /// Its name in events and views.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Approved => "approved",
+            Self::Signed => "signed",
+            Self::Declined => "declined",
+            Self::Expired => "expired",
+        }
+    }
+}

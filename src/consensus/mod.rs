@@ -1,8 +1,0 @@
-//! What the members of a wallet do together: requests and votes, which they sign, and the messages of a signing ceremony
-//! (docs/PROTOCOL.md, section 5). Values and their encodings; the decisions are in [`crate::node`].
-
-mod message;
-mod request;
-
-pub use message::{CeremonyId, CircleMessage, Holding, MAX_HOLDINGS};
-pub use request::{MAX_REQUEST_LIFE, Request, RequestId, Vote, check_digest, circle};
