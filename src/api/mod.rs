@@ -10,7 +10,7 @@ mod time;
 mod view;
 mod wallet_view;
 
-pub use carrier::{Carrier, CarrierChoice};
+pub use carrier::{CarrierChoice, CarrierId};
 pub use command::{Command, ContactChange};
 pub use error::{Error, MAX_SESSIONS};
 pub use event::Event;
@@ -20,4 +20,6 @@ pub use view::{
     ConnectionState, ConnectionView, ContactView, InviteView, PeerState, PeerView, PhaseName,
     SessionView, View,
 };
-pub use wallet_view::{CheckView, GroupView, MemberView, RequestState, RequestView};
+pub use wallet_view::{
+    CheckView, ContentView, GroupView, MemberView, RequestState, RequestView, SignatureView,
+};

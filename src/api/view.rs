@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{GroupView, Reason, Timestamp};
+use super::{CarrierId, GroupView, Reason, Timestamp};
 use crate::frost::Suite;
 use crate::identity::InviteUri;
 use crate::wire::{PeerId, SessionId};
@@ -125,7 +125,7 @@ pub struct PeerView {
     /// How far the way to it is.
     pub state: PeerState,
     /// What carries messages to it: `direct` is a WebRTC data channel.
-    pub carrier: Option<&'static str>,
+    pub carrier: Option<CarrierId>,
     /// Whether its identity is proven, and known to be its own: by an invite, or by words that were compared.
     pub verified: bool,
     /// Of its identity, once that is proven.

@@ -13,7 +13,7 @@ use super::report::line;
 use super::websocket::Socket;
 use super::{Store, audit_log, member, participation, password, people, signatures, wallets};
 use crate::identity::Invite;
-use crate::node::{Command, Input};
+use crate::node::{Command, SocketEvent};
 use crate::random::SystemRng;
 use crate::server;
 use crate::wire::{ClientMessage, PeerId, ServerMessage, SessionId};
@@ -186,14 +186,14 @@ async fn peers(args: cli::Peers) -> Result<(), Failure> {
 /// Asks without a name; servers that want one first get a passing one.
 async fn ask_for_peers(
     socket: &Socket,
-    inputs: &mut mpsc::UnboundedReceiver<Input>,
+    inputs: &mut mpsc::UnboundedReceiver<SocketEvent>,
 ) -> Result<Vec<PeerId>, String> {
     let mut passing: Option<PeerId> = None;
     while let Some(input) = inputs.recv().await {
         match input {
-            Input::ServerOpened => socket.send(ClientMessage::ListPeers.to_json()),
-            Input::ServerClosed { reason } => return Err(reason),
-            Input::ServerText(text) => match ServerMessage::parse(&text) {
+            SocketEvent::Opened => socket.send(ClientMessage::ListPeers.to_json()),
+            SocketEvent::Closed { reason } => return Err(reason),
+            SocketEvent::Text(text) => match ServerMessage::parse(&text) {
                 Ok(ServerMessage::Peers { peers }) => {
                     return Ok(peers
                         .into_iter()
@@ -215,7 +215,6 @@ async fn ask_for_peers(
                 }
                 _ => {}
             },
-            _ => {}
         }
     }
     Err("the connection ended".to_owned())

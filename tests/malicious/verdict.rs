@@ -5,7 +5,7 @@ use rand_chacha::ChaCha20Rng;
 
 use super::net::Net;
 
-pub fn is_idle(node: &Node<ChaCha20Rng>) -> bool {
+pub fn is_idle(node: &Node) -> bool {
     node.view().sessions.iter().all(|s| matches!(s.phase, PhaseName::Done | PhaseName::Aborted))
 }
 

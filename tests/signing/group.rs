@@ -70,7 +70,7 @@ impl Group {
 
     /// Everyone has signed a test, and everyone knows.
     pub fn all_ready(world: &World) -> bool {
-        let ready = |node: &Node<_>| node.view().groups.iter().any(|group_id| group_id.ready);
+        let ready = |node: &Node| node.view().groups.iter().any(|group_id| group_id.ready);
         world.seats.iter().all(|seat| seat.node().is_some_and(ready))
     }
 

@@ -9,7 +9,9 @@ use frostmesh::frost::{Identifier, Suite};
 use frostmesh::group::{CeremonyId, GroupMessage, RequestId, Vote, group_id};
 use frostmesh::identity::{Contacts, Digest, IdentityKey};
 use frostmesh::keystore::WalletRecord;
-use frostmesh::node::{Command, Config, Input, Node, Output, StoredWallet, Timestamp};
+use frostmesh::node::{
+    Command, Config, Input, Node, Output, ServerId, SocketEvent, StoredWallet, Timestamp,
+};
 use frostmesh::wire::{ClientMessage, PeerId, PeerMessage, RelayData, ServerMessage, SessionId};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -18,11 +20,13 @@ use crate::common::world::World;
 use crate::group::Group;
 use crate::other::Other;
 
+/// The server that alice connects to first.
+pub const HOME: ServerId = ServerId::new(1);
 pub const NOW: u64 = 1_800_000_000_000;
 
 /// The honest node, alice, and everything around her.
 pub struct Stage {
-    pub node: Option<Node<ChaCha20Rng>>,
+    pub node: Option<Node>,
     pub lives: u64,
     pub record: WalletRecord,
     pub trail: Vec<Entry>,
@@ -90,10 +94,10 @@ impl Stage {
             peer_id: "alice".parse().unwrap(),
         };
         self.input(Input::Command(connect));
-        self.input(Input::ServerOpened);
+        self.input(Input::Server { server: HOME, event: SocketEvent::Opened });
         let peers =
             ["alice".parse().unwrap()].into_iter().chain(self.others.keys().cloned()).collect();
-        self.input(Input::ServerText(ServerMessage::Peers { peers }.to_json()));
+        self.server_text(ServerMessage::Peers { peers }.to_json());
         assert!(self.others.values().all(Other::is_linked), "alice has a link to everyone");
     }
 
@@ -103,7 +107,7 @@ impl Stage {
         self.node.as_mut().unwrap().handle(now, input).unwrap();
         while let Some(output) = self.node.as_mut().unwrap().poll() {
             match output {
-                Output::SendServer(text) => {
+                Output::SendServer { text, .. } => {
                     if let Ok(ClientMessage::Relay { to, data }) = ClientMessage::parse(&text)
                         && let Ok((message, _)) = PeerMessage::parse(data.get())
                     {
@@ -116,9 +120,13 @@ impl Stage {
         }
     }
 
+    fn server_text(&mut self, text: String) {
+        self.input(Input::Server { server: HOME, event: SocketEvent::Text(text) });
+    }
+
     pub fn relay_in(&mut self, from: &PeerId, message: PeerMessage) {
         let data = RelayData::Peer(message, None).to_raw();
-        self.input(Input::ServerText(ServerMessage::Relay { from: from.clone(), data }.to_json()));
+        self.server_text(ServerMessage::Relay { from: from.clone(), data }.to_json());
     }
 
     fn relayed(&mut self, to: &PeerId, message: PeerMessage) {
