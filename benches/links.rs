@@ -43,7 +43,7 @@ mod native {
         println!("carrier   what       bytes   messages/s       MB/s   to the target   to bare");
         for (size, count, target) in SIZES {
             for (carrier, (mut left, mut right), window, in_flight) in [
-                ("direct", direct().await, Window::CHANNEL, (256, 1024 * 1024)),
+                ("direct", direct().await, Window::DATA_CHANNEL, (256, 1024 * 1024)),
                 ("relay", relay().await, Window::RELAY, (56, 224 * 1024)),
             ] {
                 let mut bare = 0.0;
@@ -124,7 +124,7 @@ mod native {
         let session_id = Some(session());
         let (mut said, mut received) = (0, 0);
         while received < count || from.is_waiting() {
-            while said < count && from.say(&message).is_ok() {
+            while said < count && from.queue(&message).is_ok() {
                 said += 1;
                 if said - received >= 128 {
                     break; // a conversation, not a heap
@@ -140,7 +140,7 @@ mod native {
                         assert_eq!(message.len(), size);
                         received += 1;
                     }
-                    if let Some(frame) = to.acknowledgement() {
+                    if let Some(frame) = to.take_ack() {
                         (right.send)(&PeerMessage::Frame { session_id: session_id.clone(), frame });
                     }
                 }
@@ -229,7 +229,9 @@ mod native {
                 Input::ServerClosed { reason } => panic!("{reason}"),
                 _ => {}
             });
-            socket.send(ClientMessage::Register { peer_id: me, claim: None }.to_json());
+            socket.send(
+                ClientMessage::Register { peer_id: me, protocol: Some(1), claim: None }.to_json(),
+            );
             socket.send(ClientMessage::ListPeers.to_json());
             wait.recv().await.unwrap();
             sends.push(Box::new(move |message| {

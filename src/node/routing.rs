@@ -26,7 +26,8 @@ impl<R: RngCore + CryptoRng> Node<R> {
                     self.server.enter(State::Registering, now);
                     // A baseline server does not answer `register`; it does answer this, and in order.
                     let claim = Some(self.identity.claim(&self.server.url, peer_id.as_str()));
-                    self.ask_server(&ClientMessage::Register { peer_id, claim });
+                    let protocol = Some(PROTOCOL_VERSION);
+                    self.ask_server(&ClientMessage::Register { peer_id, protocol, claim });
                     self.list_peers(now);
                 }
             }
