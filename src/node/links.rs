@@ -173,7 +173,7 @@ impl Link {
         }
         let heard = match &mut self.state {
             State::Hello(handshake, _) | State::Answered { handshake, .. } => {
-                handshake.hear(step, message)
+                handshake.receive(step, message)
             }
             _ => return Ok(Progress::Waiting),
         };
@@ -187,7 +187,7 @@ impl Link {
             }
             (State::Answered { handshake, .. }, identity) => {
                 let mut opened = handshake.open_to(identity)?;
-                opened.frames.greet();
+                opened.frames.queue_initial_ack();
                 Ok(self.opened(opened, None, now))
             }
             (other, _) => {
@@ -213,7 +213,7 @@ impl Link {
     /// The same for text.
     pub(super) fn say_text(&mut self, text: &str) -> Result<(), FrameError> {
         match &mut self.state {
-            State::Open { frames, .. } => frames.say(text.as_bytes()),
+            State::Open { frames, .. } => frames.queue(text.as_bytes()),
             _ => Ok(()), // it is in the session's outbox
         }
     }
@@ -259,10 +259,10 @@ impl Link {
         }
         if let State::Open { frames, .. } = &mut self.state {
             let window = match carrier {
-                Carrier::Direct => Window::CHANNEL,
+                Carrier::Direct => Window::DATA_CHANNEL,
                 Carrier::Relay => Window::RELAY,
             };
-            let sealed = frames.to_send(window).into_iter().chain(frames.acknowledgement());
+            let sealed = frames.to_send(window).into_iter().chain(frames.take_ack());
             messages.extend(
                 sealed.map(|frame| PeerMessage::Frame { session_id: session_id.clone(), frame }),
             );
@@ -282,7 +282,7 @@ impl Link {
     pub(super) fn say_again(&mut self) {
         self.due = true;
         if let State::Open { frames, .. } = &mut self.state {
-            frames.send_again();
+            frames.resend_all();
         }
     }
 
