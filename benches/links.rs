@@ -44,7 +44,7 @@ mod native {
         println!("carrier   what       bytes   messages/s       MB/s   to the target   to bare");
         for (size, count, target) in SIZES {
             for (carrier, (mut left, mut right), window, in_flight) in [
-                ("direct", direct().await, Window::CHANNEL, (256, 1024 * 1024)),
+                ("direct", direct().await, Window::DATA_CHANNEL, (256, 1024 * 1024)),
                 ("relay", relay().await, Window::RELAY, (56, 224 * 1024)),
             ] {
                 let mut bare = 0.0;
@@ -230,7 +230,9 @@ mod native {
                 SocketEvent::Closed { reason } => panic!("{reason}"),
                 SocketEvent::Opened => {}
             });
-            socket.send(ClientMessage::Register { peer_id: me, claim: None }.to_json());
+            socket.send(
+                ClientMessage::Register { peer_id: me, protocol: Some(1), claim: None }.to_json(),
+            );
             socket.send(ClientMessage::ListPeers.to_json());
             wait.recv().await.unwrap();
             sends.push(Box::new(move |message| {

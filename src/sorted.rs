@@ -1,7 +1,8 @@
 //! Ordered maps and sets of a few dozen things, as sorted lists.
 //!
-//! A tree of the standard library costs 6 to 8 KB of wasm for each pair of types, and a node keeps a dozen kinds; a list
-//! costs less than one. Looking up is as fast; inserting in the middle moves what comes after, which nobody notices here.
+//! A tree of the standard library costs 6 to 8 KB of wasm for each pair of types, and a node keeps
+//! a dozen kinds; a list costs less than one. Looking up is as fast; inserting in the middle moves
+//! what comes after, which nobody notices here.
 
 /// An ordered map.
 #[derive(Debug, Clone, PartialEq, Eq)]

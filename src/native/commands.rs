@@ -16,7 +16,7 @@ use crate::identity::Invite;
 use crate::node::{Command, SocketEvent};
 use crate::random::SystemRng;
 use crate::server;
-use crate::wire::{ClientMessage, PeerId, ServerMessage, SessionId};
+use crate::wire::{ClientMessage, PROTOCOL_VERSION, PeerId, ServerMessage, SessionId};
 
 pub(super) async fn run(command: Cli) -> Result<(), Failure> {
     match command {
@@ -204,9 +204,10 @@ async fn ask_for_peers(
                     let name =
                         format!("peers-{}", &SessionId::random(&mut SystemRng).as_str()[..8]);
                     let peer_id: PeerId = name.parse().map_err(|e| format!("{e}"))?;
-                    socket.send(
-                        ClientMessage::Register { peer_id: peer_id.clone(), claim: None }.to_json(),
-                    );
+                    let protocol = Some(PROTOCOL_VERSION);
+                    let register =
+                        ClientMessage::Register { peer_id: peer_id.clone(), protocol, claim: None };
+                    socket.send(register.to_json());
                     socket.send(ClientMessage::ListPeers.to_json());
                     passing = Some(peer_id);
                 }

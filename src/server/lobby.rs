@@ -1,7 +1,8 @@
-//! The lobby: connections that have not become a WebSocket. Bounded, and cheap to crowd.
+//! The lobby: connections that have not become a WebSocket, bounded.
 //!
-//! Anyone can open connections and say nothing. When the lobby is full its oldest silent connection makes room for a new
-//! one, so a crowd of them can neither shut others out nor make the server grow.
+//! Anyone can open connections and send nothing. When the lobby is full, a new connection evicts
+//! the oldest silent one, so silent connections can neither keep others out nor use up the server's
+//! memory.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +12,7 @@ use tokio::sync::Notify;
 
 use super::Shared;
 
-/// Connections in the order in which they have to go when there is no room.
+/// Connections in the order in which they are evicted.
 #[derive(Debug)]
 pub(super) struct Lobby {
     seats: Mutex<BTreeMap<Rank, Arc<Notify>>>,
@@ -19,14 +20,14 @@ pub(super) struct Lobby {
     next: AtomicU64,
 }
 
-/// Silent connections go before those that said something, and older ones before newer ones.
+/// Silent connections are evicted before active ones, and older ones before newer ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
-    has_spoken: bool,
+    is_active: bool,
     arrival: u64,
 }
 
-/// One connection's place, free again when dropped.
+/// One connection's entry in the lobby, removed when dropped.
 #[derive(Debug)]
 pub(super) struct Seat {
     shared: Arc<Shared>,
@@ -39,10 +40,10 @@ impl Lobby {
         Self { seats: Mutex::default(), limit: limit.max(1), next: AtomicU64::new(0) }
     }
 
-    /// Takes a seat, and evicts someone when there is none free.
+    /// Adds a connection. Evicts another one when the lobby is full.
     pub(super) fn enter(shared: &Arc<Shared>) -> Seat {
         let lobby = &shared.lobby;
-        let rank = Rank { has_spoken: false, arrival: lobby.next.fetch_add(1, Ordering::Relaxed) };
+        let rank = Rank { is_active: false, arrival: lobby.next.fetch_add(1, Ordering::Relaxed) };
         let evicted = Arc::new(Notify::new());
         let mut seats = lobby.lock();
         while seats.len() >= lobby.limit {
@@ -53,7 +54,7 @@ impl Lobby {
         Seat { shared: Arc::clone(shared), rank, evicted }
     }
 
-    /// Makes room when the system has no more file descriptors.
+    /// Evicts one connection, when the system has no more file descriptors.
     pub(super) fn evict_oldest(&self) {
         evict_first(&mut self.lock());
     }
@@ -70,17 +71,17 @@ fn evict_first(seats: &mut BTreeMap<Rank, Arc<Notify>>) {
 }
 
 impl Seat {
-    /// The connection has sent its first byte: it is worth more than one that has not.
-    pub(super) fn has_spoken(&mut self) {
+    /// The connection has sent its first byte: silent ones are evicted before it.
+    pub(super) fn mark_active(&mut self) {
         let mut seats = self.shared.lobby.lock();
-        // Not there any more when it was evicted this moment.
+        // Missing if it was evicted at this moment.
         if let Some(evicted) = seats.remove(&self.rank) {
-            self.rank.has_spoken = true;
+            self.rank.is_active = true;
             seats.insert(self.rank, evicted);
         }
     }
 
-    /// Notified when the connection has to go.
+    /// Notified when the connection is evicted.
     pub(super) fn eviction(&self) -> Arc<Notify> {
         Arc::clone(&self.evicted)
     }

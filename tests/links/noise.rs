@@ -90,10 +90,10 @@ proptest! {
     ) {
         let (mut alice, mut bob) = linked();
         for message in &messages {
-            alice.say(message).unwrap();
+            alice.queue(message).unwrap();
         }
         let mut heard: Vec<Zeroizing<Vec<u8>>> = Vec::new();
-        let mut way: Vec<Sealed> = alice.to_send(Window::CHANNEL);
+        let mut way: Vec<Sealed> = alice.to_send(Window::DATA_CHANNEL);
         // Any order, with losses and repeats; then all that is missing.
         for (index, lose) in order {
             if !way.is_empty() {
@@ -106,16 +106,16 @@ proptest! {
             }
         }
         for _ in 0..4 {
-            if let Some(acknowledgement) = bob.acknowledgement() {
+            if let Some(acknowledgement) = bob.take_ack() {
                 alice.receive(&acknowledgement).unwrap();
             }
-            alice.send_again();
-            for frame in alice.to_send(Window::CHANNEL) {
+            alice.resend_all();
+            for frame in alice.to_send(Window::DATA_CHANNEL) {
                 heard.extend(bob.receive(&frame).unwrap());
             }
         }
         prop_assert!(heard.iter().map(|m| m.to_vec()).eq(messages));
-        if let Some(acknowledgement) = bob.acknowledgement() {
+        if let Some(acknowledgement) = bob.take_ack() {
             alice.receive(&acknowledgement).unwrap();
         }
         prop_assert!(!alice.is_waiting(), "everything is acknowledged");
