@@ -20,7 +20,9 @@ use super::presence::ServerId;
 use super::{Output, SocketEvent, presence};
 use crate::api::{ConnectionState, ConnectionView, Event, Timestamp};
 use crate::sorted::{Map, Set};
-use crate::wire::{ClientMessage, ErrorCode, PeerId, RelayData, ServerMessage, clip};
+use crate::wire::{
+    ClientMessage, ErrorCode, PROTOCOL_VERSION, PeerId, RelayData, ServerMessage, clip,
+};
 
 /// How often the node asks who is present while it waits for somebody, in milliseconds. One
 /// millisecond more for each peer that the last answer named, since many peers make large answers.
@@ -306,7 +308,11 @@ impl Signaling {
         }
         server.enter(State::Registering, ctx.now);
         let claim = Some(ctx.identity.claim(&server.url, server.me.as_str()));
-        let register = ClientMessage::Register { peer_id: server.me.clone(), claim };
+        let register = ClientMessage::Register {
+            peer_id: server.me.clone(),
+            protocol: Some(PROTOCOL_VERSION),
+            claim,
+        };
         self.send(id, &register);
         // A baseline server does not answer `register`. It does answer this, and in order.
         self.list_peers(ctx, id);

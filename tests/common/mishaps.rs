@@ -94,7 +94,7 @@ impl World {
                 let input = Input::DataChannelInterrupted {
                     peer: end.peer.clone(),
                     attempt: end.attempt,
-                    stalled,
+                    interrupted: stalled,
                 };
                 self.at(at, Happening::ToHalf(end.clone(), input));
             }

@@ -26,7 +26,7 @@ use crate::wire::{IceCandidate, PeerId, PeerMessage, RelayData, clip};
 pub(super) const SPEC: CarrierSpec = CarrierSpec {
     id: "direct",
     about: "WebRTC only",
-    window: Window::CHANNEL,
+    window: Window::DATA_CHANNEL,
     needs_server: false,
     carries_handshakes: false,
 };
