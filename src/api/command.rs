@@ -1,8 +1,7 @@
 //! What a person, or a program in place of one, can ask of a node.
 
-use crate::content::Content;
 use crate::frost::Suite;
-use crate::group::RequestId;
+use crate::group::{Operation, RequestId};
 use crate::identity::Invite;
 use crate::wire::{PeerId, SessionId};
 
@@ -69,12 +68,12 @@ pub enum Command {
     },
     /// Take part by an invite. The node has to be connected to its server.
     JoinInvite(Box<Invite>),
-    /// Ask the members of a wallet to sign something, and approve it.
+    /// Propose an operation to the members of a wallet, and approve it.
     Request {
         /// The wallet's group key, as hex.
         pubkey: String,
-        /// What is to be signed.
-        content: Content,
+        /// What is to be done.
+        operation: Operation,
         /// For how long it can be approved and signed, in seconds: ten to 31 days' worth.
         lifetime: u64,
     },

@@ -20,4 +20,6 @@ pub use view::{
     ConnectionState, ConnectionView, ContactView, InviteView, PeerState, PeerView, PhaseName,
     SessionView, View,
 };
-pub use wallet_view::{CheckView, GroupView, MemberView, RequestState, RequestView};
+pub use wallet_view::{
+    CheckView, ContentView, GroupView, MemberView, RequestState, RequestView, SignatureView,
+};

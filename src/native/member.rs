@@ -18,8 +18,8 @@ use super::store::Store;
 use super::wallets::{one, open_existing};
 use super::{Driver, Settings, content};
 use crate::audit::Body;
-use crate::content::Content;
 use crate::frost::Suite;
+use crate::group::Operation;
 use crate::keystore::{Kind, WalletInfo};
 use crate::node::{Command, Config, Deadlines, Event, RequestState, RequestView, Timestamp, View};
 use crate::wire::PeerId;
@@ -450,10 +450,10 @@ impl Member {
         match order {
             Order::Sign { pubkey, kind, content, lifetime } => {
                 let wallet = one(&self.store, pubkey).map_err(|f| f.text.unwrap_or_default())?;
-                let content = Content::read(kind, content, author(&wallet.info).as_ref());
-                let content = content.map_err(|error| error.to_string())?;
+                let operation = Operation::read(kind, content, author(&wallet.info).as_ref());
+                let operation = operation.map_err(|error| error.to_string())?;
                 let command =
-                    Command::Request { pubkey: pubkey.clone(), content, lifetime: *lifetime };
+                    Command::Request { pubkey: pubkey.clone(), operation, lifetime: *lifetime };
                 self.driver.command(command).map_err(failed)?;
                 let group =
                     self.driver.view().groups.into_iter().find(|group| group.pubkey == *pubkey);

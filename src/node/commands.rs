@@ -6,6 +6,7 @@ use super::core::Node;
 use super::links::Tools;
 use super::server_link::{ServerLink, State};
 use super::session::Session;
+use super::wallet::WalletCommand;
 use super::{
     Command, ContactChange, Error, Event, MAX_SESSIONS, Output, PhaseName, Reason, ReasonKind,
     Roster, Timestamp,
@@ -54,28 +55,23 @@ impl<R: RngCore + CryptoRng> Node<R> {
                 self.invite(now, session_id, (total, threshold), suite, name, lifetime)
             }
             Command::JoinInvite(invite) => self.join_invite(now, *invite),
-            Command::Request { pubkey, content, lifetime } => {
-                let life = lifetime.saturating_mul(1000);
-                self.in_group(&pubkey, |group, tools| group.request(&content, life, now, tools))
+            Command::Request { pubkey, operation, lifetime } => {
+                self.wallet_command(now, WalletCommand::Request { pubkey, operation, lifetime })
             }
             Command::Vote { request, approves, rule } => {
-                let pubkey = self.wallet_of(&request)?;
-                self.in_group(&pubkey, |c, tools| {
-                    c.decide(&request, approves, rule.as_deref(), now, tools)
-                })
+                self.wallet_command(now, WalletCommand::Vote { request, approves, rule })
             }
-            Command::Check { pubkey } => self.in_group(&pubkey, |group, tools| {
-                group.start_check(now, tools);
-                Ok(())
-            }),
+            Command::Check { pubkey } => self.wallet_command(now, WalletCommand::Check { pubkey }),
             Command::Contact { who, change } => {
                 match change {
                     ContactChange::Rename(name) => {
-                        drop(self.contacts.rename(&who, &name)?.name.len())
+                        self.contacts.rename(&who, &name)?;
                     }
-                    ContactChange::Forget => drop(self.contacts.forget(&who)?),
+                    ContactChange::Forget => {
+                        self.contacts.forget(&who)?;
+                    }
                     ContactChange::Block(blocked) => {
-                        drop(self.contacts.block(&who, blocked)?.name.len())
+                        self.contacts.block(&who, blocked)?;
                     }
                 }
                 self.out.push_back(Output::StoreContacts(self.contacts.clone()));

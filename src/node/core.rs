@@ -6,12 +6,13 @@ use std::collections::VecDeque;
 
 use rand_core::{CryptoRng, RngCore};
 
+use super::groups::Joined;
 use super::invites::Invites;
 use super::links::{Links, Tools};
 use super::mesh::{Mesh, Surroundings};
 use super::server_link::{ServerLink, State};
 use super::session::{Act, Session};
-use super::wallet::Group;
+use super::wallet::Wallets;
 use super::{Config, Error, Event, Input, Output, Reason, ReasonKind, StoreRequest, Timestamp};
 use crate::api::{CarrierChoice, ConnectionState, ConnectionView, View};
 use crate::identity::{Contacts, IdentityKey};
@@ -32,10 +33,9 @@ pub struct Node<R> {
     pub(super) server: ServerLink,
     pub(super) mesh: Mesh,
     pub(super) sessions: Map<SessionId, Session>,
-    /// Wallets in use.
-    pub(super) groups: Vec<Group>,
-    /// Wallets with which nothing can be signed, and why.
-    pub(super) unusable: Vec<(String, String)>,
+    pub(super) wallets: Wallets,
+    /// The members to whom wallets keep secure channels.
+    pub(super) joined: Vec<Joined>,
     /// Sessions that are shown, in the order in which they came.
     pub(super) order: Vec<SessionId>,
     /// Our proposals to those who have not shown themselves: whether the addressee was known to be there, and when they
@@ -63,8 +63,8 @@ impl<R: RngCore + CryptoRng> Node<R> {
             server: ServerLink::new(),
             mesh,
             sessions: Map::default(),
-            groups: Vec::new(),
-            unusable: Vec::new(),
+            wallets: Wallets::default(),
+            joined: Vec::new(),
             order: Vec::new(),
             told: Map::default(),
             out: VecDeque::new(),
@@ -108,7 +108,7 @@ impl<R: RngCore + CryptoRng> Node<R> {
     /// Whether the others who are there have everything that was said over links.
     #[must_use]
     pub fn is_delivered(&self) -> bool {
-        self.groups.iter().all(|group| group.is_durable() || group.problem().is_some())
+        self.wallets.is_durable()
             && !self.links.are_waiting(|peer| {
                 self.server.present.contains(peer) || self.mesh.state(peer).open
             })
@@ -144,7 +144,7 @@ impl<R: RngCore + CryptoRng> Node<R> {
             invites: self.invite_views(),
             identity: self.identity.identity().fingerprint().to_string(),
             contacts: self.contact_views(),
-            groups: self.group_views(now),
+            groups: self.wallets.views(now),
         }
     }
 
@@ -397,7 +397,7 @@ impl<R: RngCore + CryptoRng> Node<R> {
             self.next_silence(now),
             self.links.next_deadline(),
             self.invites.next_deadline(),
-            self.groups.iter().filter_map(|group| group.next_deadline(now)).min(),
+            self.wallets.next_deadline(now),
         ];
         let told =
             self.told.values().filter(|_| server.is_online()).map(|(_, at)| Some(at.after(pause)));

@@ -1,5 +1,5 @@
-//! How the node serves its wallets: it opens them, keeps a link to each member that it can reach, and carries out what their
-//! circles ask for (docs/PROTOCOL.md, section 5).
+//! How the node serves its wallets: it keeps a secure channel to each member that it can reach, and moves what goes between
+//! these and the wallets (docs/PROTOCOL.md, section 5).
 //!
 //! Whoever comes later says hello, since it learns from the server who is there. A member that starts anew says hello to who
 //! still holds an old link: that one stands until the new one is proven, so nobody can knock it out.
@@ -7,29 +7,33 @@
 use rand_core::{CryptoRng, RngCore};
 
 use super::core::Node;
+use super::ctx::Ctx;
 use super::links::{Link, Progress, Tools};
 use super::session::Session;
-use super::wallet::{Act, Group};
-use super::{Error, Event, Output, Timestamp};
+use super::wallet::{self, Effect, WalletCommand};
+use super::{Error, Output, Timestamp};
 use crate::api::CarrierChoice;
-use crate::audit::{Entry, Head};
 use crate::channel::{Context, FrameError, HandshakeMessage};
-use crate::frost::Identifier;
-use crate::group::RequestId;
 use crate::identity::Identity;
-use crate::keystore::WalletRecord;
 use crate::sorted::Set;
 use crate::wire::{PeerId, SessionId};
 
-/// A wallet as it was kept: its key, and its audit trail.
-#[derive(Debug)]
-pub struct StoredWallet {
-    /// The key.
-    pub record: WalletRecord,
-    /// The entries of its trail, in order.
-    pub trail: Vec<Entry>,
-    /// Its head, once there is an entry.
-    pub head: Option<Head>,
+/// The members of one wallet, as [`Effect::Join`] names them.
+pub(super) struct Joined {
+    session: SessionId,
+    /// What this node is called in the wallet.
+    me: PeerId,
+    members: Vec<(PeerId, Identity)>,
+    /// Direct connections are worth it.
+    busy: bool,
+    /// The members that the wallet takes to be reachable.
+    reachable: Set<PeerId>,
+}
+
+impl Joined {
+    fn identity_of(&self, peer: &PeerId) -> Option<&Identity> {
+        self.members.iter().find(|(member, _)| member == peer).map(|(_, identity)| identity)
+    }
 }
 
 /// How often a hello is said to a member that does not answer: it may not have the wallet any more.
@@ -38,66 +42,81 @@ const TRIES: u32 = 8;
 impl<R: RngCore + CryptoRng> Node<R> {
     // ---- wallets ----
 
-    /// Takes a wallet into use. One that nothing can be signed with is told of, and stays as it is.
-    pub(super) fn open_wallet(&mut self, now: Timestamp, wallet: &StoredWallet) {
-        let info = &wallet.record.info;
-        if self.groups.iter().any(|group| group.info.pubkey == info.pubkey) {
-            return;
+    /// Hands an input to the wallets, and carries out what they want.
+    pub(super) fn tell_wallets(&mut self, now: Timestamp, input: wallet::Input) {
+        let Self { wallets, rng, identity, config, .. } = self;
+        wallets.handle(&mut Ctx { now, rng, identity, config }, input);
+        self.carry_out_for_wallets(now);
+    }
+
+    /// Has the wallets carry out a command.
+    pub(super) fn wallet_command(
+        &mut self,
+        now: Timestamp,
+        command: WalletCommand,
+    ) -> Result<(), Error> {
+        let Self { wallets, rng, identity, config, .. } = self;
+        let result = wallets.command(&mut Ctx { now, rng, identity, config }, command);
+        self.carry_out_for_wallets(now);
+        result
+    }
+
+    fn carry_out_for_wallets(&mut self, now: Timestamp) {
+        loop {
+            let Self { wallets, rng, identity, config, .. } = self;
+            let Some(effect) = wallets.poll(&mut Ctx { now, rng, identity, config }) else {
+                return;
+            };
+            self.dirty = true;
+            self.carry_out_effect(now, effect);
         }
-        let tools = &mut Tools { key: &self.identity, rng: &mut self.rng };
-        let trail = (wallet.trail.as_slice(), wallet.head.as_ref());
-        match Group::open(&wallet.record, trail, self.config.deadlines, now, tools) {
-            Ok(group) => {
-                let (links, others) =
-                    (group.links.clone(), group.others().map(|(_, peer)| peer.clone()));
-                let others: Vec<PeerId> = others.collect();
-                self.groups.push(group);
-                for peer in others {
-                    for message in self.mesh.take_early(&peer, &links) {
+    }
+
+    fn carry_out_effect(&mut self, now: Timestamp, effect: Effect) {
+        match effect {
+            Effect::Join { session, me, members } => {
+                let peers: Vec<PeerId> = members.iter().map(|(peer, _)| peer.clone()).collect();
+                self.joined.push(Joined {
+                    session: session.clone(),
+                    me,
+                    members,
+                    busy: false,
+                    reachable: Set::default(),
+                });
+                for peer in peers {
+                    for message in self.mesh.take_early(&peer, &session) {
                         self.peer_message(now, &peer, message);
                     }
                 }
             }
-            Err(reason) => {
-                self.unusable.retain(|(pubkey, _)| *pubkey != info.pubkey);
-                self.unusable.push((info.pubkey.clone(), reason.clone()));
-                self.say(Event::WalletUnusable { pubkey: info.pubkey.clone(), reason });
+            Effect::Send { session, peer, text } => {
+                if let Some(link) = self.links.of_mut(&session, &peer).filter(|link| link.is_open())
+                    && let Err(error) = link.say_text(&text)
+                {
+                    self.ignored(Some(&peer), error.to_string());
+                }
             }
+            Effect::Busy { session, busy } => {
+                if let Some(joined) = self.joined.iter_mut().find(|j| j.session == session) {
+                    joined.busy = busy;
+                }
+            }
+            Effect::Output(wallet::Output::StoreEntry { pubkey, entry, head }) => {
+                self.out.push_back(Output::StoreEntry { pubkey, entry, head });
+            }
+            Effect::Output(wallet::Output::Event(event)) => self.say(event),
         }
-    }
-
-    /// Lets a wallet's circle do something.
-    pub(super) fn in_group<T>(
-        &mut self,
-        pubkey: &str,
-        act: impl FnOnce(&mut Group, &mut Tools<'_, R>) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        if let Some((_, reason)) = self.unusable.iter().find(|(key, _)| key == pubkey) {
-            return Err(Error::WalletUnusable(reason.clone()));
-        }
-        let found = self.groups.iter_mut().find(|group| group.info.pubkey == pubkey);
-        let group = found.ok_or_else(|| Error::NoSuchWallet(pubkey.to_owned()))?;
-        act(group, &mut Tools { key: &self.identity, rng: &mut self.rng })
-    }
-
-    /// The wallet of a request.
-    pub(super) fn wallet_of(&self, request: &RequestId) -> Result<String, Error> {
-        let found = self.groups.iter().find(|group| group.book.get(request).is_some());
-        found
-            .map(|c| c.info.pubkey.clone())
-            .ok_or_else(|| Error::NoSuchRequest(hex::encode(request)))
     }
 
     pub(super) fn is_group(&self, session: &SessionId) -> bool {
-        self.groups.iter().any(|group| group.links == *session)
+        self.wallets.uses(session)
     }
 
-    /// The wallet whose members talk under that name, if `peer` is one of the others, and this node goes by its name there.
-    fn membership(&self, session: &SessionId, peer: &PeerId) -> Option<(usize, Identifier)> {
-        let index = self.groups.iter().position(|group| group.links == *session)?;
-        let group = &self.groups[index];
-        let identifier = group.identifier_of(peer).filter(|identifier| *identifier != group.me)?;
-        (group.peer(group.me) == self.server.me.as_ref()).then_some((index, identifier))
+    /// The wallet whose members use that session id, if `peer` is one of the others, and this node goes by its name there.
+    fn membership(&self, session: &SessionId, peer: &PeerId) -> Option<&Joined> {
+        let joined = self.joined.iter().find(|joined| joined.session == *session)?;
+        let own = Some(&joined.me) == self.server.me.as_ref();
+        (own && joined.identity_of(peer).is_some()).then_some(joined)
     }
 
     // ---- links ----
@@ -106,20 +125,20 @@ impl<R: RngCore + CryptoRng> Node<R> {
     pub(super) fn greet_members(&mut self, now: Timestamp) {
         let Some(me) = self.server.me.clone().filter(|_| self.server.is_online()) else { return };
         let mut due = Vec::new();
-        for group in self.groups.iter().filter(|group| group.peer(group.me) == Some(&me)) {
-            for (_, peer) in group.others() {
-                match self.links.of(&group.links, peer) {
+        for group in self.joined.iter().filter(|joined| joined.me == me) {
+            for (peer, _) in &group.members {
+                match self.links.of(&group.session, peer) {
                     None if self.server.present.contains(peer)
                         && !self.contacts.is_blocked(peer) =>
                     {
-                        due.push((group.links.clone(), peer.clone()));
+                        due.push((group.session.clone(), peer.clone()));
                     }
                     // Who is away says hello itself when it comes; who is there and does not answer is left alone for a while.
                     Some(link) if !link.is_open() && !self.server.present.contains(peer) => {
-                        due.push((group.links.clone(), peer.clone()));
+                        due.push((group.session.clone(), peer.clone()));
                     }
                     Some(link) if link.is_worth_a_try(now) => {
-                        due.push((group.links.clone(), peer.clone()))
+                        due.push((group.session.clone(), peer.clone()))
                     }
                     _ => {}
                 }
@@ -132,27 +151,21 @@ impl<R: RngCore + CryptoRng> Node<R> {
                 self.start_link(now, &links, &me, &peer);
             }
         }
-        let groups = &self.groups;
-        self.links.give_up(TRIES, |session| groups.iter().any(|group| group.links == *session));
+        let wallets = &self.wallets;
+        self.links.give_up(TRIES, |session| wallets.uses(session));
     }
 
-    /// The server has this node again: who did not answer is asked again, and who has a link hears what is held here. A member
-    /// that began anew meanwhile finds by that that its link is gone.
-    pub(super) fn greet_members_again(&mut self) {
-        for index in 0..self.groups.len() {
-            let group = &self.groups[index];
-            let (links, others) = (
-                group.links.clone(),
-                group.others().map(|(identifier, peer)| (identifier, peer.clone())),
-            );
-            for (identifier, peer) in others.collect::<Vec<_>>() {
-                if self.links.is_open(&links, &peer) {
-                    self.groups[index].tell_holdings(identifier);
-                } else {
-                    self.links.remove(&links, &peer);
+    /// The server has this node again: a member that did not answer is asked again, and one that has a link gets what is held
+    /// here. A member that began anew meanwhile finds by that that its link is gone.
+    pub(super) fn greet_members_again(&mut self, now: Timestamp) {
+        for joined in &self.joined {
+            for (peer, _) in &joined.members {
+                if !self.links.is_open(&joined.session, peer) {
+                    self.links.remove(&joined.session, peer);
                 }
             }
         }
+        self.tell_wallets(now, wallet::Input::Registered);
     }
 
     /// Takes a message of a handshake of two members.
@@ -163,11 +176,9 @@ impl<R: RngCore + CryptoRng> Node<R> {
         session: &SessionId,
         data: &[u8],
     ) {
-        let (Some(me), Some((index, identifier))) =
-            (self.server.me.clone(), self.membership(session, from))
-        else {
-            return;
-        };
+        let Some(me) = self.server.me.clone() else { return };
+        let Some(joined) = self.membership(session, from) else { return };
+        let expected = joined.identity_of(from).copied();
         let known = self.links.of(session, from);
         let hello = HandshakeMessage::of(data) == Some(HandshakeMessage::Hello);
         if self.links.successor(session, from).is_some_and(|link| link.is_known(data)) {
@@ -213,17 +224,12 @@ impl<R: RngCore + CryptoRng> Node<R> {
         }
         match result {
             Ok(Progress::Waiting) => {}
-            Ok(Progress::Opened(identity))
-                if self.groups[index].identity_of(from) == Some(&identity) =>
-            {
+            Ok(Progress::Opened(identity)) if expected == Some(identity) => {
                 if successor {
                     self.links.promote(session, from);
                 }
-                self.groups[index].linked(
-                    identifier,
-                    now,
-                    &mut Tools { key: &self.identity, rng: &mut self.rng },
-                );
+                let (session, peer) = (session.clone(), from.clone());
+                self.tell_wallets(now, wallet::Input::ChannelOpened { session, peer });
             }
             Ok(Progress::Opened(identity)) => {
                 self.drop_link(now, session, from, successor);
@@ -262,7 +268,9 @@ impl<R: RngCore + CryptoRng> Node<R> {
         session: &SessionId,
         frame: &crate::wire::Sealed,
     ) {
-        let Some((index, identifier)) = self.membership(session, from) else { return };
+        if self.membership(session, from).is_none() {
+            return;
+        }
         if self.links.of(session, from).is_none_or(Link::has_failed) {
             // The other end has a link that this node does not know any more.
             let Some(me) = self.server.me.clone() else { return };
@@ -279,63 +287,44 @@ impl<R: RngCore + CryptoRng> Node<R> {
             }
         };
         for message in messages {
-            let tools = &mut Tools { key: &self.identity, rng: &mut self.rng };
-            match std::str::from_utf8(&message) {
-                Ok(text) => self.groups[index].text(identifier, text, now, tools),
-                Err(_) => self.ignored(Some(from), "sealed what is no text".to_owned()),
-            }
+            let (session, peer) = (session.clone(), from.clone());
+            self.tell_wallets(now, wallet::Input::Received { session, peer, message });
         }
     }
 
     // ---- after every input ----
 
-    /// Tells circles who can be reached, and carries out what they ask for.
+    /// Tells wallets which members can be reached, and carries out what they want.
     pub(super) fn settle_groups(&mut self, now: Timestamp) {
-        for index in 0..self.groups.len() {
-            let group = &self.groups[index];
-            let linked = group.others().filter(|(_, peer)| self.is_linked(&group.links, peer));
-            let reachable: Set<Identifier> = linked.map(|(identifier, _)| identifier).collect();
-            let group = &mut self.groups[index];
-            if group.reachable != reachable {
-                group.reach(reachable);
-                self.dirty = true;
-            }
-            let acts = group.settle(now, &mut Tools { key: &self.identity, rng: &mut self.rng });
-            for act in acts {
-                self.dirty = true;
-                self.carry_out_act(index, act);
-            }
-        }
-    }
-
-    fn carry_out_act(&mut self, index: usize, act: Act) {
-        let group = &self.groups[index];
-        match act {
-            Act::Send(identifier, message) => {
-                let Some(peer) = group.peer(identifier) else { return };
-                if let Some(link) =
-                    self.links.of_mut(&group.links, peer).filter(|link| link.is_open())
-                    && let Err(error) = link.say_text(&message.to_text())
-                {
-                    let peer = peer.clone();
-                    self.ignored(Some(&peer), error.to_string());
+        let mut changed = Vec::new();
+        for joined in &self.joined {
+            for (peer, _) in &joined.members {
+                let reachable = self.is_linked(&joined.session, peer);
+                if joined.reachable.contains(peer) != reachable {
+                    changed.push((joined.session.clone(), peer.clone(), reachable));
                 }
             }
-            Act::Log(entry, head) => {
-                let pubkey = group.info.pubkey.clone();
-                self.out.push_back(Output::StoreEntry { pubkey, entry, head });
-            }
-            Act::Event(event) => self.say(event),
         }
+        for (session, peer, reachable) in changed {
+            if let Some(joined) = self.joined.iter_mut().find(|j| j.session == session) {
+                if reachable {
+                    joined.reachable.insert(peer.clone());
+                } else {
+                    joined.reachable.remove(&peer);
+                }
+            }
+            self.tell_wallets(now, wallet::Input::Reachable { session, peer, reachable });
+        }
+        self.carry_out_for_wallets(now);
     }
 
     /// Members to whom a channel is wanted.
     pub(super) fn wanted_members(&self) -> impl Iterator<Item = PeerId> + '_ {
         let direct_only = self.config.carrier == CarrierChoice::Direct;
         let me = self.server.me.as_ref();
-        let groups =
-            self.groups.iter().filter(move |c| (direct_only || c.is_busy()) && c.peer(c.me) == me);
-        let members = groups.flat_map(|group| group.others().map(|(_, peer)| peer.clone()));
+        let joined = self.joined.iter();
+        let joined = joined.filter(move |j| (direct_only || j.busy) && Some(&j.me) == me);
+        let members = joined.flat_map(|j| j.members.iter().map(|(peer, _)| peer.clone()));
         members.filter(|peer| self.server.present.contains(peer) && !self.contacts.is_blocked(peer))
     }
 

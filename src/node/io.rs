@@ -4,7 +4,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use super::groups::StoredWallet;
+use super::wallet::StoredWallet;
 use crate::agreement::{Certificate, Evidence};
 use crate::api::{Command, Event, Timestamp};
 use crate::audit::{Entry, Head};

@@ -26,6 +26,7 @@ mod ctx;
 mod groups;
 mod invites;
 mod io;
+mod key_rounds;
 mod links;
 mod mesh;
 mod neighbour;
@@ -43,8 +44,8 @@ pub use self::core::Node;
 pub use crate::agreement::{ProposalError, Roster};
 pub use crate::api::*;
 pub use config::{Config, Deadlines};
-pub use groups::StoredWallet;
 pub use io::{Input, Output, Role, StoreRequest};
+pub use wallet::StoredWallet;
 
 /// Most undecided proposals of one initiator.
 pub const MAX_PROPOSALS_PER_PEER: usize = 8;

@@ -7,6 +7,7 @@ use super::links::{Link, Tools};
 use super::neighbour::EarlyOffer;
 use super::server_link::State;
 use super::session::Session;
+use super::wallet;
 use super::{
     Event, Input, MAX_PROPOSALS_PER_PEER, MAX_SESSIONS, Output, PhaseName, Reason, ReasonKind,
     Roster, Timestamp,
@@ -53,13 +54,9 @@ impl<R: RngCore + CryptoRng> Node<R> {
                     self.say(Event::PeerDisconnected { peer_id: peer, reason: clip(&reason) });
                 }
             }
-            Input::OpenWallet(wallet) => self.open_wallet(now, &wallet),
+            Input::OpenWallet(wallet) => self.tell_wallets(now, wallet::Input::Open(wallet)),
             Input::EntryStored { pubkey, number, result } => {
-                if let Some(group) =
-                    self.groups.iter_mut().find(|group| group.info.pubkey == pubkey)
-                {
-                    group.kept(number, result);
-                }
+                self.tell_wallets(now, wallet::Input::EntryStored { pubkey, number, result });
             }
             Input::Stored { session_id, result } => {
                 if let Some(session) = self.sessions.get_mut(&session_id) {
@@ -112,7 +109,7 @@ impl<R: RngCore + CryptoRng> Node<R> {
     fn registered(&mut self, now: Timestamp) {
         if self.server.state == State::Registering {
             self.server.online(now);
-            self.greet_members_again();
+            self.greet_members_again(now);
             if let Some(peer_id) = self.server.me.clone() {
                 self.say(Event::Registered { peer_id });
             }

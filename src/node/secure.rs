@@ -385,8 +385,8 @@ impl<R: RngCore + CryptoRng> Node<R> {
     pub(super) fn tell_carriers(&mut self) {
         let mut told = Vec::new();
         let (online, choice) = (self.server.is_online(), self.config.carrier);
-        let groups = &self.groups;
-        let of_session = |session: &SessionId| groups.iter().all(|group| group.links != *session);
+        let wallets = &self.wallets;
+        let of_session = |session: &SessionId| !wallets.uses(session);
         let links = self
             .links
             .iter_mut()
@@ -414,8 +414,7 @@ impl<R: RngCore + CryptoRng> Node<R> {
         let (online, choice) = (self.server.is_online(), self.config.carrier);
         for ((session, peer), link) in self.links.all_mut() {
             // A member of a wallet that is away for days is not told over and over what it will ask for when it comes.
-            let away = !self.server.present.contains(peer)
-                && self.groups.iter().any(|c| c.links == *session);
+            let away = !self.server.present.contains(peer) && self.wallets.uses(session);
             if away && !self.mesh.state(peer).open {
                 continue;
             }
