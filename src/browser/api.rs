@@ -11,7 +11,7 @@ use super::driver::{Driver, now};
 use super::fatal;
 use super::snapshot::to_js;
 use super::store::Store;
-use crate::content::Content;
+use crate::group::Operation;
 use crate::keystore::{KdfParams, Keystore, Kind};
 use crate::node::{Command, ConnectionState, Error};
 use crate::random::SystemRng;
@@ -139,9 +139,9 @@ async fn run(driver: &Rc<Driver>, command: UiCommand) -> Result<JsValue, Refusal
         }
         UiCommand::Request { pubkey, kind, content, lifetime } => {
             let author = driver.author(&pubkey);
-            let content = Content::read(&kind, &content, author.as_ref())
+            let operation = Operation::read(&kind, &content, author.as_ref())
                 .map_err(|e| Refusal::new("bad_request", e))?;
-            driver.command(Command::Request { pubkey, content, lifetime })?;
+            driver.command(Command::Request { pubkey, operation, lifetime })?;
         }
         UiCommand::Node(command) => driver.command(command)?,
     }

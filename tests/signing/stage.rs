@@ -225,10 +225,7 @@ impl Stage {
             if let GroupMessage::Refused { reason, .. } = m { Some(reason.clone()) } else { None }
         };
         let heard = self.hear();
-        assert!(!heard.iter().any(|(_, m)| matches!(
-            m,
-            GroupMessage::SignatureShare { .. } | GroupMessage::SigningCommitments { .. }
-        )));
+        assert!(!heard.iter().any(|(_, m)| matches!(m, GroupMessage::Round { .. })));
         heard.iter().filter_map(|(_, m)| refused(m)).collect()
     }
 }
