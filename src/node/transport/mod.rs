@@ -33,7 +33,6 @@ use crate::sorted::{Map, Set};
 use crate::wire::{PROTOCOL_VERSION, PeerId, PeerMessage, RelayData, SessionId, WireError};
 
 /// The ids of all carriers and what they are, the preferred one first.
-#[must_use]
 pub fn carriers() -> impl Iterator<Item = (&'static str, &'static str)> {
     SPECS.iter().map(|spec| (spec.id, spec.about))
 }
