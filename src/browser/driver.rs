@@ -200,6 +200,7 @@ impl Driver {
                         connection.send(text.as_str());
                     }
                 }
+                Output::SendOver { .. } => {} // no such carrier is run here
                 Output::CloseConnection { peer, attempt } => state.close(&peer, attempt),
                 Output::Store { session_id, request } => self.keep(state, session_id, request),
                 Output::StoreEntry { pubkey, entry, head } => {

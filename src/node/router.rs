@@ -360,6 +360,12 @@ impl Node {
             Input::ConnectionClosed { peer, attempt, reason } => {
                 self.driver_input(DriverInput::Closed { peer, attempt, reason });
             }
+            Input::Carrier { carrier, peer, event } => {
+                if let Some(server) = self.signaling.home() {
+                    let from = Address::new(server, &peer);
+                    self.transport_input(transport::Input::Carrier { carrier, from, event });
+                }
+            }
             Input::Stored { session_id, result } => {
                 self.keygen_input(keygen::Input::Stored { session_id, result });
             }

@@ -461,6 +461,7 @@ impl World {
                 half.remote_candidates += 1;
                 self.try_to_open(&id);
             }
+            Output::SendOver { .. } => unreachable!("no such carrier"),
             Output::CloseConnection { peer, attempt } => {
                 self.close(&HalfId { seat, peer, attempt })
             }

@@ -301,13 +301,7 @@ impl Keygen {
         self.deliver(ctx, id, from, message);
     }
 
-    fn deliver(
-        &mut self,
-        ctx: &mut Ctx<'_>,
-        id: &SessionId,
-        from: &PeerId,
-        message: PeerMessage,
-    ) {
+    fn deliver(&mut self, ctx: &mut Ctx<'_>, id: &SessionId, from: &PeerId, message: PeerMessage) {
         if let Some(session) = self.sessions.get_mut(id) {
             session.message(ctx, from, message);
         }
