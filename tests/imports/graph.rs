@@ -5,9 +5,9 @@
 //! say what a reader would say:
 //!
 //! - A path leads to the file that **defines** the item: re-exports (`pub use`) are followed, and
-//! so are globs.
+//!   so are globs.
 //! - `mod child;` and `pub use child::Item` (of the file's own children) are no imports: a folder
-//! lists its files.
+//!   lists its files.
 //! - Every other import is one, also that of a child from its own `mod.rs`.
 //! - Code under `#[cfg(test)]` does not count: unit tests may use anything.
 

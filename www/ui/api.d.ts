@@ -33,7 +33,7 @@ export type Command =
   | { type: "confirm_words"; session_id: SessionId; they_match: boolean }
   /** Make an invite, and start the session when all guests have joined by it. */
   | { type: "invite"; session_id?: SessionId; total: number; threshold: number; suite?: Suite; name?: string; lifetime?: number }
-  /** Take part by an invite. The node has to be connected to its server: surfaces connect first. */
+  /** Take part by an invite. The node connects to the invite's server if that is not its own. */
   | { type: "join_invite"; invite: string; peer_id?: PeerId }
   /** Propose an operation to the members of a wallet, and approve it. */
   | { type: "request"; pubkey: string; content_kind: ContentKind | "batch"; content: string; lifetime?: number }
