@@ -8,7 +8,7 @@
 //! | [`wire`] | the JSON messages and their limits | nothing of ours |
 //! | [`identity`] | identity key, signatures, contacts, invites | `wire` |
 //! | [`frost`] | FROST key generation and signing behind bytes, by ciphersuite | `wire` |
-//! | [`content`] | what people sign, by kind: read, shown, hashed | `identity` |
+//! | [`content`] | what people sign, by kind: read, shown, hashed | `identity`, `frost` |
 //! | [`channel`] | one sealed conversation of two identities: bytes in, bytes out | `wire`, `identity` |
 //! | [`agreement`] | what is signed in a verified session; certificates, evidence | `wire`, `identity`, `frost` |
 //! | [`group`] | requests, votes, and what members of a wallet say to each other | `wire`, `identity`, `agreement`, `frost` |
@@ -33,6 +33,7 @@ pub mod frost;
 pub mod group;
 pub mod identity;
 pub mod keystore;
+pub mod label;
 mod sorted;
 
 pub mod node;

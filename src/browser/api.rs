@@ -138,8 +138,8 @@ async fn run(driver: &Rc<Driver>, command: UiCommand) -> Result<JsValue, Refusal
             driver.command(Command::JoinInvite(invite))?;
         }
         UiCommand::Request { pubkey, kind, content, lifetime } => {
-            let author = driver.author(&pubkey);
-            let content = Content::read(&kind, &content, author.as_ref())
+            let key = driver.group_key(&pubkey);
+            let content = Content::read(&kind, &content, key.as_ref())
                 .map_err(|e| Refusal::new("bad_request", e))?;
             driver.command(Command::Request { pubkey, content, lifetime })?;
         }

@@ -11,9 +11,10 @@ use frost_core::keys::dkg::{self, round1, round2};
 use frost_core::keys::{KeyPackage, PublicKeyPackage};
 use zeroize::Zeroizing;
 
-use super::{
-    Fault, Flavour, HEADER, Identifier, PackageFault, Randomness, canonical, compressed, culprit,
-    library, not_canonical, to_frost, undecodable,
+use super::fault::{Fault, Identifier, PackageFault, Randomness};
+use super::info::KnownSuite;
+use super::packages::{
+    HEADER, canonical, canonical_points, culprit, library, not_canonical, to_frost, undecodable,
 };
 
 /// The key that came out: secret and public part in the reference serialization.
@@ -71,7 +72,7 @@ pub trait Round2: Send {
 }
 
 /// Round 1 of a participant.
-pub(super) fn start<C: Flavour>(
+pub(super) fn start<C: KnownSuite>(
     me: Identifier,
     total: u16,
     threshold: u16,
@@ -84,7 +85,7 @@ pub(super) fn start<C: Flavour>(
 }
 
 /// The group key (compressed, as hex) that the round-1 packages of all participants make, whoever held which share.
-pub(super) fn group_key<C: Flavour>(
+pub(super) fn group_key<C: KnownSuite>(
     threshold: u16,
     packages: &BTreeMap<Identifier, Vec<u8>>,
 ) -> Result<String, Fault> {
@@ -98,23 +99,23 @@ pub(super) fn group_key<C: Flavour>(
     let public = PublicKeyPackage::from_dkg_commitments(
         &commitments.iter().map(|(id, c)| (*id, c)).collect(),
     );
-    let key = public.map(C::settled).and_then(|public| public.verifying_key().serialize());
+    let key = public.map(C::after_dkg).and_then(|public| public.verifying_key().serialize());
     key.map(hex::encode).map_err(|e| (None, library(e)))
 }
 
-struct First<C: Flavour> {
+struct First<C: KnownSuite> {
     secret: round1::SecretPackage<C>,
     package: Vec<u8>,
     threshold: u16,
 }
 
-struct Second<C: Flavour> {
+struct Second<C: KnownSuite> {
     secret: round2::SecretPackage<C>,
     packages: BTreeMap<FrostIdentifier<C>, round1::Package<C>>,
 }
 
 /// Who is to blame, by the library's own word.
-fn fault<C: Flavour>(
+fn fault<C: KnownSuite>(
     error: frost_core::Error<C>,
     identifiers: impl Iterator<Item = Identifier>,
 ) -> Fault {
@@ -128,13 +129,13 @@ fn fault<C: Flavour>(
 }
 
 /// Decodes a round-1 package, which may have been written in another way than the canonical one.
-fn decode_round1<C: Flavour>(bytes: &[u8]) -> Result<round1::Package<C>, PackageFault> {
+fn decode_round1<C: KnownSuite>(bytes: &[u8]) -> Result<round1::Package<C>, PackageFault> {
     round1::Package::<C>::deserialize(bytes).map_err(undecodable)
 }
 
 /// Decodes a round-1 package of that many coefficients in the one way of writing it: a header, their number, their points, and
 /// the proof after its length.
-fn checked_round1<C: Flavour>(
+fn checked_round1<C: KnownSuite>(
     bytes: &[u8],
     threshold: u16,
 ) -> Result<round1::Package<C>, PackageFault> {
@@ -144,8 +145,8 @@ fn checked_round1<C: Flavour>(
         return Err(PackageFault::WrongDegree { found, expected });
     }
     let start = HEADER + if found < 0x80 { 1 } else { 2 };
-    let end = start + found * C::POINT;
-    compressed::<C>(bytes.get(start..end).ok_or_else(not_canonical)?)?;
+    let end = start + found * C::INFO.point_size;
+    canonical_points::<C>(bytes.get(start..end).ok_or_else(not_canonical)?)?;
     canonical(
         &package.proof_of_knowledge().serialize().map_err(library)?,
         bytes.get(end + 1..).unwrap_or_default(),
@@ -153,13 +154,13 @@ fn checked_round1<C: Flavour>(
     Ok(package)
 }
 
-fn decode_round2<C: Flavour>(bytes: &[u8]) -> Result<round2::Package<C>, PackageFault> {
+fn decode_round2<C: KnownSuite>(bytes: &[u8]) -> Result<round2::Package<C>, PackageFault> {
     let package = round2::Package::<C>::deserialize(bytes).map_err(undecodable)?;
     canonical(&Zeroizing::new(package.serialize().map_err(library)?), bytes)?;
     Ok(package)
 }
 
-impl<C: Flavour> Round1 for First<C> {
+impl<C: KnownSuite> Round1 for First<C> {
     fn package(&self) -> &[u8] {
         &self.package
     }
@@ -196,7 +197,7 @@ impl<C: Flavour> Round1 for First<C> {
     }
 }
 
-impl<C: Flavour> Round2 for Second<C> {
+impl<C: KnownSuite> Round2 for Second<C> {
     fn check(&self, bytes: &[u8]) -> Result<(), PackageFault> {
         decode_round2::<C>(bytes).map(|_| ())
     }
@@ -219,7 +220,7 @@ impl<C: Flavour> Round2 for Second<C> {
     }
 }
 
-fn material<C: Flavour>(
+fn material<C: KnownSuite>(
     key: &KeyPackage<C>,
     public: &PublicKeyPackage<C>,
 ) -> Result<KeyMaterial, PackageFault> {

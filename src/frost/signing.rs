@@ -12,9 +12,10 @@ use frost_core::round1::{self, SigningCommitments, SigningNonces};
 use frost_core::round2::{self, SignatureShare};
 use frost_core::{Signature, SigningPackage};
 
-use super::{
-    Fault, Flavour, HEADER, Identifier, PackageFault, Randomness, compressed, culprit, library,
-    not_canonical, to_frost, undecodable,
+use super::fault::{Fault, Identifier, PackageFault, Randomness};
+use super::info::KnownSuite;
+use super::packages::{
+    HEADER, canonical_points, culprit, library, not_canonical, to_frost, undecodable,
 };
 
 /// The commitments of all signers of one signature, `SigningCommitments::serialize()` each.
@@ -76,12 +77,12 @@ pub trait Key: Send {
     ) -> Result<Vec<u8>, Fault>;
 }
 
-struct Held<C: Flavour> {
+struct Held<C: KnownSuite> {
     own: KeyPackage<C>,
     public: PublicKeyPackage<C>,
 }
 
-pub(super) fn key<C: Flavour>(own: &[u8], public: &[u8]) -> Result<Box<dyn Key>, PackageFault> {
+pub(super) fn key<C: KnownSuite>(own: &[u8], public: &[u8]) -> Result<Box<dyn Key>, PackageFault> {
     let own = KeyPackage::<C>::deserialize(own).map_err(undecodable)?;
     let public = PublicKeyPackage::<C>::deserialize(public).map_err(undecodable)?;
     if own.verifying_key() != public.verifying_key() {
@@ -90,7 +91,7 @@ pub(super) fn key<C: Flavour>(own: &[u8], public: &[u8]) -> Result<Box<dyn Key>,
     Ok(Box::new(Held { own, public }))
 }
 
-pub(super) fn verify<C: Flavour>(
+pub(super) fn verify<C: KnownSuite>(
     pubkey: &[u8],
     message: &[u8],
     signature: &[u8],
@@ -104,18 +105,18 @@ pub(super) fn verify<C: Flavour>(
     key.verify(message, &decoded).map_err(|_| BadSignature::Invalid)
 }
 
-fn decode_commitments<C: Flavour>(bytes: &[u8]) -> Result<SigningCommitments<C>, PackageFault> {
+fn decode_commitments<C: KnownSuite>(bytes: &[u8]) -> Result<SigningCommitments<C>, PackageFault> {
     let commitments = SigningCommitments::<C>::deserialize(bytes).map_err(undecodable)?;
     // A header of one length and two points: what is longer has bytes that do not belong to it.
     let points = bytes
         .get(HEADER..)
-        .filter(|points| points.len() == 2 * C::POINT)
+        .filter(|points| points.len() == 2 * C::INFO.point_size)
         .ok_or_else(not_canonical)?;
-    compressed::<C>(points)?;
+    canonical_points::<C>(points)?;
     Ok(commitments)
 }
 
-fn package<C: Flavour>(
+fn package<C: KnownSuite>(
     commitments: &Commitments,
     message: &[u8],
 ) -> Result<SigningPackage<C>, Fault> {
@@ -130,7 +131,7 @@ fn package<C: Flavour>(
     Ok(SigningPackage::new(decoded, message))
 }
 
-impl<C: Flavour> Key for Held<C> {
+impl<C: KnownSuite> Key for Held<C> {
     fn commit(&self, rng: &mut dyn Randomness) -> Result<(Nonces, Vec<u8>), PackageFault> {
         let mut rng = rng;
         let (nonces, commitments) = round1::commit::<C, _>(self.own.signing_share(), &mut rng);

@@ -19,7 +19,7 @@ use super::wallets::{one, open_existing};
 use super::{Driver, Settings, content};
 use crate::audit::Body;
 use crate::content::Content;
-use crate::frost::Suite;
+use crate::frost::GroupKey;
 use crate::keystore::{Kind, WalletInfo};
 use crate::node::{Command, Config, Deadlines, Event, RequestState, RequestView, Timestamp, View};
 use crate::wire::PeerId;
@@ -36,7 +36,7 @@ pub(super) async fn sign(args: Sign) -> Result<(), Failure> {
         let text = "not every participant has confirmed this key: nothing is signed with it";
         return Err(Failure::new(Exit::Keystore, text));
     }
-    let content = content::read(&args.subject, author(&wallet.info).as_ref())?;
+    let content = content::read(args.subject.one()?, Some(&group_key(&wallet.info)?))?;
     let order = Order::Sign {
         pubkey: wallet.info.pubkey.clone(),
         kind: content.kind().to_owned(),
@@ -168,9 +168,10 @@ fn outcome(
     }
 }
 
-/// The x-only key of a wallet, if its signatures are those of BIP-340.
-fn author(info: &WalletInfo) -> Option<[u8; 32]> {
-    Suite::of_id(&info.ciphersuite)?.author(&hex::decode(&info.pubkey).ok()?)
+/// The group key of a wallet.
+fn group_key(info: &WalletInfo) -> Result<GroupKey, Failure> {
+    GroupKey::of(&info.ciphersuite, &info.pubkey)
+        .ok_or_else(|| Failure::new(Exit::Other, "the wallet's ciphersuite is not known here"))
 }
 
 // ---- node ----
@@ -450,7 +451,8 @@ impl Member {
         match order {
             Order::Sign { pubkey, kind, content, lifetime } => {
                 let wallet = one(&self.store, pubkey).map_err(|f| f.text.unwrap_or_default())?;
-                let content = Content::read(kind, content, author(&wallet.info).as_ref());
+                let key = group_key(&wallet.info).map_err(|f| f.text.unwrap_or_default())?;
+                let content = Content::read(kind, content, Some(&key));
                 let content = content.map_err(|error| error.to_string())?;
                 let command =
                     Command::Request { pubkey: pubkey.clone(), content, lifetime: *lifetime };

@@ -17,6 +17,7 @@ mod report;
 mod signatures;
 mod store;
 mod stun;
+mod suites;
 mod wallets;
 mod websocket;
 

@@ -27,7 +27,7 @@ pub fn id_of(id: &str) -> RequestId {
 }
 
 pub fn text(text: &str) -> Content {
-    Content::Text(Text::new(text.to_owned()).unwrap())
+    Content::from(Text::new(text.to_owned()).unwrap())
 }
 
 impl Group {

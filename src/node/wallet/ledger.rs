@@ -4,7 +4,7 @@
 use crate::agreement::Member;
 use crate::api::{RequestState, Timestamp};
 use crate::content::Content;
-use crate::frost::{Identifier, Suite};
+use crate::frost::{GroupKey, Identifier, Suite};
 use crate::group::{InventoryItem, MAX_INVENTORY, MAX_REQUEST_LIFE, Request, RequestId, Vote};
 use crate::identity::Digest;
 use crate::sorted::Map;
@@ -38,9 +38,9 @@ impl Rules {
         Identifier::try_from(self.members.len()).unwrap_or(Identifier::MAX)
     }
 
-    /// The x-only key, if signatures are those of BIP-340.
-    pub fn author(&self) -> Option<[u8; 32]> {
-        self.suite.author(&self.pubkey)
+    /// The group key, with its ciphersuite.
+    pub fn key(&self) -> GroupKey {
+        GroupKey::new(self.suite, self.pubkey.clone())
     }
 }
 
@@ -172,7 +172,7 @@ impl Ledger {
         if request.expires > now.after(MAX_REQUEST_LIFE + MAX_SKEW).millis() {
             return Err("a request from the future: one of the two clocks is wrong".to_owned());
         }
-        let content = Content::read(&request.kind, &request.content, rules.author().as_ref());
+        let content = Content::read(&request.kind, &request.content, Some(&rules.key()));
         let content = content.map_err(|error| error.to_string())?;
         let over = request.expires <= now.millis();
         let open = |t: &&RequestEntry| t.signed.is_none() && t.request.expires > now.millis();
