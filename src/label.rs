@@ -4,6 +4,7 @@ use serde::Serialize;
 
 /// A text for people, with the key of its translations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Label {
     /// Its key in `extension/_locales/*/messages.json`. The message there is shown, if there is one.
     pub key: &'static str,

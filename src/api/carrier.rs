@@ -2,25 +2,15 @@
 
 use serde::Serialize;
 
-/// What carries a link's messages.
+/// What carries the frames of a secure channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum Carrier {
     /// A WebRTC data channel.
     Direct,
-    /// The signaling server, which sees ciphertext.
+    /// The signaling server's relay. The server sees ciphertext.
     Relay,
-}
-
-impl Carrier {
-    /// The name in events and views.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Direct => "direct",
-            Self::Relay => "relay",
-        }
-    }
 }
 
 /// Which carriers a node uses.

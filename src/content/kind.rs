@@ -56,6 +56,7 @@ pub struct KindInfo {
 /// How people give content of a kind, on a screen and on a command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum Input {
     /// A text of several lines, taken exactly as it is.
     Text,

@@ -7,8 +7,7 @@ use super::links::Tools;
 use super::server_link::{ServerLink, State};
 use super::session::Session;
 use super::{
-    Command, ContactChange, Error, Event, MAX_SESSIONS, Output, PhaseName, Reason, ReasonKind,
-    Roster, Timestamp,
+    Command, Error, Event, MAX_SESSIONS, Output, PhaseName, Reason, ReasonKind, Roster, Timestamp,
 };
 use crate::frost::Suite;
 use crate::wire::{PROTOCOL_VERSION, PeerId, Proposal, SessionId};
@@ -53,32 +52,30 @@ impl<R: RngCore + CryptoRng> Node<R> {
             Command::Invite { session_id, total, threshold, suite, name, lifetime } => {
                 self.invite(now, session_id, (total, threshold), suite, name, lifetime)
             }
-            Command::JoinInvite(invite) => self.join_invite(now, *invite),
+            Command::JoinInvite { invite, .. } => self.join_invite(now, *invite),
             Command::Request { pubkey, content, lifetime } => {
                 let life = lifetime.saturating_mul(1000);
                 self.in_group(&pubkey, |group, tools| group.request(&content, life, now, tools))
             }
-            Command::Vote { request, approves, rule } => {
-                let pubkey = self.wallet_of(&request)?;
-                self.in_group(&pubkey, |c, tools| {
-                    c.decide(&request, approves, rule.as_deref(), now, tools)
-                })
-            }
+            Command::ApproveRequest { request, rule } => self.vote(now, &request, true, rule),
+            Command::DeclineRequest { request, rule } => self.vote(now, &request, false, rule),
             Command::Check { pubkey } => self.in_group(&pubkey, |group, tools| {
                 group.start_check(now, tools);
                 Ok(())
             }),
-            Command::Contact { who, change } => {
-                match change {
-                    ContactChange::Rename(name) => {
-                        drop(self.contacts.rename(&who, &name)?.name.len())
-                    }
-                    ContactChange::Forget => drop(self.contacts.forget(&who)?),
-                    ContactChange::Block(blocked) => {
-                        drop(self.contacts.block(&who, blocked)?.name.len())
-                    }
-                }
-                self.out.push_back(Output::StoreContacts(self.contacts.clone()));
+            Command::RenameContact { who, name } => {
+                self.contacts.rename(&who, &name)?;
+                self.store_contacts();
+                Ok(())
+            }
+            Command::ForgetContact { who } => {
+                self.contacts.forget(&who)?;
+                self.store_contacts();
+                Ok(())
+            }
+            Command::BlockContact { who, blocked } => {
+                self.contacts.block(&who, blocked)?;
+                self.store_contacts();
                 Ok(())
             }
             Command::Decline { session_id } => {
@@ -105,6 +102,24 @@ impl<R: RngCore + CryptoRng> Node<R> {
                 Ok(())
             }
         }
+    }
+
+    fn store_contacts(&mut self) {
+        self.out.push_back(Output::StoreContacts(self.contacts.clone()));
+    }
+
+    /// Votes on a request that is named by the beginning of its id.
+    fn vote(
+        &mut self,
+        now: Timestamp,
+        request: &str,
+        approves: bool,
+        rule: Option<String>,
+    ) -> Result<(), Error> {
+        let (pubkey, id) = self.request_named(request)?;
+        self.in_group(&pubkey, |group, tools| {
+            group.decide(&id, approves, rule.as_deref(), now, tools)
+        })
     }
 
     fn undecided(&mut self, id: &SessionId) -> Result<&mut Session, Error> {

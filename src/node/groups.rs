@@ -11,7 +11,7 @@ use super::links::{Link, Progress, Tools};
 use super::session::Session;
 use super::wallet::{Act, Group};
 use super::{Error, Event, Output, Timestamp};
-use crate::api::CarrierChoice;
+use crate::api::{CarrierChoice, MIN_REQUEST_DIGITS};
 use crate::audit::{Entry, Head};
 use crate::channel::{Context, FrameError, HandshakeMessage};
 use crate::frost::Identifier;
@@ -19,7 +19,7 @@ use crate::group::RequestId;
 use crate::identity::Identity;
 use crate::keystore::WalletRecord;
 use crate::sorted::Set;
-use crate::wire::{PeerId, SessionId};
+use crate::wire::{PeerId, SessionId, clip};
 
 /// A wallet as it was kept: its key, and its audit trail.
 #[derive(Debug)]
@@ -81,11 +81,23 @@ impl<R: RngCore + CryptoRng> Node<R> {
     }
 
     /// The wallet of a request.
-    pub(super) fn wallet_of(&self, request: &RequestId) -> Result<String, Error> {
-        let found = self.groups.iter().find(|group| group.book.get(request).is_some());
-        found
-            .map(|c| c.info.pubkey.clone())
-            .ok_or_else(|| Error::NoSuchRequest(hex::encode(request)))
+    /// The request whose id begins so, and the wallet that it is for.
+    pub(super) fn request_named(&self, beginning: &str) -> Result<(String, RequestId), Error> {
+        let unknown = || Error::NoSuchRequest(clip(beginning));
+        if beginning.len() < MIN_REQUEST_DIGITS {
+            return Err(unknown());
+        }
+        let wanted = beginning.to_ascii_lowercase();
+        let ids = self
+            .groups
+            .iter()
+            .flat_map(|group| group.book.iter().map(|(id, _)| (group.info.pubkey.clone(), *id)));
+        let mut found = ids.filter(|(_, id)| hex::encode(id).starts_with(&wanted));
+        let first = found.next().ok_or_else(unknown)?;
+        if found.next().is_some() {
+            return Err(Error::SeveralRequests(clip(beginning)));
+        }
+        Ok(first)
     }
 
     pub(super) fn is_group(&self, session: &SessionId) -> bool {

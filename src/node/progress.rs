@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::Timestamp;
+use super::{ProtocolStep, Timestamp};
 use crate::wire::{PeerMessage, Proof};
 
 /// A package that came. Once it is used, its digest alone stays, to tell a repeat from a conflict.
@@ -100,15 +100,15 @@ pub(super) struct Progress {
 
 impl Progress {
     /// The last step that came from it, for people.
-    pub(super) fn step(&self) -> &'static str {
+    pub(super) fn step(&self) -> ProtocolStep {
         match self {
-            Self { created: Some(_), .. } => "wallet_created",
-            Self { share: Some(_), .. } => "share",
-            Self { ready: true, .. } => "ready",
-            Self { commitment: Some(_), .. } => "commitment",
-            Self { mesh_ready: true, .. } => "mesh_ready",
-            Self { accepted: true, .. } => "accepted",
-            _ => "",
+            Self { created: Some(_), .. } => ProtocolStep::WalletCreated,
+            Self { share: Some(_), .. } => ProtocolStep::Share,
+            Self { ready: true, .. } => ProtocolStep::Ready,
+            Self { commitment: Some(_), .. } => ProtocolStep::Commitment,
+            Self { mesh_ready: true, .. } => ProtocolStep::MeshReady,
+            Self { accepted: true, .. } => ProtocolStep::Accepted,
+            _ => ProtocolStep::None,
         }
     }
 

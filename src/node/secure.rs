@@ -357,7 +357,7 @@ impl<R: RngCore + CryptoRng> Node<R> {
         if self.mesh.channel(peer).is_some() {
             self.say(Event::PeerConnected {
                 peer_id: peer.clone(),
-                carrier: "direct",
+                carrier: Carrier::Direct,
                 verified: false,
             });
         }
@@ -395,7 +395,7 @@ impl<R: RngCore + CryptoRng> Node<R> {
             let Some(now) = choose(self.mesh.state(peer).open, online, choice) else { continue };
             let before = link.told.replace(now);
             if before != Some(now) {
-                let (peer_id, carrier) = (peer.clone(), now.name());
+                let (peer_id, carrier) = (peer.clone(), now);
                 told.push(match before {
                     None => Event::PeerConnected { peer_id, carrier, verified: true },
                     Some(_) => Event::Carrier { peer_id, carrier },

@@ -23,7 +23,7 @@ impl SessionView {
             PeerView {
                 peer_id: id.clone(),
                 state,
-                carrier: link.carrier.filter(|_| progress.met).map(Carrier::name),
+                carrier: link.carrier.filter(|_| progress.met),
                 verified: session.is_known(id),
                 fingerprint: identity,
                 step: progress.step(),

@@ -10,7 +10,7 @@ use rand_core::{CryptoRng, RngCore};
 use super::links::Tools;
 use super::progress::Progress;
 use super::session::{Act, Phase, Session};
-use super::{Event, Reason, ReasonKind, Timestamp};
+use super::{Event, ProtocolStep, Reason, ReasonKind, Timestamp};
 use crate::sorted::Set;
 use crate::wire::{PeerId, PeerMessage};
 
@@ -142,7 +142,10 @@ impl Session {
             !p.has_said_all() && p.lost.is_some_and(|t| t.after(self.deadlines.lost) <= now)
         };
         let lost = self.peers.iter().find(|(_, p)| gone(p)).map(|(id, progress)| {
-            let last = if progress.step().is_empty() { "nothing" } else { progress.step() };
+            let last = match progress.step() {
+                ProtocolStep::None => "nothing",
+                step => step.name(),
+            };
             let text = format!(
                 "went away {seconds} s ago and did not come back (last received from it: {last})"
             );

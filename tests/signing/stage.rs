@@ -195,7 +195,7 @@ impl Stage {
     }
 
     pub fn alice_votes(&mut self, id: RequestId, approves: bool) {
-        self.input(Input::Command(Command::Vote { request: id, approves, rule: None }));
+        self.input(Input::Command(Command::vote(hex::encode(id), approves)));
     }
 
     pub fn begin(

@@ -1,20 +1,21 @@
 // @ts-check
 // What members of the wallets ask each other to sign: to approve or decline, to follow, and to ask for.
-/** @import { Card, Group, Context, Request, Snapshot, View, Wallet } from "./types.js" */
+/** @import { Card, Context, GroupView, RequestView, Snapshot, View, WalletView } from "./types.js" */
 
 import { el, keyed, section, setText } from "./dom.js";
 import { attempt, problemLine } from "./form.js";
 import { names, quote, setTimer, timer, visible } from "./format.js";
 import { t } from "./i18n.js";
+import { asksText, kindOf, labelText } from "./lists.js";
 import { signView } from "./sign.js";
 import { copyable } from "./wallet.js";
 
 /** How many of those that are over are shown without asking. */
 const RECENT = 3;
 
-/** @typedef {Request & { group: Group, wallet?: Wallet }} Item */
+/** @typedef {RequestView & { group: GroupView, wallet?: WalletView }} Item */
 
-/** @param {Request} request */
+/** @param {RequestView} request */
 const isOver = ({ state }) => state === "signed" || state === "declined" || state === "expired";
 
 /**
@@ -34,7 +35,7 @@ export function requestsView(context) {
     node: el("div.stack", {}, current.node, sign.node, history),
     update(snapshot) {
       const { groups, wallets } = snapshot ?? { groups: [], wallets: [] };
-      const of = (/** @type {Group} */ group) => wallets.find(({ pubkey }) => pubkey === group.pubkey);
+      const of = (/** @type {GroupView} */ group) => wallets.find(({ pubkey }) => pubkey === group.pubkey);
       const all = groups.flatMap((group) => group.requests.map((request) => ({ ...request, group, wallet: of(group) })));
       const over = all.filter(isOver).sort((a, b) => b.created - a.created);
       const open = all.filter((request) => !isOver(request));
@@ -57,8 +58,9 @@ function requestCard({ command }, { id, kind, shown, digest, created, wallet, gr
   for (const [name, value] of shown) {
     content.append(el("dt.meta", {}, name), el("dd", {}, el("pre", { dir: "auto", tabindex: 0 }, visible(value))));
   }
-  const warning = el("p.problem", { role: "alert" }, t("hash_warning"));
-  warning.hidden = kind !== "hash";
+  const caution = kindOf(kind)?.warning;
+  const warning = el("p.problem", { role: "alert" }, caution ? labelText(caution) : "");
+  warning.hidden = !caution;
   const hash = copyable("digest", { "data-testid": "digest" });
   hash.update(digest);
   const votes = el("p.meta");
@@ -73,7 +75,6 @@ function requestCard({ command }, { id, kind, shown, digest, created, wallet, gr
   const title = wallet?.name ?? `${group.pubkey.slice(0, 12)}…`;
   const actions = el("div.actions", {}, approve, decline);
   const self = group.members.find(({ me }) => me)?.peer_id;
-  const asks = /** @type {const} */ (`asks_${kind === "nostr-event" ? "nostr" : kind}`);
   const node = el("article.card", { "data-testid": "request", "data-request-id": id },
     el("div.row", {}, el("h3", { title: group.pubkey }, quote(title)), state), lead, content, warning, hash.node,
     votes, declined, wait, el("p.meta.dots", {}, since, left), signature.node, signers, problem, actions);
@@ -88,7 +89,7 @@ function requestCard({ command }, { id, kind, shown, digest, created, wallet, gr
       node.classList.toggle("asking", request.needs_decision);
       setText(state, t(`request_${request.state}`));
       state.classList.toggle("good", request.state === "signed");
-      setText(lead, request.proposer === self ? t("asks_self") : t(asks, quote(request.proposer)));
+      setText(lead, request.proposer === self ? t("asks_self") : asksText(kind, quote(request.proposer)));
       const { approved, waiting_for } = request;
       setText(votes, t("votes_for", approved.length, request.group.threshold, names(approved)));
       votes.hidden = !approved.length;

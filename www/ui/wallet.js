@@ -1,14 +1,15 @@
 // @ts-check
 // A wallet this node holds a signing share of, and its group key.
-/** @import { Attributes, MessageKey, View, Wallet } from "./types.js" */
+/** @import { Attributes, MessageKey, View, WalletView } from "./types.js" */
 
 import { el, setText } from "./dom.js";
 import { names, quote, setTimer, timer } from "./format.js";
 import { t } from "./i18n.js";
+import { suiteText } from "./lists.js";
 
 /**
- * @param {Wallet} wallet
- * @returns {View<Wallet>}
+ * @param {WalletView} wallet
+ * @returns {View<WalletView>}
  */
 export function walletCard({ pubkey, name, session_id, ciphersuite, created }) {
   const about = el("p.meta");
@@ -34,12 +35,6 @@ export function walletCard({ pubkey, name, session_id, ciphersuite, created }) {
     },
   };
 }
-
-/**
- * Which signatures a key makes.
- * @param {string} suite name or id
- */
-export const suiteText = (suite) => t(/-tr/i.test(suite) ? "suite_secp256k1_tr" : "suite_secp256k1");
 
 /** A group key in full: in groups that the eye can compare. The first byte is the parity of the point. */
 export const groupKey = () =>

@@ -48,7 +48,7 @@ impl Group {
     fn view(&self, now: Timestamp) -> GroupView {
         let member = |identifier: Identifier| {
             let (me, online) = (identifier == self.me, self.reachable.contains(&identifier));
-            Some(MemberView { peer_id: self.peer(identifier)?.clone(), me, online })
+            Some(MemberView { peer_id: self.peer(identifier)?.clone(), me, online, carrier: None })
         };
         GroupView {
             pubkey: self.info.pubkey.clone(),
