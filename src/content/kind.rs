@@ -64,12 +64,13 @@ pub enum Input {
     Line,
     /// A document: pasted on a screen, without the space around it; a file on a command line.
     Document,
-    /// A file of any size. A request has its name, size and SHA-256, as `content::File` writes them.
+    /// A file of any size. A request has its name, size and SHA-256, as `content::File` writes
+    /// them.
     FileHash,
 }
 
-/// A field of a policy's rule that names values of one shown field: the rule fits content of the kind
-/// that shows one of them.
+/// A field of a policy's rule that names values of one shown field: the rule fits content of the
+/// kind that shows one of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Condition {
     /// Its name in a rule: `nostr_kinds`.

@@ -1,9 +1,10 @@
-//! What people sign, by kind. A kind is one file in `kinds`, which says everything about it: how it is
-//! read and shown, what is signed for it, and how screens, command line and policies deal with it.
+//! What people sign, by kind. A kind is one file in `kinds`, which says everything about it: how it
+//! is read and shown, what is signed for it, and how screens, command line and policies deal with
+//! it.
 //!
-//! Every signer makes the 32 bytes that are signed itself, from what it shows. Text and files are hashed
-//! under tags of their own (as in BIP-340), so that nothing that is shown as one of these can be an
-//! event, a transaction, or the other.
+//! Every signer makes the 32 bytes that are signed itself, from what it shows. Text and files are
+//! hashed under tags of their own (as in BIP-340), so that nothing that is shown as one of these
+//! can be an event, a transaction, or the other.
 //!
 //! | file | what it is for |
 //! | --- | --- |

@@ -87,8 +87,9 @@ impl Content {
         self.items().first().map(|item| item.message).unwrap_or_default()
     }
 
-    /// What a person has to see before signing: names of fields, and what stands in them. The values
-    /// are as they came: a surface has to show them so that they cannot pass for anything else.
+    /// What a person has to see before signing: names of fields, and what stands in them. The
+    /// values are as they came: a surface has to show them so that they cannot pass for anything
+    /// else.
     #[must_use]
     pub fn shown(&self) -> Vec<(&'static str, String)> {
         self.0.shown()

@@ -1,4 +1,4 @@
-//! What the other files of this folder share: identifiers, faults and who is to blame, randomness.
+//! What the other files of this folder share: identifiers, faults, randomness.
 
 use rand_core::{CryptoRng, RngCore};
 
@@ -25,7 +25,8 @@ pub enum PackageFault {
     /// The share does not lie on the sender's committed polynomial (figure 1, round 2, step 2).
     #[error("the share does not match the sender's commitment")]
     BadShare,
-    /// The signature share does not fit the sender's commitments and verifying share (RFC 9591, section 5.4).
+    /// The signature share does not fit the sender's commitments and verifying share (RFC 9591,
+    /// section 5.4).
     #[error("the signature share does not verify")]
     BadSignatureShare,
     /// The library refused the packages for a reason that names nobody.
@@ -33,7 +34,7 @@ pub enum PackageFault {
     Library(String),
 }
 
-/// A fault, and the identifier of the participant who is to blame for it. `None` if the fault names nobody.
+/// A fault, and the identifier of the participant to blame for it. `None` if nobody can be named.
 pub type Fault = (Option<Identifier>, PackageFault);
 
 /// A source of randomness that secrets can be drawn from.

@@ -43,8 +43,8 @@ pub struct SuiteInfo {
     pub signature_size: usize,
     /// Bytes of a point in packages and of a group key.
     pub point_size: usize,
-    /// Whether its signatures are those of BIP-340, and the world knows its keys by their x-only form:
-    /// 32 bytes, the key without its first byte.
+    /// Whether its signatures are those of BIP-340, and the world knows its keys by their x-only
+    /// form: 32 bytes, the key without its first byte.
     pub bip340: bool,
     /// What its keys can be used for.
     pub uses: &'static [Use],
@@ -94,9 +94,9 @@ pub(super) trait KnownSuite: Ciphersuite {
     /// Names, sizes and uses.
     const INFO: SuiteInfo;
 
-    /// Whether a point of [`SuiteInfo::point_size`] bytes, which the library has decoded, is written
-    /// in the one way in which it has to be. The library reads several ways for some curves. To write
-    /// each point again and compare would cost an inversion a point.
+    /// Whether a point of [`SuiteInfo::point_size`] bytes, which the library has decoded, is
+    /// written in the one way in which it has to be. The library reads several ways for some
+    /// curves. To write each point again and compare would cost an inversion a point.
     fn is_canonical_point(bytes: &[u8]) -> bool;
 
     /// The last step of key generation: what the suite makes of the public key that the round-1

@@ -1,8 +1,8 @@
-//! FROST behind an interface of bytes: key generation and signing for every ciphersuite, by its name on
-//! the wire.
+//! FROST behind an interface of bytes: key generation and signing for every ciphersuite, by its
+//! name on the wire.
 //!
-//! All cryptography is ZF FROST's. A ciphersuite is one file in `suites`, which says everything about
-//! it. What is generic over ciphersuites stands in `keygen` and `signing`, once.
+//! All cryptography is ZF FROST's. A ciphersuite is one file in `suites`, which says everything
+//! about it. What is generic over ciphersuites stands in `keygen` and `signing`, once.
 //!
 //! | file | what it is for |
 //! | --- | --- |

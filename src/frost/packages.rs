@@ -1,4 +1,4 @@
-//! How packages are read: one way of writing each, and a name for whoever wrote it differently.
+//! How packages are read: each has one canonical encoding, and every fault names its sender.
 
 use frost_core::Identifier as FrostIdentifier;
 
@@ -13,15 +13,16 @@ pub(super) fn undecodable<C: KnownSuite>(error: frost_core::Error<C>) -> Package
     PackageFault::Undecodable(error.to_string())
 }
 
-/// Refuses any encoding of a package but the one that we would write.
+/// Refuses every encoding but the one that we would write.
 pub(super) fn canonical(ours: &[u8], theirs: &[u8]) -> Result<(), PackageFault> {
     if ours == theirs { Ok(()) } else { Err(not_canonical()) }
 }
 
-/// Bytes at the beginning of every package: its version (1 byte), and the CRC-32 of its ciphersuite's id (4).
+/// Bytes at the beginning of every package: its version (1 byte), and the CRC-32 of its
+/// ciphersuite's id (4 bytes).
 pub(super) const HEADER: usize = 5;
 
-/// Refuses points that the library has decoded, but that are not written as we would write them.
+/// Refuses points that the library has decoded, but whose encoding is not canonical.
 pub(super) fn canonical_points<C: KnownSuite>(points: &[u8]) -> Result<(), PackageFault> {
     let fine = points.chunks(C::INFO.point_size).all(C::is_canonical_point);
     if fine { Ok(()) } else { Err(not_canonical()) }

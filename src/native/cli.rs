@@ -14,7 +14,7 @@ use crate::wire::{PeerId, SessionId};
 /// Make and use a k-of-n FROST key together with other nodes, in browsers and on command lines.
 #[derive(Parser)]
 #[command(name = "frostmesh", version, max_term_width = 100, after_help = EXIT_CODES)]
-pub(super) struct Cli {
+pub(crate) struct Cli {
     #[command(subcommand)]
     pub(super) command: Command,
 }

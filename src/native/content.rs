@@ -1,5 +1,5 @@
-//! What is to be signed, from the command line and from files. The arguments come from the list of kinds
-//! of content: `--text`, `--file`, ...
+//! What is to be signed, from the command line and from files. The arguments come from the list of
+//! kinds of content: `--text`, `--file`, ...
 
 use std::fs;
 use std::io::Read;
@@ -81,7 +81,8 @@ fn argument(kind: &'static KindInfo) -> Arg {
     }
 }
 
-/// Reads one content. `key` is the group key that is to sign; there is none where a signature is checked.
+/// Reads one content. `key` is the group key that is to sign; there is none where a signature is
+/// checked.
 pub(super) fn read(given: &Given, key: Option<&GroupKey>) -> Result<Content, Failure> {
     let kind = given.kind;
     let written = match (&given.value, kind.input) {
@@ -114,7 +115,8 @@ fn describe(path: &Path) -> Result<File, Failure> {
         size += read as u64;
         hash.update(&buffer[..read]);
     }
-    // The name is for people, and not part of what is signed: what cannot be shown of it is replaced.
+    // The name is for people, and not part of what is signed: what cannot be shown of it is
+    // replaced.
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let name = name.replace(char::is_control, "\u{fffd}");
     Ok(File { name, size, sha256: hash.finalize().into() })

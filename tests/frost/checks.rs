@@ -1,5 +1,5 @@
-//! What has to hold for every ciphersuite, whatever its curve and its signatures: `tests/frost.rs` runs
-//! these checks for each suite that is listed, and `tests/extend` for one that is not.
+//! What has to hold for every ciphersuite, whatever its curve and its signatures: `tests/frost.rs`
+//! runs these checks for each suite that is listed, and `tests/extend` for one that is not.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,8 @@ use zeroize::Zeroizing;
 
 pub const DIGEST: [u8; 32] = [7; 32];
 
-/// Where the first point of a round-1 package begins: behind a header of 5 bytes and the number of points.
+/// Where the first point of a round-1 package begins: behind a header of 5 bytes and the number of
+/// points.
 const POINTS: usize = 6;
 
 /// Runs all checks.
@@ -160,7 +161,8 @@ fn bytes_that_do_not_belong_to_it_are_refused(suite: Suite) {
 }
 
 /// Packages that differ in the first or last byte of their first point, in any way: those that are
-/// accepted make different keys. A point that could be written in two ways would make one key twice.
+/// accepted make different keys. A point that could be written in two ways would make one key
+/// twice.
 fn no_two_packages_mean_the_same(suite: Suite) {
     let mut rng = ChaCha20Rng::seed_from_u64(4);
     let ours = suite.start(1, 2, 2, &mut rng).unwrap();

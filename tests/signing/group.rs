@@ -9,9 +9,9 @@ use frostmesh::group::{RequestId, group_id};
 use frostmesh::identity::Contacts;
 use frostmesh::node::{Command, Event, GroupView, Node, RequestState, RequestView};
 
-use crate::common::session;
-use crate::common::weather::Weather;
-use crate::common::world::World;
+use super::common::session;
+use super::common::weather::Weather;
+use super::common::world::World;
 
 pub struct Group {
     pub world: World,
@@ -88,8 +88,11 @@ impl Group {
     }
 
     pub fn ask_for(&mut self, seat: usize, content: &str, lifetime: u64) -> String {
-        let command =
-            Command::Request { pubkey: self.pubkey.clone(), content: text(content), lifetime };
+        self.ask_to_sign(seat, text(content), lifetime)
+    }
+
+    pub fn ask_to_sign(&mut self, seat: usize, content: Content, lifetime: u64) -> String {
+        let command = Command::Request { pubkey: self.pubkey.clone(), content, lifetime };
         self.world.command(seat, command).unwrap();
         self.requests(seat).last().unwrap().id.clone()
     }

@@ -140,7 +140,7 @@ export type KindView = {
 
 /** A text for people, with the key of its translations. */
 export type Label = {
-  /** Its key in `extension/_locales/*/messages.json`. The message there is shown, if there is one. */
+  /** Its key in `extension/_locales/LANGUAGE/messages.json`. The message there is shown, if there is one. */
   key: string;
   /** The text in plain English. It is shown where no message has the key, so that a new variation works before anybody has translated it. `$1` stands for the first value. */
   text: string;

@@ -6,7 +6,7 @@ import { el, keyed, section, setText } from "./dom.js";
 import { attempt, problemLine } from "./form.js";
 import { names, quote, setTimer, timer, visible } from "./format.js";
 import { t } from "./i18n.js";
-import { asksText, kindOf, labelText } from "./lists.js";
+import { asksText, warningText } from "./kinds.js";
 import { signView } from "./sign.js";
 import { copyable } from "./wallet.js";
 
@@ -58,9 +58,8 @@ function requestCard({ command }, { id, kind, shown, digest, created, wallet, gr
   for (const [name, value] of shown) {
     content.append(el("dt.meta", {}, name), el("dd", {}, el("pre", { dir: "auto", tabindex: 0 }, visible(value))));
   }
-  const caution = kindOf(kind)?.warning;
-  const warning = el("p.problem", { role: "alert" }, caution ? labelText(caution) : "");
-  warning.hidden = !caution;
+  const warning = el("p.problem", { role: "alert" }, warningText(kind));
+  warning.hidden = !warning.textContent;
   const hash = copyable("digest", { "data-testid": "digest" });
   hash.update(digest);
   const votes = el("p.meta");

@@ -6,7 +6,8 @@ import { el, keyed, setText } from "./dom.js";
 import { PLAIN, attempt, field, problemLine, setProblem } from "./form.js";
 import { names, quote } from "./format.js";
 import { t } from "./i18n.js";
-import { kindOf, kinds, labelText } from "./lists.js";
+import { kindOf, warningText } from "./kinds.js";
+import { kinds, labelText } from "./lists.js";
 
 /** Largest file that is read to be hashed, in bytes: it is held in memory for that. */
 const MAX_FILE = 256 << 20;
@@ -43,11 +44,10 @@ export function signView({ command, remember }) {
     return { node: option, update: () => setText(option, titles.get(pubkey)) };
   });
   const describe = () => {
-    const chosenKind = kindOf(kind.value);
-    chosen.hidden = chosenKind?.input !== "file_hash";
+    chosen.hidden = kindOf(kind.value)?.input !== "file_hash";
     typed.hidden = !chosen.hidden;
-    warning.hidden = !chosenKind?.warning;
-    setText(warning, chosenKind?.warning ? labelText(chosenKind.warning) : "");
+    setText(warning, warningText(kind.value));
+    warning.hidden = !warning.textContent;
     const group = groups.find(({ pubkey }) => pubkey === wallet.value);
     const there = group?.members.filter(({ me, online }) => me || online).map(({ peer_id }) => peer_id) ?? [];
     setText(here, group && t("members_here", there.length, group.threshold, names(there)));

@@ -1,5 +1,5 @@
-//! A file. What is signed is the tagged hash `frostmesh/file` of its SHA-256. Name and size are shown,
-//! and are not part of it: a file that was renamed is the same file.
+//! A file. What is signed is the tagged hash `frostmesh/file` of its SHA-256. Name and size are
+//! shown, and are not part of it: a file that was renamed is the same file.
 
 use serde::{Deserialize, Serialize};
 

@@ -34,8 +34,8 @@ impl Kind for Hash {
         asks: Label::new("asks_hash", "$1 asks you to sign this hash."),
         warning: Some(Label::new(
             "hash_warning",
-            "Nobody can see what a hash means: it can stand for a payment as well as for anything else. Sign it only if \
-             you know what it is.",
+            "Nobody can see what a hash means: it can stand for a payment as well as for anything \
+             else. Sign it only if you know what it is.",
         )),
         needs: None,
         input: Input::Line,

@@ -1,16 +1,16 @@
-//! The kinds of content: one file each, which says everything about it, and one line in the list below
-//! (docs/howto/kind.md). People choose from them in this order.
+//! The kinds of content: one file each, which says everything about it, and one line in the list
+//! below (docs/howto/kind.md). People choose from them in this order.
 
 use super::value::{Content, Listed};
 
 /// Declares the module of each kind, and lists the type that each of them describes.
 macro_rules! kinds {
-    ($($(#[$attribute:meta])* $module:ident: $type:ident,)+) => {
+    ($($(#[cfg($cfg:meta)])? $(#[path = $path:literal])? $module:ident: $type:ident,)+) => {
         $(
-            $(#[$attribute])* mod $module;
-            $(#[$attribute])* pub use $module::$type;
+            $(#[cfg($cfg)])? $(#[path = $path])? mod $module;
+            $(#[cfg($cfg)])? pub use $module::$type;
 
-            $(#[$attribute])* impl From<$type> for Content {
+            $(#[cfg($cfg)])? impl From<$type> for Content {
                 fn from(value: $type) -> Self {
                     Self::of(value)
                 }
@@ -19,7 +19,7 @@ macro_rules! kinds {
 
         /// All kinds that are known here.
         pub(super) static KINDS: &[Listed] = &[
-            $($(#[$attribute])* Listed::of::<$type>(),)+
+            $($(#[cfg($cfg)])? Listed::of::<$type>(),)+
         ];
     };
 }
@@ -29,4 +29,5 @@ kinds! {
     file: File,
     nostr: NostrEvent,
     hash: Hash,
+    #[cfg(test)] #[path = "../../../tests/extend/toy_kind.rs"] toy_kind: ToyLines,
 }

@@ -1,5 +1,5 @@
-//! A Nostr event (NIP-01). What is signed is its id, which is computed here from what is shown and never
-//! taken from the member that asks.
+//! A Nostr event (NIP-01). What is signed is its id, which is computed here from what is shown and
+//! never taken from the member that asks.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -38,8 +38,8 @@ struct Written {
 }
 
 impl NostrEvent {
-    /// Reads an event as JSON. `author` is the x-only key that is to sign. With it, the event may leave
-    /// out its `pubkey`, and must not name another one.
+    /// Reads an event as JSON. `author` is the x-only key that is to sign. With it, the event may
+    /// leave out its `pubkey`, and must not name another one.
     ///
     /// # Errors
     /// What is missing or does not fit, such as an `id` that is not this event's.
@@ -54,7 +54,8 @@ impl NostrEvent {
         }
         let bytes = |text: &str| {
             let mut bytes = [0; 32];
-            // NIP-01 writes lower case only: an id in another case is another text to everyone else.
+            // NIP-01 writes lower case only: an id in another case is another text to everyone
+            // else.
             let fine = text.bytes().all(|b| !b.is_ascii_uppercase())
                 && hex::decode_to_slice(text, &mut bytes).is_ok();
             fine.then_some(bytes)

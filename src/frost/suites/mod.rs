@@ -8,12 +8,12 @@ use super::dyn_suite::{DynSuite, SuiteImpl};
 
 /// Declares the module of each ciphersuite, and lists the type that each of them describes.
 macro_rules! suites {
-    ($($(#[$attribute:meta])* $module:ident: $type:ident,)+) => {
-        $($(#[$attribute])* mod $module;)+
+    ($($(#[cfg($cfg:meta)])? $(#[path = $path:literal])? $module:ident: $type:ident,)+) => {
+        $($(#[cfg($cfg)])? $(#[path = $path])? mod $module;)+
 
         /// All ciphersuites that are known here.
         pub(super) static SUITES: &[&dyn DynSuite] = &[
-            $($(#[$attribute])* &SuiteImpl::<$module::$type>::VALUE,)+
+            $($(#[cfg($cfg)])? &SuiteImpl::<$module::$type>::VALUE,)+
         ];
     };
 }
@@ -21,4 +21,5 @@ macro_rules! suites {
 suites! {
     secp256k1: Secp256K1Sha256,
     secp256k1_tr: Secp256K1Sha256TR,
+    #[cfg(test)] #[path = "../../../tests/extend/toy_suite.rs"] toy_suite: Ed25519Sha512,
 }

@@ -18,8 +18,9 @@ impl KnownSuite for Secp256K1Sha256 {
         bip340: false,
         uses: &[Use::FROST_CONTRACT],
         warning: Some(
-            "This is no Ethereum account: FROST makes Schnorr signatures, and whatever is sent to an address made of \
-             this key is lost. Only a contract that verifies such signatures can act on it.",
+            "This is no Ethereum account: FROST makes Schnorr signatures, and whatever is sent to \
+             an address made of this key is lost. Only a contract that verifies such signatures \
+             can act on it.",
         ),
     };
 
