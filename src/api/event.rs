@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Carrier, Reason, RequestState};
+use super::{CarrierId, ContentView, Reason, RequestState, SignatureView};
 use crate::frost::Suite;
 use crate::identity::InviteUri;
 use crate::wire::{PeerId, SessionId};
@@ -85,7 +85,7 @@ pub enum Event {
         /// Who.
         peer_id: PeerId,
         /// What carries messages to it.
-        carrier: Carrier,
+        carrier: CarrierId,
         /// Whether its identity is proven.
         verified: bool,
     },
@@ -94,7 +94,7 @@ pub enum Event {
         /// Who.
         peer_id: PeerId,
         /// What carries them.
-        carrier: Carrier,
+        carrier: CarrierId,
     },
     /// A participant cannot be reached any more.
     PeerDisconnected {
@@ -192,6 +192,18 @@ pub enum Event {
         /// It can be reached.
         online: bool,
     },
+    /// A member speaks another version of the members' messages. What that version does not know is not sent to it; the node
+    /// with the lower version has to be updated.
+    MemberVersion {
+        /// The group key.
+        pubkey: String,
+        /// The member.
+        peer_id: PeerId,
+        /// Its version.
+        version: u32,
+        /// This node's version.
+        ours: u32,
+    },
     /// A member asks for a signature.
     Requested {
         /// The group key.
@@ -200,13 +212,15 @@ pub enum Event {
         request: String,
         /// Who asks.
         peer_id: PeerId,
-        /// The kind of content.
-        #[cfg_attr(test, ts(type = "ContentKind"))]
+        /// The kind of operation: that of the one content to sign, or `batch`.
+        #[cfg_attr(test, ts(type = "ContentKind | \"batch\""))]
         kind: &'static str,
-        /// The 32 bytes that would be signed, as hex.
+        /// The 32 bytes that would be signed, as hex: those of the first item.
         digest: String,
-        /// What a person has to see: names of fields, and what stands in them.
+        /// What a person has to see of the one content: names of fields, and what stands in them.
         shown: Vec<(&'static str, String)>,
+        /// All contents that are to be signed, in order.
+        contents: Vec<ContentView>,
         /// When it ends, in milliseconds since 1970.
         #[cfg_attr(test, ts(type = "number"))]
         expires: u64,
@@ -252,10 +266,12 @@ pub enum Event {
         request: String,
         /// The ciphersuite.
         suite: Suite,
-        /// The 32 bytes that were signed, as hex.
+        /// The 32 bytes that were signed, as hex: those of the first item.
         digest: String,
-        /// The signature, as hex.
+        /// The signature of the first item, as hex.
         signature: String,
+        /// The signatures of all items, in their order.
+        signatures: Vec<SignatureView>,
         /// Who signed.
         signers: Vec<PeerId>,
     },

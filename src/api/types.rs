@@ -7,10 +7,11 @@ use std::path::Path;
 use ts_rs::{Config, TS};
 
 use super::{
-    Carrier, CheckView, Command, ConnectionState, ConnectionView, ContactView, ErrorCode, Event,
-    GroupView, InviteView, KeystoreCommand, KeystoreState, KindView, MemberView, PeerState,
-    PeerView, PhaseName, ProtocolStep, Reason, ReasonKind, Refusal, RequestState, RequestView,
-    SessionView, Snapshot, SuiteView, Timestamp, WalletStatus, WalletView,
+    CarrierId, CheckView, Command, ConnectionState, ConnectionView, ContactView, ContentView,
+    ErrorCode, Event, GroupView, InviteView, KeystoreCommand, KeystoreState, KindView, MemberView,
+    PeerState, PeerView, PhaseName, ProtocolStep, Reason, ReasonKind, Refusal, RequestState,
+    RequestView, SessionView, SignatureView, Snapshot, SuiteView, Timestamp, WalletStatus,
+    WalletView,
 };
 use crate::content::Input;
 use crate::frost::Suite;
@@ -121,7 +122,7 @@ fn written() -> String {
         declaration::<PhaseName>(),
         declaration::<PeerView>(),
         declaration::<PeerState>(),
-        declaration::<Carrier>(),
+        declaration::<CarrierId>(),
         declaration::<ProtocolStep>(),
         declaration::<Reason>(),
         declaration::<ReasonKind>(),
@@ -131,6 +132,8 @@ fn written() -> String {
         declaration::<MemberView>(),
         declaration::<CheckView>(),
         declaration::<RequestView>(),
+        declaration::<ContentView>(),
+        declaration::<SignatureView>(),
         declaration::<RequestState>(),
         declaration::<Event>(),
     ] {

@@ -44,7 +44,7 @@ pub enum BadSignature {
 }
 
 /// The key of one participant.
-pub trait Key: Send {
+pub trait Key: Send + Sync {
     /// Round 1: draws nonces, and makes the signing commitments to them.
     ///
     /// # Errors

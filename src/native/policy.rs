@@ -226,6 +226,7 @@ mod tests {
             kind,
             shown: vec![("text", text.into())],
             digest: String::new(),
+            contents: Vec::new(),
             proposer: proposer.parse().unwrap(),
             created: Timestamp::default(),
             expires: Timestamp::default(),
@@ -235,6 +236,7 @@ mod tests {
             needs_decision: true,
             waiting_for: Vec::new(),
             signature: None,
+            signatures: Vec::new(),
             signers: Vec::new(),
         }
     }

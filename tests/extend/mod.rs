@@ -42,6 +42,7 @@ fn a_toy_kind_is_signed_with_a_toy_suite() {
     let key = GroupKey::new(toy_suite(), hex::decode(&group.pubkey).unwrap());
     let lines = Content::read("toy-kind", LINES, Some(&key)).unwrap();
     let id = group.ask_to_sign(0, lines.clone(), 3_600);
+    group.world.run_for(1_000);
     group.vote(1, &id, true);
     assert!(
         group.world.run_until_true(|world| (0..3).all(|seat| Group::is_signed(world, seat, &id)))
@@ -51,10 +52,12 @@ fn a_toy_kind_is_signed_with_a_toy_suite() {
     let request = group.requests(2).into_iter().find(|request| request.id == id).unwrap();
     assert_eq!(request.kind, "toy-kind");
     assert_eq!(request.shown, lines.shown());
-    let signature = hex::decode(request.signature.unwrap()).unwrap();
     let elsewhere = VerifyingKey::deserialize(key.bytes()).unwrap();
-    let signature = Signature::deserialize(&signature).unwrap();
-    elsewhere.verify(&lines.items()[0].message, &signature).unwrap();
+    assert_eq!(request.signatures.len(), 3, "one approval signs every line");
+    for (item, signed) in lines.items().iter().zip(request.signatures) {
+        let signature = hex::decode(signed.signature).unwrap();
+        elsewhere.verify(&item.message, &Signature::deserialize(&signature).unwrap()).unwrap();
+    }
 }
 
 #[test]
@@ -97,7 +100,8 @@ fn screens_and_command_lines_list_the_toys() {
 
     let help = |command: &str| {
         let mut cli = Cli::command();
-        cli.find_subcommand_mut(command).unwrap().render_long_help().to_string()
+        let help = cli.find_subcommand_mut(command).unwrap().render_long_help().to_string();
+        help.split_whitespace().collect::<Vec<_>>().join(" ")
     };
     assert!(help("create").contains("toy-suite (RFC 9591 with Ed25519, to play with)"));
     assert!(help("verify").contains("toy-suite (RFC 8032)"));

@@ -51,15 +51,16 @@ export function requestsView(context) {
 }
 
 /** @type {Card<Item>} */
-function requestCard({ command }, { id, kind, shown, digest, created, wallet, group }) {
+function requestCard({ command }, { id, kind, shown, contents, digest, created, wallet, group }) {
   const lead = el("p");
   const state = el("span.badge");
   const content = el("dl.content", { "data-testid": "content" });
   for (const [name, value] of shown) {
     content.append(el("dt.meta", {}, name), el("dd", {}, el("pre", { dir: "auto", tabindex: 0 }, visible(value))));
   }
-  const warning = el("p.problem", { role: "alert" }, warningText(kind));
-  warning.hidden = !warning.textContent;
+  const cautions = new Set(contents.map((each) => warningText(each.kind)).filter(Boolean));
+  const warning = el("p.problem", { role: "alert" }, [...cautions].join(" "));
+  warning.hidden = !cautions.size;
   const hash = copyable("digest", { "data-testid": "digest" });
   hash.update(digest);
   const votes = el("p.meta");

@@ -32,10 +32,8 @@ pub fn format(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
         files.extend(files_of(&suite.project.root.join(folder), ".rs")?);
     }
     let mut fmt = at_root(suite.project, Command::new("rustfmt"));
-    log.run(fmt.args(["--check", "--edition", "2024"]).args(&files)).advise(format!(
-        "run `rustfmt --edition 2024` with the files of {}.",
-        LISTED.join(" and ")
-    ))
+    log.run(fmt.args(["--check", "--edition", "2024"]).args(&files))
+        .advise(format!("run `rustfmt --edition 2024` with the files of {}.", LISTED.join(" and ")))
 }
 
 pub fn clippy(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
