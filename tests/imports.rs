@@ -80,7 +80,7 @@ fn upward(graph: &Graph, layers: &[&[&str]], within: &str) -> Vec<String> {
         let listed = |entry: &&str| {
             name.trim_end_matches(".rs") == *entry || name.starts_with(&format!("{entry}/"))
         };
-        layers.iter().position(|layer| layer.iter().any(|entry| listed(&entry)))
+        layers.iter().position(|layer| layer.iter().any(listed))
     };
     let group_of = |file: &str| {
         let name = file.strip_prefix(within).unwrap_or(file);
