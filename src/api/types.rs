@@ -7,11 +7,11 @@ use std::path::Path;
 use ts_rs::{Config, TS};
 
 use super::{
-    CarrierId, CheckView, Command, ConnectionState, ConnectionView, ContactView, ContentView,
-    ErrorCode, Event, GroupView, InviteView, KeystoreCommand, KeystoreState, KindView, MemberView,
-    PeerState, PeerView, PhaseName, ProtocolStep, Reason, ReasonKind, Refusal, RequestState,
-    RequestView, SessionView, SignatureView, Snapshot, SuiteView, Timestamp, WalletStatus,
-    WalletView,
+    CarrierId, CarrierView, CheckView, Command, ConnectionState, ConnectionView, ContactView,
+    ContentView, ErrorCode, Event, GroupView, InviteView, KeystoreCommand, KeystoreState, KindView,
+    MemberView, PeerState, PeerView, PhaseName, ProtocolStep, Reason, ReasonKind, Refusal,
+    RequestState, RequestView, SessionView, SignatureView, Snapshot, SuiteView, Timestamp,
+    WalletStatus, WalletView,
 };
 use crate::content::Input;
 use crate::frost::Suite;
@@ -123,6 +123,7 @@ fn written() -> String {
         declaration::<PeerView>(),
         declaration::<PeerState>(),
         declaration::<CarrierId>(),
+        declaration::<CarrierView>(),
         declaration::<ProtocolStep>(),
         declaration::<Reason>(),
         declaration::<ReasonKind>(),

@@ -3,12 +3,14 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
 use super::content::Subject;
 use super::suites;
-use crate::api::CarrierChoice;
+use crate::api::{CarrierChoice, CarrierId};
 use crate::frost::Suite;
+use crate::node::{carrier_info, carriers};
 use crate::wire::{PeerId, SessionId};
 
 /// Make and use a k-of-n FROST key together with other nodes, in browsers and on command lines.
@@ -153,25 +155,15 @@ pub(super) enum Evidence {
     },
 }
 
-/// What may carry messages to the others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Carrier {
-    /// The server's relay at once, sealed, and WebRTC as soon as it is there
-    Auto,
-    /// WebRTC only
-    Direct,
-    /// The server's relay only, sealed
-    Relay,
-}
-
-impl From<Carrier> for CarrierChoice {
-    fn from(carrier: Carrier) -> Self {
-        match carrier {
-            Carrier::Auto => Self::Auto,
-            Carrier::Direct => Self::DIRECT,
-            Carrier::Relay => Self::RELAY,
-        }
-    }
+/// The values of `--carrier`: `auto`, and the id of each carrier.
+fn carrier_choices() -> impl TypedValueParser<Value = CarrierChoice> {
+    let auto = PossibleValue::new("auto")
+        .help("The server's relay at once, sealed, and WebRTC as soon as it is there");
+    let one = |carrier: CarrierId| PossibleValue::new(carrier.id()).help(carrier.info().about);
+    PossibleValuesParser::new([auto].into_iter().chain(carriers().map(one))).map(|id| {
+        carrier_info(&id)
+            .map_or(CarrierChoice::Auto, |info| CarrierChoice::Only(CarrierId::new(info)))
+    })
 }
 
 #[derive(Args)]
@@ -304,8 +296,8 @@ pub(super) struct Reach {
     #[arg(long, value_name = "ID")]
     pub peer_id: Option<PeerId>,
     /// What may carry messages to the others
-    #[arg(long, value_enum, default_value_t = Carrier::Auto)]
-    pub carrier: Carrier,
+    #[arg(long, value_name = "CARRIER", default_value = "auto", value_parser = carrier_choices())]
+    pub carrier: CarrierChoice,
     /// A STUN server to learn this machine's outer address from: stun:HOST:PORT (none by default)
     #[arg(long, value_name = "URL")]
     pub ice_server: Vec<String>,
@@ -427,8 +419,8 @@ pub(super) struct Network {
     #[arg(long)]
     pub trust_first_use: bool,
     /// What may carry messages to the others
-    #[arg(long, value_enum, default_value_t = Carrier::Auto)]
-    pub carrier: Carrier,
+    #[arg(long, value_name = "CARRIER", default_value = "auto", value_parser = carrier_choices())]
+    pub carrier: CarrierChoice,
     /// Give up after waiting this many seconds for a proposal, for the others to come, or for a step of theirs
     #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub timeout: u64,

@@ -320,7 +320,7 @@ impl Member {
     ) -> Result<Option<Self>, Failure> {
         let config = Config {
             deadlines: Deadlines::default(),
-            carrier: reach.carrier.into(),
+            carrier: reach.carrier,
             trust_first_use: false,
         };
         let settings = Settings { config, ice_servers: reach.ice_server, store: store.clone() };

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::api::{CarrierId, Event, Reason};
+use crate::api::{Event, Reason};
 use crate::wire::PeerId;
 
 /// Where and how much to say.
@@ -102,19 +102,14 @@ impl Reporter {
                 None => format!("{peer_id} declined"),
             },
             Event::PeerConnected { peer_id, carrier, verified } => {
-                let how = if *carrier == CarrierId::RELAY {
-                    "through the server, sealed"
-                } else {
-                    "directly"
-                };
+                let how = carrier.info().how;
                 let proven =
                     if *verified { "it proved its identity" } else { "nothing proves who it is" };
                 format!("connected to {peer_id} {how} ({proven})")
             }
-            Event::Carrier { peer_id, carrier: CarrierId::RELAY } => {
-                format!("{peer_id} is reached through the server now, sealed")
+            Event::Carrier { peer_id, carrier } => {
+                format!("{peer_id} is reached {} now", carrier.info().how)
             }
-            Event::Carrier { peer_id, .. } => format!("{peer_id} is reached directly now"),
             Event::Invite { uri, .. } => invitation(uri.as_str()),
             Event::Arrived { peer_id, fingerprint, missing, .. } => {
                 let left = if *missing == 0 {

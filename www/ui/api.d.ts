@@ -85,6 +85,8 @@ export type Snapshot = {
   suites: Array<SuiteView>;
   /** The kinds of content that can be signed. */
   kinds: Array<KindView>;
+  /** What can carry messages. */
+  carriers: Array<CarrierView>;
   /** The stored keys, oldest first. */
   wallets: Array<WalletView>;
   /** What is wrong with stored data, for people. */
@@ -265,8 +267,16 @@ export type PeerView = {
 /** How far the way to a participant is. */
 export type PeerState = "waiting" | "connecting" | "connected" | "ready" | "lost";
 
-/** The id of a carrier: `direct` is a WebRTC data channel, `relay` the signaling server, which sees ciphertext only. */
-export type CarrierId = "direct" | "relay";
+/** A carrier: `direct` is a WebRTC data channel, `relay` the signaling server, which sees ciphertext only. In JSON it is its id. */
+export type CarrierId = string;
+
+/** A carrier. */
+export type CarrierView = {
+  /** Its id in views and events. */
+  id: string;
+  /** How a peer is reached by it. */
+  label: Label;
+};
 
 /** The last step of key generation that came from a participant. */
 export type ProtocolStep = "" | "accepted" | "mesh_ready" | "commitment" | "ready" | "share" | "wallet_created";

@@ -2,24 +2,36 @@
 
 use std::collections::VecDeque;
 
-use super::carrier::Carrier;
-use super::effect::{CarrierSpec, Effect};
+use crate::api::CarrierInfo;
+use crate::label::Label;
+use crate::node::Config;
+use crate::node::transport::carrier::Carrier;
+use crate::node::transport::effect::{CarrierSpec, Effect};
 use crate::channel::Window;
 use crate::node::ctx::Ctx;
 use crate::node::presence::Address;
 use crate::wire::{PeerMessage, RelayData};
 
-/// What people and programs call it, and what it can do.
-pub(super) const SPEC: CarrierSpec = CarrierSpec {
-    id: "relay",
-    about: "The server's relay only, sealed",
+/// What it says of itself.
+pub(super) static SPEC: CarrierSpec = CarrierSpec {
+    info: CarrierInfo {
+        id: "relay",
+        about: "The server's relay only, sealed",
+        how: "through the server, sealed",
+        label: Label::new("carrier_relay", "through the server, sealed"),
+    },
     window: Window::RELAY,
     needs_server: true,
     carries_handshakes: true,
 };
 
+/// The carrier, for the list.
+pub(super) fn carrier(_: &Config, _: u32) -> Box<dyn Carrier> {
+    Box::new(Relay)
+}
+
 /// It has no state of its own: it is open while the signaling server is.
-pub(super) struct Relay;
+struct Relay;
 
 impl Carrier for Relay {
     fn spec(&self) -> &'static CarrierSpec {

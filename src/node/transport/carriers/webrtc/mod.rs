@@ -17,24 +17,34 @@ use std::collections::VecDeque;
 use self::connection::{Connection, MAX_CANDIDATES, State, Timeouts, is_older, same_attempt};
 use self::peer::{EarlyOffer, Peer};
 use self::surroundings::Surroundings;
-use super::carrier::Carrier;
-use super::effect::{CarrierSpec, DriverInput, Effect, Path};
-use crate::api::{Event, Timestamp};
+use crate::node::transport::carrier::Carrier;
+use crate::node::transport::effect::{CarrierSpec, DriverInput, Effect, Path};
+use crate::api::{CarrierInfo, Event, Timestamp};
+use crate::label::Label;
 use crate::channel::Window;
 use crate::node::ctx::Ctx;
 use crate::node::presence::{Address, ServerId};
-use crate::node::{Deadlines, Output, Role};
+use crate::node::{Config, Deadlines, Output, Role};
 use crate::sorted::{Map, Set};
 use crate::wire::{IceCandidate, PeerId, PeerMessage, RelayData, clip};
 
-/// What people and programs call it, and what it can do.
-pub(super) const SPEC: CarrierSpec = CarrierSpec {
-    id: "direct",
-    about: "WebRTC only",
+/// What it says of itself.
+pub(super) static SPEC: CarrierSpec = CarrierSpec {
+    info: CarrierInfo {
+        id: "direct",
+        about: "WebRTC only",
+        how: "directly",
+        label: Label::new("carrier_direct", "connected directly"),
+    },
     window: Window::DATA_CHANNEL,
     needs_server: false,
     carries_handshakes: false,
 };
+
+/// The carrier, for the list. `random` is where its attempts are counted from.
+pub(super) fn carrier(config: &Config, random: u32) -> Box<dyn Carrier> {
+    Box::new(WebRtc::new(&config.deadlines, random))
+}
 
 /// Most peers without a session for whom something is kept.
 const MAX_STRANGERS: usize = 64;
