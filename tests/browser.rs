@@ -10,7 +10,9 @@ use std::rc::Rc;
 use frostmesh::browser::{PeerConnection, Store};
 use frostmesh::frost::{Round1, Suite};
 use frostmesh::identity::{Contacts, IdentityKey};
-use frostmesh::keystore::{KdfParams, Keystore, KeystoreError, Kind, WalletInfo, WalletRecord};
+use frostmesh::keystore::{
+    KdfParams, Keystore, KeystoreError, Kind, WalletInfo, WalletRecord, WalletRoster,
+};
 use frostmesh::node::{Command, Config, Event, Input, Node, Output, Role, StoreRequest, Timestamp};
 use frostmesh::random::SystemRng;
 use frostmesh::wire::{ClientMessage, PeerId, ServerMessage};
@@ -196,7 +198,7 @@ fn record() -> WalletRecord {
         ciphersuite: Suite::default().id().to_owned(),
         threshold: 2,
         total: 2,
-        participants: vec![id("a"), id("b")],
+        roster: WalletRoster::numbered([id("a"), id("b")]),
         identifier: 1,
         verified: false,
         created: 1,

@@ -1,14 +1,16 @@
 //! What is kept of a wallet: the key of one participant, and what the group agreed on. Serialized only inside an envelope.
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
 use zeroize::Zeroizing;
 
 use crate::agreement::Certificate;
+use crate::frost::Identifier;
 use crate::wire::{PeerId, SessionId};
 
 /// A wallet as it is sealed in an [`super::Keystore`] envelope.
 #[derive(Clone, Serialize, Deserialize)]
-#[serde(from = "Stored")]
+#[serde(try_from = "Stored")]
 pub struct WalletRecord {
     /// What may be shown.
     #[serde(flatten)]
@@ -25,12 +27,12 @@ pub struct WalletRecord {
 }
 
 /// The part of a wallet that is no secret, but nobody else's business either: it stays sealed on disk too.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct WalletInfo {
     /// The group's verifying key, compressed, as hex.
     pub pubkey: String,
     /// What the group calls it, if anything.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The session that made it.
     pub session_id: SessionId,
@@ -40,8 +42,9 @@ pub struct WalletInfo {
     pub threshold: u16,
     /// Participants.
     pub total: u16,
-    /// Everyone, sorted by bytes: the FROST identifier is the place in this list, from 1.
-    pub participants: Vec<PeerId>,
+    /// The members, and the FROST identifier of each. Written as `roster` and, by names alone, as `participants`.
+    #[serde(flatten)]
+    pub roster: WalletRoster,
     /// This node's FROST identifier.
     pub identifier: u16,
     /// Whether every participant was verified when the key was made, by safety words or an invite.
@@ -54,7 +57,65 @@ impl WalletInfo {
     /// What this node was called when the key was made.
     #[must_use]
     pub fn own_name(&self) -> Option<&PeerId> {
-        self.participants.get(usize::from(self.identifier).checked_sub(1)?)
+        self.roster.peer(self.identifier)
+    }
+}
+
+/// One member of a wallet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RosterEntry {
+    /// Its FROST identifier.
+    pub identifier: Identifier,
+    /// Its name.
+    pub peer_id: PeerId,
+}
+
+/// The members of a wallet, ascending by identifier, each once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WalletRoster(Vec<RosterEntry>);
+
+impl WalletRoster {
+    /// The members of a new key: identifiers from 1, in this order.
+    #[must_use]
+    pub fn numbered(names: impl IntoIterator<Item = PeerId>) -> Self {
+        let entry = |(identifier, peer_id)| RosterEntry { identifier, peer_id };
+        Self((1..).zip(names).map(entry).collect())
+    }
+
+    /// The members with these identifiers. `None` if two have the same, or one has the identifier 0.
+    #[must_use]
+    pub fn new(mut entries: Vec<RosterEntry>) -> Option<Self> {
+        entries.sort_by_key(|entry| entry.identifier);
+        let ascending = entries.windows(2).all(|pair| pair[0].identifier < pair[1].identifier);
+        let fits = ascending && entries.first().is_none_or(|first| first.identifier > 0);
+        fits.then_some(Self(entries))
+    }
+
+    /// The members, ascending by identifier.
+    pub fn iter(&self) -> std::slice::Iter<'_, RosterEntry> {
+        self.0.iter()
+    }
+
+    /// The member with that identifier.
+    #[must_use]
+    pub fn peer(&self, identifier: Identifier) -> Option<&PeerId> {
+        self.iter().find(|entry| entry.identifier == identifier).map(|entry| &entry.peer_id)
+    }
+
+    /// Everyone's name, ascending by identifier.
+    #[must_use]
+    pub fn names(&self) -> Vec<PeerId> {
+        self.iter().map(|entry| entry.peer_id.clone()).collect()
+    }
+}
+
+impl Serialize for WalletRoster {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        let names: Vec<&PeerId> = self.iter().map(|entry| &entry.peer_id).collect();
+        let mut map = s.serialize_map(Some(2))?;
+        map.serialize_entry("participants", &names)?;
+        map.serialize_entry("roster", &self.0)?;
+        map.end()
     }
 }
 
@@ -69,6 +130,8 @@ struct Stored {
     threshold: u16,
     total: u16,
     participants: Vec<PeerId>,
+    /// Missing in older records, whose identifiers are the positions of `participants`, from 1.
+    roster: Option<Vec<RosterEntry>>,
     identifier: u16,
     verified: bool,
     created: u64,
@@ -80,8 +143,14 @@ struct Stored {
     certificate: Option<Box<Certificate>>,
 }
 
-impl From<Stored> for WalletRecord {
-    fn from(s: Stored) -> Self {
+impl TryFrom<Stored> for WalletRecord {
+    type Error = &'static str;
+
+    fn try_from(s: Stored) -> Result<Self, &'static str> {
+        let roster = match s.roster {
+            Some(entries) => WalletRoster::new(entries).ok_or("two members have one identifier")?,
+            None => WalletRoster::numbered(s.participants),
+        };
         let info = WalletInfo {
             pubkey: s.pubkey,
             name: s.name,
@@ -89,13 +158,13 @@ impl From<Stored> for WalletRecord {
             ciphersuite: s.ciphersuite,
             threshold: s.threshold,
             total: s.total,
-            participants: s.participants,
+            roster,
             identifier: s.identifier,
             verified: s.verified,
             created: s.created,
         };
         let (key_package, public_key_package) = (s.key_package, s.public_key_package);
-        Self { info, key_package, public_key_package, certificate: s.certificate }
+        Ok(Self { info, key_package, public_key_package, certificate: s.certificate })
     }
 }
 

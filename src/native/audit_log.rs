@@ -12,8 +12,8 @@ use super::store::Store;
 use super::wallets::{one, open_existing};
 use crate::agreement::Certificate;
 use crate::audit::{self, Body, End, Entry, Head};
-use crate::frost::Identifier;
-use crate::group::group_id;
+use crate::frost::{Identifier, Suite};
+use crate::group::{Operation, Request, group_id};
 use crate::keystore::Kind;
 
 /// The first line of an export: whose log it is, and by what to check it.
@@ -114,6 +114,21 @@ impl Trail {
             .or_exit(Exit::Other, &format!("the log of {} does not hold", self.name(*member)))
     }
 
+    /// What a request is about, in a few words.
+    fn content(&self, request: &Request) -> String {
+        let suite = Suite::of_id(&self.title.certificate.agreement.ciphersuite);
+        let key = hex::decode(&self.title.pubkey).unwrap_or_default();
+        let author = suite.and_then(|suite| suite.author(&key));
+        let read = Operation::read(&request.kind, &request.content, author.as_ref());
+        if let Ok(Operation::Sign(task)) = read
+            && task.contents().len() > 1
+        {
+            return format!("{} contents", task.contents().len());
+        }
+        let beginning: String = request.content.chars().take(60).collect();
+        printable(&beginning)
+    }
+
     /// An entry as a sentence.
     fn sentence(&self, body: &Body) -> String {
         let names = |identifiers: &[Identifier]| {
@@ -128,12 +143,11 @@ impl Trail {
             Body::Request { request } => {
                 let (id, who) =
                     (hex::encode(request.id(&self.group_id())), self.name(request.proposer));
-                let content: String = request.content.chars().take(60).collect();
                 format!(
                     "{who} asked for {} ({}): {}",
                     short(&id),
                     request.kind,
-                    printable(&content)
+                    self.content(request)
                 )
             }
             Body::Vote { vote } => {
@@ -157,8 +171,13 @@ impl Trail {
                     names(signers)
                 )
             }
-            Body::Signed { request, signers, .. } => {
-                format!("request {} is signed, by {}", short(&hex::encode(request)), names(signers))
+            Body::Signed { request, signatures, signers } => {
+                let count = match signatures.len() {
+                    1 => String::new(),
+                    several => format!(", {several} signatures"),
+                };
+                let id = hex::encode(request);
+                format!("request {} is signed, by {}{count}", short(&id), names(signers))
             }
             Body::Aborted { request, reason, culprit } => {
                 let who = culprit

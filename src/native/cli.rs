@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Args, FromArgMatches, Parser, Subcommand};
 
 use crate::content::Hash;
 use crate::frost::Suite;
@@ -45,9 +45,12 @@ pub(super) enum Command {
     /// Show the keys that are kept here
     #[command(subcommand, after_help = "Example:\n  frostmesh wallets list")]
     Wallets(Wallets),
-    /// Ask the members of a wallet for a signature, and approve it here
+    /// Ask the members of a wallet for a signature, or several at once, and approve it here
     #[command(
-        after_help = "Example:\n  frostmesh sign --wallet 02a1b2 --text 'I agree'\n  frostmesh sign --wallet 02a1b2 --nostr-event note.json"
+        after_help = "Example:\n  frostmesh sign --wallet 02a1b2 --text 'I agree'\n  frostmesh sign --wallet 02a1b2 --nostr-event note.json\n  \
+                      frostmesh sign --wallet 02a1b2 --hash 0a1b... --hash 2c3d...   one request: all are signed or none\n  \
+                      frostmesh sign --wallet 02a1b2 --batch inputs.jsonl            the same, from a file: a line for each, such as\n    \
+                      {\"kind\":\"hash\",\"content\":\"0a1b...\"}\n    {\"kind\":\"file\",\"path\":\"contract.pdf\"}"
     )]
     Sign(Sign),
     /// List what members of the wallets here ask for
@@ -319,11 +322,11 @@ pub(super) struct Sign {
     #[arg(long, value_name = "PUBKEY")]
     pub wallet: String,
     #[command(flatten)]
-    pub subject: Subject,
+    pub subjects: Subjects,
     /// For how many seconds the request stands
     #[arg(long, default_value_t = 86_400, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(10..=2_678_400))]
     pub expires: u64,
-    /// Give up waiting for the signature after this many seconds; the request stands all the same
+    /// Give up waiting for the signatures after this many seconds; the request stands all the same
     #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=2_678_400))]
     pub timeout: u64,
     #[command(flatten)]
@@ -340,6 +343,9 @@ pub(super) struct Requests {
     /// Ask nobody for news: show what is known here
     #[arg(long)]
     pub offline: bool,
+    /// Show everything that a request wants signed, however much it is
+    #[arg(long)]
+    pub all_items: bool,
     #[command(flatten)]
     pub reach: Reach,
     #[command(flatten)]
@@ -350,6 +356,9 @@ pub(super) struct Requests {
 pub(super) struct Decide {
     /// The request's id, or the beginning of it
     pub id: String,
+    /// Show everything that the request wants signed, however much it is
+    #[arg(long)]
+    pub all_items: bool,
     /// Give up after this many seconds: until the request is known here, and then until it is signed
     #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=2_678_400))]
     pub timeout: u64,
@@ -437,6 +446,79 @@ pub(super) struct Subject {
     /// A file that holds a Nostr event (NIP-01) as JSON
     #[arg(long, value_name = "FILE")]
     pub nostr_event: Option<PathBuf>,
+}
+
+/// One thing to sign, as the command line names it.
+#[derive(Debug, Clone)]
+pub(super) enum Given {
+    Text(String),
+    Hash(Hash),
+    File(PathBuf),
+    NostrEvent(PathBuf),
+    /// A file with a line of JSON for each thing.
+    Batch(PathBuf),
+}
+
+/// Everything that one request is to sign, in the order of the command line.
+pub(super) struct Subjects(pub Vec<Given>);
+
+impl Args for Subjects {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        let arg = |id: &'static str, value: &'static str, help: &'static str| {
+            Arg::new(id).long(id).value_name(value).help(help).action(ArgAction::Append)
+        };
+        let path = || clap::value_parser!(PathBuf);
+        let args = [
+            arg("text", "TEXT", "A text"),
+            arg("hash", "HEX", "32 bytes as hexadecimal digits; nobody can see what they mean")
+                .value_parser(clap::value_parser!(Hash)),
+            arg("file", "FILE", "A file").value_parser(path()),
+            arg("nostr-event", "FILE", "A file that holds a Nostr event (NIP-01) as JSON")
+                .value_parser(path()),
+            arg(
+                "batch",
+                "FILE",
+                "A file with a line of JSON for each thing to sign: \"kind\", and \"content\" or \"path\"",
+            )
+            .value_parser(path()),
+        ];
+        let ids: Vec<_> = args.iter().map(|arg| arg.get_id().clone()).collect();
+        command.args(args).group(ArgGroup::new("subject").args(ids).required(true).multiple(true))
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Subjects {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut all = Vec::new();
+        take(matches, "text", Given::Text, &mut all);
+        take(matches, "hash", Given::Hash, &mut all);
+        take(matches, "file", Given::File, &mut all);
+        take(matches, "nostr-event", Given::NostrEvent, &mut all);
+        take(matches, "batch", Given::Batch, &mut all);
+        all.sort_by_key(|(index, _)| *index);
+        Ok(Self(all.into_iter().map(|(_, given)| given).collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// Takes all values of an argument, and where each stands on the command line.
+fn take<T: Clone + Send + Sync + 'static>(
+    matches: &ArgMatches,
+    id: &str,
+    make: impl Fn(T) -> Given,
+    all: &mut Vec<(usize, Given)>,
+) {
+    let indices = matches.indices_of(id).into_iter().flatten();
+    let values = matches.get_many::<T>(id).into_iter().flatten();
+    all.extend(indices.zip(values.cloned().map(make)));
 }
 
 /// How to reach the others.

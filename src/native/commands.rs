@@ -11,7 +11,9 @@ use super::exit::{Exit, Failure, OrExit};
 use super::participation::Endpoint;
 use super::report::line;
 use super::websocket::Socket;
-use super::{Store, audit_log, member, participation, password, people, signatures, wallets};
+use super::{
+    Store, audit_log, member, participation, password, people, requests, signatures, wallets,
+};
 use crate::identity::Invite;
 use crate::node::{Command, Input};
 use crate::random::SystemRng;
@@ -31,7 +33,7 @@ pub(super) async fn run(command: Cli) -> Result<(), Failure> {
             member::check(&pubkey, timeout, reach, local).await
         }
         Cli::Sign(args) => member::sign(args).await,
-        Cli::Requests(args) => member::requests(args).await,
+        Cli::Requests(args) => requests::run(args).await,
         Cli::Approve(args) => member::decide(args, true).await,
         Cli::Decline(args) => member::decide(args, false).await,
         Cli::Node(args) => member::node(args).await,

@@ -26,8 +26,8 @@ pub(super) enum Order {
 /// An order that waits for its answer: what to wait for (a request's id, or a wallet), or why not.
 pub(super) type Waiting = (Order, oneshot::Sender<Result<String, String>>);
 
-/// Largest order, in bytes: content as JSON text may take six times its size.
-const MAX_ORDER: u64 = 512 * 1024;
+/// Largest order, in bytes: what one request may ask for takes up to twice its size as JSON text, and one content six times.
+const MAX_ORDER: u64 = 2 * 1024 * 1024;
 /// Events that are kept for a command that reads slowly.
 const BACKLOG: usize = 1024;
 

@@ -14,6 +14,7 @@ mod peer_connection;
 mod people;
 mod policy;
 mod report;
+mod requests;
 mod signatures;
 mod store;
 mod stun;

@@ -1,5 +1,6 @@
-//! What an unattended node approves and declines by itself (docs/POLICY.md): rules in a TOML file, of which the first that fits
-//! a request decides. Where none fits, a person is asked.
+//! What an unattended node approves and declines by itself (docs/POLICY.md): rules in a TOML file. For each content of a request
+//! the first rule that fits decides. A request is declined if any of its contents is, approved if one rule approves all of
+//! them, and else left to a person.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -7,7 +8,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::exit::{Exit, Failure, OrExit};
-use crate::node::{RequestView, Timestamp};
+use crate::node::{ContentView, RequestView, Timestamp};
 use crate::wire::PeerId;
 
 /// A policy, and how often its rules have approved of late.
@@ -25,7 +26,7 @@ struct File {
     rule: Vec<Rule>,
 }
 
-/// One rule: it fits a request of which everything holds that it names.
+/// One rule: it fits a content of a request if everything holds that it names.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Rule {
@@ -40,9 +41,9 @@ struct Rule {
     proposers: Option<Vec<PeerId>>,
     /// Kinds of Nostr events.
     nostr_kinds: Option<Vec<u16>>,
-    /// Most bytes of everything that is shown.
+    /// Most bytes of everything that is shown of the whole request.
     max_size: Option<usize>,
-    /// Most approvals of this rule within an hour.
+    /// Most contents that this rule approves within an hour.
     max_per_hour: Option<usize>,
     /// Times of day, in UTC: `08:00-18:30`. Over midnight, if the end comes first.
     hours: Option<Hours>,
@@ -122,9 +123,10 @@ impl Policy {
         Ok(Self { rules, approvals: HashMap::new() })
     }
 
-    /// Notes an approval of an earlier life, from the audit trail.
-    pub(super) fn has_approved(&mut self, rule: &str, at: Timestamp) {
-        self.approvals.entry(rule.to_owned()).or_default().push(at);
+    /// Notes that a rule approved so many contents: now, or in an earlier life, by the audit log.
+    pub(super) fn has_approved(&mut self, rule: &str, at: Timestamp, contents: usize) {
+        let approvals = self.approvals.entry(rule.to_owned()).or_default();
+        approvals.extend(std::iter::repeat_n(at, contents));
     }
 
     /// Decides, and by which rule. `None` where a person has to.
@@ -134,41 +136,55 @@ impl Policy {
         request: &RequestView,
         now: Timestamp,
     ) -> Option<(bool, String)> {
-        let rule = self
-            .rules
-            .iter()
-            .find(|rule| rule.fits(pubkey, request, now) && self.has_room(rule, now))?;
-        let (name, approves) = (rule.name.clone(), rule.decision == Decision::Approve);
-        if rule.decision == Decision::Ask {
+        let count = request.contents.len();
+        let rule_of = |content| {
+            let fits = |rule: &&Rule| rule.fits(pubkey, request, content, now);
+            self.rules.iter().filter(fits).find(|rule| self.has_room(rule, now, count))
+        };
+        let rules: Vec<Option<&Rule>> = request.contents.iter().map(rule_of).collect();
+        let declines = |rule: &&&Rule| rule.decision == Decision::Decline;
+        if let Some(rule) = rules.iter().flatten().find(declines) {
+            return Some((false, rule.name.clone()));
+        }
+        let first = (*rules.first()?)?;
+        let same = |rule: &Option<&Rule>| rule.is_some_and(|rule| rule.name == first.name);
+        if first.decision != Decision::Approve || !rules.iter().all(same) {
             return None;
         }
-        if approves {
-            self.has_approved(&name, now);
-        }
-        Some((approves, name))
+        let name = first.name.clone();
+        self.has_approved(&name, now, count);
+        Some((true, name))
     }
 
-    fn has_room(&self, rule: &Rule, now: Timestamp) -> bool {
+    /// Whether a rule may approve so many more contents.
+    fn has_room(&self, rule: &Rule, now: Timestamp, contents: usize) -> bool {
         let recent = |at: &&Timestamp| now.since(**at) < HOUR;
         let used =
             self.approvals.get(&rule.name).map_or(0, |all| all.iter().filter(recent).count());
-        rule.max_per_hour.is_none_or(|most| used < most)
+        rule.max_per_hour.is_none_or(|most| used + contents <= most)
     }
 }
 
 impl Rule {
-    fn fits(&self, pubkey: &str, request: &RequestView, now: Timestamp) -> bool {
-        let size: usize = request.shown.iter().map(|(_, value)| value.len()).sum();
+    fn fits(
+        &self,
+        pubkey: &str,
+        request: &RequestView,
+        content: &ContentView,
+        now: Timestamp,
+    ) -> bool {
+        let shown = request.contents.iter().flat_map(|content| &content.shown);
+        let size: usize = shown.map(|(_, value)| value.len()).sum();
         let nostr_kind = || {
-            request.shown.iter().find(|(name, _)| *name == "kind").and_then(|(_, v)| v.parse().ok())
+            content.shown.iter().find(|(name, _)| *name == "kind").and_then(|(_, v)| v.parse().ok())
         };
         let nostr = |kinds: &Vec<u16>| {
-            request.kind == "nostr-event" && nostr_kind().is_some_and(|k| kinds.contains(&k))
+            content.kind == "nostr-event" && nostr_kind().is_some_and(|k| kinds.contains(&k))
         };
         self.wallets
             .as_ref()
             .is_none_or(|all| all.iter().any(|w| !w.is_empty() && pubkey.starts_with(w)))
-            && self.kinds.as_ref().is_none_or(|all| all.iter().any(|kind| kind == request.kind))
+            && self.kinds.as_ref().is_none_or(|all| all.iter().any(|kind| kind == content.kind))
             && self.proposers.as_ref().is_none_or(|all| all.contains(&request.proposer))
             && self.nostr_kinds.as_ref().is_none_or(nostr)
             && self.max_size.is_none_or(|most| size <= most)
@@ -180,16 +196,25 @@ impl Rule {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::{Hours, Policy};
-    use crate::node::{RequestState, RequestView, Timestamp};
+    use crate::node::{ContentView, RequestState, RequestView, Timestamp};
 
     fn request(proposer: &str, kind: &'static str, text: &str) -> RequestView {
+        batch(proposer, &[(kind, text)])
+    }
+
+    fn batch(proposer: &str, contents: &[(&'static str, &str)]) -> RequestView {
+        let content = |(kind, text): &(&'static str, &str)| ContentView {
+            kind,
+            shown: vec![("text", (*text).into())],
+            digests: vec!["00".into()],
+        };
         RequestView {
             id: "00".into(),
             state: RequestState::Open,
-            kind,
-            shown: vec![("text", text.into())],
+            kind: "batch",
+            shown: Vec::new(),
             digest: String::new(),
-            contents: Vec::new(),
+            contents: contents.iter().map(content).collect(),
             proposer: proposer.parse().unwrap(),
             created: Timestamp::default(),
             expires: Timestamp::default(),
@@ -242,6 +267,41 @@ mod tests {
             "two an hour are the most"
         );
         assert_eq!(decide(request("alice", "text", "later"), EIGHT.after(3_600_000)), rule);
+    }
+
+    #[test]
+    fn every_content_of_a_request_is_looked_at() {
+        let mut policy = Policy::parse(
+            r#"
+            [[rule]]
+            name = "no hashes"
+            decision = "decline"
+            kinds = ["hash"]
+            [[rule]]
+            name = "texts"
+            decision = "approve"
+            kinds = ["text"]
+            max_size = 10
+            max_per_hour = 5
+            [[rule]]
+            name = "files"
+            decision = "approve"
+            kinds = ["file"]
+            "#,
+        )
+        .unwrap();
+        let mut decide = |contents: &[(&'static str, &str)], now| {
+            policy.decide("02", &batch("alice", contents), now).map(|(approves, _)| approves)
+        };
+        assert_eq!(decide(&[("text", "a"), ("text", "b"), ("text", "c")], EIGHT), Some(true));
+        let rest = [("text", "d"), ("text", "e"), ("text", "f")];
+        assert_eq!(decide(&rest, EIGHT), None, "five contents an hour are the most");
+        assert_eq!(decide(&rest[..2], EIGHT), Some(true));
+        let later = EIGHT.after(3_600_000);
+        assert_eq!(decide(&[("text", "a"), ("hash", "b")], later), Some(false), "one is a hash");
+        assert_eq!(decide(&[("text", "a"), ("file", "b")], later), None, "no rule is for both");
+        assert_eq!(decide(&[("text", "a"), ("nostr-event", "b")], later), None);
+        assert_eq!(decide(&[("text", "123456"), ("text", "78901")], later), None, "too large");
     }
 
     #[test]

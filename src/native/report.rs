@@ -78,6 +78,18 @@ impl Reporter {
         }
     }
 
+    /// The same for several values of one kind, a line each.
+    pub(super) fn results(&self, what: &str, values: &[&str]) {
+        if self.json {
+            return;
+        }
+        match values.len() {
+            1 => self.say(&format!("{what}:")),
+            several => self.say(&format!("{several} {what}s:")),
+        }
+        values.iter().for_each(|value| println!("{value}"));
+    }
+
     fn sentence(&self, event: &Event) -> Option<String> {
         Some(match event {
             Event::Registered { peer_id } => format!("registered at the server as {peer_id}"),
@@ -145,21 +157,22 @@ impl Reporter {
             Event::Member { peer_id, online: true, .. } => format!("{peer_id} is here"),
             Event::Member { peer_id, .. } => format!("{peer_id} is gone"),
             Event::Checked { answered, failed, .. } => checked(answered, failed),
-            Event::Requested { request, peer_id, kind, digest, shown, .. } => {
+            Event::MemberVersion { peer_id, version, ours, .. } if version < ours => format!(
+                "{peer_id} runs an older version of frostmesh: requests for several signatures are not sent to it until \
+                 it is updated"
+            ),
+            Event::MemberVersion { peer_id, .. } => format!(
+                "{peer_id} runs a newer version of frostmesh: update this one to take part in everything that it asks for"
+            ),
+            Event::Requested { request, peer_id, kind, contents, .. } => {
                 let who = if *peer_id == self.me { "asked" } else { &format!("{peer_id} asks") };
-                let fields = shown
-                    .iter()
-                    .map(|(name, value)| format!("\n             {name:<12} {}", printable(value)));
-                let fields: String = fields.collect();
-                let warning = if *kind == "hash" {
-                    "\n             nobody can see what a hash means"
-                } else {
-                    ""
+                let what = match contents.len() {
+                    1 => format!("a signature ({kind})"),
+                    several => format!("signatures of {several} contents"),
                 };
-                format!(
-                    "{who} for a signature ({kind}), request {}{fields}\n             digest       {digest}{warning}",
-                    short(request)
-                )
+                let mut text = format!("{who} for {what}, request {}\n", short(request));
+                super::requests::contents(&mut text, contents, false, "             ");
+                text.trim_end().to_owned()
             }
             Event::Voted { request, peer_id, approves, state, .. } => {
                 let does = if *approves { "approves" } else { "declines" };

@@ -9,7 +9,7 @@ use super::report::{line, names};
 use super::store::Store;
 use crate::agreement::Member;
 use crate::audit::Body;
-use crate::keystore::{Kind, WalletInfo};
+use crate::keystore::{Kind, RosterEntry, WalletInfo};
 
 /// A wallet and whether all participants confirmed it.
 pub(super) struct Entry {
@@ -47,12 +47,12 @@ pub(super) fn list(local: &Local) -> Result<(), Failure> {
         if local.json {
             line(&entry.json());
         } else {
-            let WalletInfo { pubkey, threshold, total, participants, name, .. } = &entry.info;
+            let WalletInfo { pubkey, threshold, total, roster, name, .. } = &entry.info;
             let name = name.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
             println!(
                 "{pubkey}  {threshold}-of-{total}  {:<11}  {name}{}",
                 entry.status(),
-                names(participants)
+                names(&roster.names())
             );
         }
     }
@@ -124,10 +124,10 @@ pub(super) fn show(pubkey: &str, local: &Local) -> Result<(), Failure> {
         }
     );
     println!("threshold     {} of {}", info.threshold, info.total);
-    for (identifier, id) in info.participants.iter().enumerate().map(|(i, id)| (i + 1, id)) {
-        let label = if identifier == 1 { "participants" } else { "" };
-        let me = if identifier == usize::from(info.identifier) { "  (this node)" } else { "" };
-        println!("{label:<14}{identifier} {id}{me}");
+    for (index, RosterEntry { identifier, peer_id }) in info.roster.iter().enumerate() {
+        let label = if index == 0 { "participants" } else { "" };
+        let me = if *identifier == info.identifier { "  (this node)" } else { "" };
+        println!("{label:<14}{identifier} {peer_id}{me}");
     }
     let certified = entry.confirmed
         && store.wallet(Kind::Wallet, &info.pubkey).is_ok_and(|r| r.certificate.is_some());

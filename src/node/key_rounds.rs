@@ -11,7 +11,7 @@ use super::progress::{Package, Progress, Step};
 use super::session::{Act, Phase, Session};
 use super::{Event, Reason, ReasonKind, Roster, Timestamp};
 use crate::frost::{Fault, Identifier, PackageFault, Round1, Round2};
-use crate::keystore::{WalletInfo, WalletRecord};
+use crate::keystore::{WalletInfo, WalletRecord, WalletRoster};
 use crate::sorted::Map;
 use crate::wire::{PeerId, PeerMessage};
 
@@ -217,7 +217,7 @@ impl Session {
             ciphersuite: self.roster.suite().id().to_owned(),
             threshold: self.roster.threshold(),
             total: self.roster.total(),
-            participants: self.roster.participants().to_vec(),
+            roster: WalletRoster::numbered(self.roster.participants().iter().cloned()),
             identifier: self.roster.my_identifier(),
             verified: self.verified,
             created: now.millis(),

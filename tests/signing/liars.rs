@@ -321,7 +321,7 @@ impl Stage {
     }
 
     /// Another wallet's beginning: the trail starts anew.
-    fn forget(&mut self) {
+    pub fn forget(&mut self) {
         self.trail.clear();
         self.head = None;
         self.node = None;

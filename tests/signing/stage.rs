@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, VecDeque};
 use frostmesh::audit::{Entry, Head};
 use frostmesh::content::Content;
 use frostmesh::frost::{Identifier, Suite};
-use frostmesh::group::{CeremonyId, GroupMessage, RequestId, Vote, group_id};
+use frostmesh::group::{CeremonyId, GroupMessage, Operation, RequestId, Vote, group_id};
 use frostmesh::identity::{Contacts, Digest, IdentityKey};
 use frostmesh::keystore::WalletRecord;
-use frostmesh::node::{Command, Config, Input, Node, Output, StoredWallet, Timestamp};
+use frostmesh::node::{Command, Config, Event, Input, Node, Output, StoredWallet, Timestamp};
 use frostmesh::wire::{ClientMessage, PeerId, PeerMessage, RelayData, ServerMessage, SessionId};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -32,6 +32,8 @@ pub struct Stage {
     pub others: BTreeMap<PeerId, Other>,
     /// What she said, opened.
     pub heard: Vec<(PeerId, GroupMessage)>,
+    /// What she reported.
+    pub events: Vec<Event>,
     pub group_id: Digest,
     pub rng: ChaCha20Rng,
     pub now: u64,
@@ -63,6 +65,7 @@ impl Stage {
             writing: VecDeque::new(),
             others,
             heard: Vec::new(),
+            events: Vec::new(),
             group_id: bound,
             rng: ChaCha20Rng::seed_from_u64(77),
             now: NOW,
@@ -111,6 +114,7 @@ impl Stage {
                     }
                 }
                 Output::StoreEntry { entry, head, .. } => self.writing.push_back((entry, head)),
+                Output::Event(event) => self.events.push(event),
                 _ => {}
             }
         }
@@ -169,10 +173,14 @@ impl Stage {
     }
 
     pub fn ask(&mut self, who: &str, content: &Content) -> RequestId {
+        self.ask_for(who, &Operation::sign(content.clone()).unwrap())
+    }
+
+    pub fn ask_for(&mut self, who: &str, operation: &Operation) -> RequestId {
         let other: PeerId = who.parse().unwrap();
         let nonce = [u8::try_from(self.trail.len() % 256).unwrap(); 16];
         let request =
-            self.others[&other].request(&self.group_id, content, self.now, nonce, &mut self.rng);
+            self.others[&other].request(&self.group_id, operation, self.now, nonce, &mut self.rng);
         let id = request.id(&self.group_id);
         self.say(who, &GroupMessage::Request(Box::new(request)));
         id

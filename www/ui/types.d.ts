@@ -127,11 +127,14 @@ export interface Request {
   id: string;
   /** approved: enough members approve; it is being signed, or waits for signers. */
   state: "open" | "approved" | "signed" | "declined" | "expired";
-  kind: "text" | "file" | "nostr-event" | "hash";
-  /** What a person has to see: names of fields and what stands in them, exactly as it is signed. */
+  /** The kind of the one content, or batch: several contents, all of which are signed or none. */
+  kind: Content["kind"] | "batch";
+  /** What a person has to see of the one content; of a batch how many contents it has. */
   shown: [string, string][];
-  /** The 32 bytes that are signed, hex. */
+  /** The 32 bytes that are signed, hex: those of the first item. */
   digest: string;
+  /** Everything that is to be signed, in order. */
+  contents: Content[];
   proposer: string;
   created: EpochMs;
   expires: EpochMs;
@@ -142,8 +145,20 @@ export interface Request {
   needs_decision: boolean;
   /** Whom a ceremony that runs here waits for. */
   waiting_for: string[];
+  /** The signature of the first item. */
   signature: string | null;
+  /** The signatures of all items, in their order; empty while there are none. */
+  signatures: { digest: string; signature: string }[];
   signers: string[];
+}
+
+/** One content of a request. */
+export interface Content {
+  kind: "text" | "file" | "nostr-event" | "hash";
+  /** What a person has to see: names of fields and what stands in them, exactly as it is signed. */
+  shown: [string, string][];
+  /** The 32 bytes of each of its items, hex. */
+  digests: string[];
 }
 
 export interface Snapshot {

@@ -24,7 +24,7 @@ use crate::audit::{self, Body, End, Entry, Head};
 use crate::content::{Content, Hash};
 use crate::frost::{Identifier, Key, Suite};
 use crate::group::{GroupMessage, Operation, Outcome, RequestId, group_id, health_check_digest};
-use crate::keystore::WalletInfo;
+use crate::keystore::{RosterEntry, WalletInfo};
 use crate::node::ctx::Ctx;
 use crate::sorted::{Map, Set};
 use crate::wire::{PeerId, SessionId, WireError};
@@ -380,6 +380,11 @@ fn rules(
     let pubkey = hex::decode(&info.pubkey);
     let pubkey =
         pubkey.map_err(|_| UnusableWallet::Key("its key is not hexadecimal".to_owned()))?;
-    let members: Map<Identifier, _> = (1..).zip(certificate.agreement.members.clone()).collect();
+    let mut members = Map::default();
+    for RosterEntry { identifier, peer_id } in info.roster.iter() {
+        let named = certificate.agreement.members.iter().find(|member| member.peer_id == *peer_id);
+        let member = named.ok_or_else(|| UnusableWallet::Roster(peer_id.clone()))?;
+        members.insert(*identifier, member.clone());
+    }
     Ok(Rules::new(bound, pubkey, suite, info.threshold, info.identifier, members))
 }
