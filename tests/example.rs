@@ -143,7 +143,7 @@ fn values() -> Vec<(&'static str, String)> {
         signature: Signature::from_bytes([0; 64]),
     };
     let request = unsigned.signed(&bound, &alice, &mut Constant(0x88));
-    let vote = Vote::new((request.id(&bound), &bound), 2, 1, true, &bob, &mut Constant(0x88));
+    let vote = Vote::new(&bound, request.id(&bound), 2, 1, true, &bob, &mut Constant(0x88));
     let text = Content::read("text", "I agree", None).unwrap();
     let hash = Content::Hash("cc".repeat(32).parse().unwrap());
     let batch = Operation::Sign(SignTask::new(vec![text.clone(), hash]).unwrap());

@@ -1,4 +1,4 @@
-//! `frostmesh log`: the audit trail of a wallet, for people, for checks, and for others.
+//! `frostmesh log`: the audit log of a wallet, for people, for checks, and for others.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use super::report::{line, printable, short};
 use super::store::Store;
 use super::wallets::{one, open_existing};
 use crate::agreement::Certificate;
-use crate::audit::{self, Body, End, Entry, Head};
+use crate::audit::{self, Body, End, Entry, Head, Owner};
 use crate::frost::{Identifier, Suite};
 use crate::group::{Operation, Request, group_id};
 use crate::keystore::Kind;
@@ -44,6 +44,7 @@ pub(super) fn run(command: &Log) -> Result<(), Failure> {
     }
 }
 
+/// A log, and what proves it.
 struct Trail {
     title: Title,
     entries: Vec<Entry>,
@@ -106,9 +107,9 @@ impl Trail {
         let identity = certificate.agreement.member(*member).map(|m| m.identity);
         let identity = identity
             .ok_or_else(|| Failure::new(Exit::Other, "the log is of no member of the wallet"))?;
-        let of = (pubkey.as_str(), *member, &identity);
+        let owner = Owner { pubkey, member: *member, identity: &identity };
         let end = if self.ours { End::Kept(self.head.as_ref()) } else { End::Unknown };
-        let verified = audit::verify(&self.group_id(), of, &self.entries, end);
+        let verified = audit::verify(&self.group_id(), owner, &self.entries, end);
         verified
             .map(|(bodies, _)| bodies)
             .or_exit(Exit::Other, &format!("the log of {} does not hold", self.name(*member)))

@@ -30,7 +30,7 @@ struct File {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Rule {
-    /// For the audit trail.
+    /// For the audit log.
     name: String,
     decision: Decision,
     /// Beginnings of group keys.

@@ -99,7 +99,9 @@ pub(super) fn contents(text: &mut String, all: &[ContentView], all_items: bool, 
         for (name, value) in &content.shown {
             let _ = writeln!(text, "{indent}{name:<12} {}", printable(value));
         }
-        for digest in &content.digests {
+        // Of one of several contents a digest that stands there already is not written once more.
+        let told = |digest: &&String| total > 1 && content.shown.iter().any(|(_, v)| v == *digest);
+        for digest in content.digests.iter().filter(|digest| !told(digest)) {
             let _ = writeln!(text, "{indent}digest       {digest}");
         }
     }

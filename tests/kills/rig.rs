@@ -217,7 +217,8 @@ impl Rig {
         let request = self.bob.request(&self.group_id, &operation, now, nonce, &mut self.rng);
         let id = request.id(&self.group_id);
         let vote = Vote::new(
-            (id, &self.group_id),
+            &self.group_id,
+            id,
             self.bob.identifier,
             1,
             true,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use frostmesh::audit::{self, Body, End};
+use frostmesh::audit::{self, Body, End, Owner};
 use frostmesh::content::{Content, Text};
 use frostmesh::frost::Suite;
 use frostmesh::group::{Operation, RequestId, SignTask, group_id};
@@ -136,10 +136,10 @@ impl Group {
         let wallet = &self.world.seats[seat].disk[&self.pubkey];
         let agreement = &wallet.record.certificate.as_ref().unwrap().agreement;
         let identifier = wallet.record.info.identifier;
-        let of =
-            (self.pubkey.as_str(), identifier, &agreement.member(identifier).unwrap().identity);
+        let identity = &agreement.member(identifier).unwrap().identity;
+        let owner = Owner { pubkey: &self.pubkey, member: identifier, identity };
         let bound = group_id(agreement, &self.pubkey);
-        audit::verify(&bound, of, &wallet.trail, End::Kept(wallet.head.as_ref())).unwrap().0
+        audit::verify(&bound, owner, &wallet.trail, End::Kept(wallet.head.as_ref())).unwrap().0
     }
 
     /// Every trail holds; no share was ever given twice with the same commitments, nor for what its giver had not approved; and

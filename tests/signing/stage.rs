@@ -199,7 +199,7 @@ impl Stage {
     ) -> Vote {
         let (member, signer) = (self.identifier(who), signer.parse::<PeerId>().unwrap());
         let key = IdentityKey::from_seed(self.others[&signer].key.seed()).unwrap();
-        Vote::new((id, &self.group_id), member, number, approves, &key, &mut self.rng)
+        Vote::new(&self.group_id, id, member, number, approves, &key, &mut self.rng)
     }
 
     pub fn alice_votes(&mut self, id: RequestId, approves: bool) {

@@ -89,8 +89,8 @@ impl Group {
         if let Some(rule) = rule {
             self.write(ctx, &Body::Decision { request: *id, rule, approves, contents });
         }
-        let to = (*id, self.rules.group_id());
-        let vote = Vote::new(to, me, number, approves, ctx.identity, &mut ctx.rng);
+        let group_id = self.rules.group_id();
+        let vote = Vote::new(group_id, *id, me, number, approves, ctx.identity, &mut ctx.rng);
         if !approves {
             self.reservations.revoke(id);
         }
