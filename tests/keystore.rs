@@ -21,7 +21,7 @@ fn keystore() -> Keystore {
 }
 
 fn record() -> WalletRecord {
-    let participants = ["a", "b", "c"].map(|id| id.parse().unwrap());
+    let roster = WalletRoster::numbered(["a", "b", "c"].map(|id| id.parse().unwrap()));
     let info = WalletInfo {
         name: None,
         pubkey: format!("02{}", "ab".repeat(32)),
@@ -29,7 +29,8 @@ fn record() -> WalletRecord {
         ciphersuite: "FROST-secp256k1-SHA256-v1".to_owned(),
         threshold: 2,
         total: 3,
-        roster: WalletRoster::numbered(participants),
+        participants: roster.names(),
+        roster,
         identifier: 2,
         verified: false,
         created: 1_700_000_000_000,
@@ -230,6 +231,7 @@ fn a_record_names_identifiers_and_one_without_them_is_read_by_position() {
     let entry = |identifier, name: &str| RosterEntry { identifier, peer_id: name.parse().unwrap() };
     let mut changed = record();
     changed.info.roster = WalletRoster::new(vec![entry(7, "a"), entry(2, "d")]).unwrap();
+    changed.info.participants = changed.info.roster.names();
     let again = read(&serde_json::to_value(&changed).unwrap()).unwrap();
     assert_eq!(again, changed.info);
     assert_eq!(again.own_name().unwrap().as_str(), "d");
@@ -248,6 +250,7 @@ fn any_kind_and_any_size_come_back_as_they_were() {
     let mut large = record();
     let names = (0..64).map(|n| format!("{n:064}").parse().unwrap());
     large.info.roster = WalletRoster::numbered(names);
+    large.info.participants = large.info.roster.names();
     large.public_key_package = vec![7; 64 * 80];
     let sealed = keystore.seal_record(Kind::Unconfirmed, &large, &mut SystemRng).unwrap();
     let opened = keystore.open_record::<WalletRecord>(Kind::Unconfirmed, &sealed).unwrap();

@@ -1,7 +1,6 @@
 //! What is kept of a wallet: the key of one participant, and what the group agreed on. Serialized only inside an envelope.
 
-use serde::ser::SerializeMap;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::agreement::Certificate;
@@ -28,11 +27,13 @@ pub struct WalletRecord {
 
 /// The part of a wallet that is no secret, but nobody else's business either: it stays sealed on disk too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct WalletInfo {
     /// The group's verifying key, compressed, as hex.
     pub pubkey: String,
     /// What the group calls it, if anything.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub name: Option<String>,
     /// The session that made it.
     pub session_id: SessionId,
@@ -42,14 +43,16 @@ pub struct WalletInfo {
     pub threshold: u16,
     /// Participants.
     pub total: u16,
-    /// The members, and the FROST identifier of each. Written as `roster` and, by names alone, as `participants`.
-    #[serde(flatten)]
+    /// Everyone's name, ascending by identifier: the names of `roster`.
+    pub participants: Vec<PeerId>,
+    /// The members, and the FROST identifier of each.
     pub roster: WalletRoster,
     /// This node's FROST identifier.
     pub identifier: u16,
     /// Whether every participant was verified when the key was made, by safety words or an invite.
     pub verified: bool,
     /// When the key was made, in milliseconds since 1970.
+    #[cfg_attr(test, ts(type = "number"))]
     pub created: u64,
 }
 
@@ -63,6 +66,7 @@ impl WalletInfo {
 
 /// One member of a wallet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RosterEntry {
     /// Its FROST identifier.
     pub identifier: Identifier,
@@ -71,7 +75,9 @@ pub struct RosterEntry {
 }
 
 /// The members of a wallet, ascending by identifier, each once.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct WalletRoster(Vec<RosterEntry>);
 
 impl WalletRoster {
@@ -106,16 +112,6 @@ impl WalletRoster {
     #[must_use]
     pub fn names(&self) -> Vec<PeerId> {
         self.iter().map(|entry| entry.peer_id.clone()).collect()
-    }
-}
-
-impl Serialize for WalletRoster {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        let names: Vec<&PeerId> = self.iter().map(|entry| &entry.peer_id).collect();
-        let mut map = s.serialize_map(Some(2))?;
-        map.serialize_entry("participants", &names)?;
-        map.serialize_entry("roster", &self.0)?;
-        map.end()
     }
 }
 
@@ -158,6 +154,7 @@ impl TryFrom<Stored> for WalletRecord {
             ciphersuite: s.ciphersuite,
             threshold: s.threshold,
             total: s.total,
+            participants: roster.names(),
             roster,
             identifier: s.identifier,
             verified: s.verified,

@@ -7,9 +7,11 @@ use serde_json::json;
 
 use super::cli::{Local, Log};
 use super::exit::{Exit, Failure, OrExit};
-use super::report::{line, printable, short};
+use super::open::open_existing;
+use super::report::{line, short};
+use super::shown::printable;
 use super::store::Store;
-use super::wallets::{one, open_existing};
+use super::stored_wallet::one;
 use crate::agreement::Certificate;
 use crate::audit::{self, Body, End, Entry, Head, Owner};
 use crate::frost::{Identifier, Suite};

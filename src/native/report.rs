@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::node::{Event, Reason};
+use super::shown::contents as write_contents;
+use crate::api::{CarrierId, Event, Reason};
 use crate::wire::PeerId;
 
 /// Where and how much to say.
@@ -79,7 +80,7 @@ impl Reporter {
     }
 
     /// The same for several values of one kind, a line each.
-    pub(super) fn results(&self, what: &str, values: &[&str]) {
+    pub(super) fn results(&self, what: &str, values: &[String]) {
         if self.json {
             return;
         }
@@ -114,13 +115,16 @@ impl Reporter {
                 None => format!("{peer_id} declined"),
             },
             Event::PeerConnected { peer_id, carrier, verified } => {
-                let how =
-                    if *carrier == "relay" { "through the server, sealed" } else { "directly" };
+                let how = if *carrier == CarrierId::RELAY {
+                    "through the server, sealed"
+                } else {
+                    "directly"
+                };
                 let proven =
                     if *verified { "it proved its identity" } else { "nothing proves who it is" };
                 format!("connected to {peer_id} {how} ({proven})")
             }
-            Event::Carrier { peer_id, carrier: "relay" } => {
+            Event::Carrier { peer_id, carrier: CarrierId::RELAY } => {
                 format!("{peer_id} is reached through the server now, sealed")
             }
             Event::Carrier { peer_id, .. } => format!("{peer_id} is reached directly now"),
@@ -171,7 +175,7 @@ impl Reporter {
                     several => format!("signatures of {several} contents"),
                 };
                 let mut text = format!("{who} for {what}, request {}\n", short(request));
-                super::requests::contents(&mut text, contents, false, "             ");
+                write_contents(&mut text, contents, false, "             ");
                 text.trim_end().to_owned()
             }
             Event::Voted { request, peer_id, approves, state, .. } => {
@@ -214,24 +218,6 @@ fn checked(answered: &[PeerId], failed: &[(PeerId, String)]) -> String {
 /// The beginning of a request's id, which is enough to tell it from others.
 pub(super) fn short(id: &str) -> &str {
     id.get(..12).unwrap_or(id)
-}
-
-/// Text of others as it can be shown on a terminal: what would move the cursor or change colours is written out.
-pub(super) fn printable(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' => out.push_str("\n             "),
-            c if c.is_control() || is_invisible(c) => out.extend(c.escape_unicode()),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-/// Characters that turn the direction of what follows, or take no room: text with them can be read as another.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// The safety words of their indices: the English list of BIP-39, whose words differ in their first four letters.

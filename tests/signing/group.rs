@@ -82,7 +82,7 @@ impl Group {
 
     /// Everyone has signed a test, and everyone knows.
     pub fn all_ready(world: &World) -> bool {
-        let ready = |node: &Node<_>| node.view().groups.iter().any(|group_id| group_id.ready);
+        let ready = |node: &Node| node.view().groups.iter().any(|group_id| group_id.ready);
         world.seats.iter().all(|seat| seat.node().is_some_and(ready))
     }
 
@@ -118,9 +118,7 @@ impl Group {
     }
 
     pub fn vote(&mut self, seat: usize, id: &str, approves: bool) {
-        self.world
-            .command(seat, Command::Vote { request: id_of(id), approves, rule: None })
-            .unwrap();
+        self.world.command(seat, Command::vote(id, approves)).unwrap();
     }
 
     pub fn is_signed(world: &World, seat: usize, id: &str) -> bool {

@@ -143,7 +143,7 @@ impl Other {
                     return Default::default();
                 };
                 let mut opened = handshake.finish(&data).unwrap();
-                opened.frames.greet();
+                opened.frames.queue_initial_ack();
                 self.end = Some(End::Open(Box::new(opened.frames)));
                 (self.flush(), Vec::new())
             }
@@ -161,13 +161,13 @@ impl Other {
     /// Says something within the link: what has to be sent for it.
     pub fn say(&mut self, message: &GroupMessage) -> Vec<PeerMessage> {
         let Some(End::Open(frames)) = &mut self.end else { panic!("{} has no link", self.name) };
-        frames.say(message.to_text().as_bytes()).unwrap();
+        frames.queue(message.to_text().as_bytes()).unwrap();
         self.flush()
     }
 
     fn flush(&mut self) -> Vec<PeerMessage> {
         let Some(End::Open(frames)) = &mut self.end else { return Vec::new() };
-        let sealed = frames.to_send(Window::RELAY).into_iter().chain(frames.acknowledgement());
+        let sealed = frames.to_send(Window::RELAY).into_iter().chain(frames.take_ack());
         sealed
             .map(|frame| PeerMessage::Frame { session_id: Some(self.links.clone()), frame })
             .collect()

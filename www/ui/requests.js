@@ -1,6 +1,6 @@
 // @ts-check
 // What members of the wallets ask each other to sign: to approve or decline, to follow, and to ask for.
-/** @import { Card, Content, Group, Context, Request, Snapshot, View, Wallet } from "./types.js" */
+/** @import { Card, ContentView, Context, GroupView, RequestView, Snapshot, View, WalletView } from "./types.js" */
 
 import { el, keyed, section, setText } from "./dom.js";
 import { attempt, problemLine } from "./form.js";
@@ -15,9 +15,9 @@ const RECENT = 3;
 /** How many contents of a request are shown at first. */
 const SHOWN = 20;
 
-/** @typedef {Request & { group: Group, wallet?: Wallet }} Item */
+/** @typedef {RequestView & { group: GroupView, wallet?: WalletView }} Item */
 
-/** @param {Request} request */
+/** @param {RequestView} request */
 const isOver = ({ state }) => state === "signed" || state === "declined" || state === "expired";
 
 /**
@@ -37,7 +37,7 @@ export function requestsView(context) {
     node: el("div.stack", {}, current.node, sign.node, history),
     update(snapshot) {
       const { groups, wallets } = snapshot ?? { groups: [], wallets: [] };
-      const of = (/** @type {Group} */ group) => wallets.find(({ pubkey }) => pubkey === group.pubkey);
+      const of = (/** @type {GroupView} */ group) => wallets.find(({ pubkey }) => pubkey === group.pubkey);
       const all = groups.flatMap((group) => group.requests.map((request) => ({ ...request, group, wallet: of(group) })));
       const over = all.filter(isOver).sort((a, b) => b.created - a.created);
       const open = all.filter((request) => !isOver(request));
@@ -52,12 +52,12 @@ export function requestsView(context) {
   };
 }
 
-/** @param {Content["kind"]} kind */
+/** @param {ContentView["kind"]} kind */
 const nameOf = (kind) => (kind === "nostr-event" ? "nostr" : kind);
 
 /**
  * What is signed, one below the other; of many the first ones, and a button for the others.
- * @param {Content[]} contents
+ * @param {ContentView[]} contents
  */
 function contentList(contents) {
   const node = el("dl.content", { "data-testid": "content" });
