@@ -8,19 +8,20 @@ mod view;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::act::Act;
 use super::audit_log::AuditLog;
 use super::budget::Budget;
 use super::coordinator::Coordinator;
 use super::health_check::HealthCheck;
 use super::inventory::Inventory;
+use super::io::{Effect, Output, StoredWallet};
 use super::ledger::{Completed, Ledger};
 use super::reservations::Reservations;
 use super::rules::Rules;
 use super::unusable::UnusableWallet;
-use super::{Effect, Output, StoredWallet};
 use crate::agreement::Certificate;
 use crate::api::{Event, Timestamp};
-use crate::audit::{self, Body, End, Entry, Head, Owner};
+use crate::audit::{self, Body, End, Owner};
 use crate::content::{Content, Hash};
 use crate::frost::{Identifier, Key, Suite};
 use crate::group::{GroupMessage, Operation, Outcome, RequestId, group_id, health_check_digest};
@@ -28,16 +29,6 @@ use crate::keystore::{RosterEntry, WalletInfo};
 use crate::node::ctx::Ctx;
 use crate::sorted::{Map, Set};
 use crate::wire::{PeerId, SessionId, WireError};
-
-/// What a group wants done.
-pub(super) enum Act {
-    /// Send a message to a member. To this node itself it comes back at once.
-    Send(Identifier, GroupMessage),
-    /// Store an entry of the audit log, and its new head.
-    Log(Box<Entry>, Head),
-    /// Report what happened.
-    Event(Event),
-}
 
 /// One wallet and its members.
 pub(super) struct Group {

@@ -1,6 +1,6 @@
 //! Requests and votes: those that people here make, and those that members pass on.
 
-use super::{Act, Group};
+use super::Group;
 use crate::api::{Error, Event, RequestState};
 use crate::audit::Body;
 use crate::frost::Identifier;
@@ -9,6 +9,7 @@ use crate::group::{
 };
 use crate::identity::Signature;
 use crate::node::ctx::Ctx;
+use crate::node::wallet::act::Act;
 use crate::node::wallet::budget::Cost;
 use crate::node::wallet::inventory::Owed;
 use crate::node::wallet::ledger::{Completed, Lacking, RequestEntry, VoteOutcome};
