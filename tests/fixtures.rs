@@ -25,7 +25,10 @@ fn is_told(now: &Value, then: &Value, what: &str) {
         }
         (Value::Array(now), Value::Array(then)) => {
             assert_eq!(now.len(), then.len(), "{what}: {now:#?}");
-            now.iter().zip(then).enumerate().for_each(|(i, (now, then))| is_told(now, then, &format!("{what}, {i}")));
+            now.iter()
+                .zip(then)
+                .enumerate()
+                .for_each(|(i, (now, then))| is_told(now, then, &format!("{what}, {i}")));
         }
         _ => assert_eq!(now, then, "{what}"),
     }
@@ -51,7 +54,8 @@ fn opens(name: &str) {
                 let verified = &told(&["wallets", "verify", pubkey])[0];
                 assert_eq!(verified["participants"].as_array().unwrap().len(), 3, "{verified}");
                 is_told(&json!(member.log(pubkey)), kinds, "the log");
-                let entries: u64 = kinds.as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum();
+                let entries: u64 =
+                    kinds.as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum();
                 assert_eq!(told(&["log", "verify", pubkey])[0]["entries"], entries);
             }
         }
@@ -66,7 +70,8 @@ fn requests_are_known(fixture: &Fixture, member: &Member) {
     for (then, now) in then.as_array_mut().unwrap().iter_mut().zip(&now) {
         if then["state"] != "signed" {
             // How far it is, the clock says: what was not signed in time has ended.
-            let clocks = ["state", "needs_decision"].map(|name| then.as_object_mut().unwrap().remove(name));
+            let clocks =
+                ["state", "needs_decision"].map(|name| then.as_object_mut().unwrap().remove(name));
             let possible = [clocks[0].as_ref().and_then(Value::as_str).unwrap(), "expired", "open"];
             assert!(possible.contains(&now["state"].as_str().unwrap()), "{now}");
         }
@@ -94,7 +99,10 @@ fn all_kinds_of_entries_and_of_content_and_both_suites_are_there() {
     for Fixture { expected, .. } in Fixture::all() {
         for (name, kinds) in ["alice", "bob", "carol"].map(|name| (name, &expected[name]["logs"])) {
             for log in kinds.as_object().unwrap().values() {
-                let all = ["opened", "request", "vote", "decision", "commit", "signed", "aborted", "checked", "ready"];
+                let all = [
+                    "opened", "request", "vote", "decision", "commit", "signed", "aborted",
+                    "checked", "ready",
+                ];
                 for kind in all.iter().filter(|kind| **kind != "decision" || name != "carol") {
                     assert!(log[kind].as_u64() > Some(0), "no {kind} in a log of {name}: {log}");
                 }
@@ -103,10 +111,18 @@ fn all_kinds_of_entries_and_of_content_and_both_suites_are_there() {
         }
         let requests = expected["requests"].as_array().unwrap();
         for kind in ["text", "file", "nostr-event", "hash"] {
-            assert!(requests.iter().any(|request| request["kind"] == kind && request["state"] == "signed"), "{kind}");
+            assert!(
+                requests
+                    .iter()
+                    .any(|request| request["kind"] == kind && request["state"] == "signed"),
+                "{kind}"
+            );
         }
         let wallets = expected["alice"]["wallets"].as_array().unwrap();
-        assert!(wallets.iter().any(|wallet| wallet["status"] == "unconfirmed"), "a key that was never confirmed");
+        assert!(
+            wallets.iter().any(|wallet| wallet["status"] == "unconfirmed"),
+            "a key that was never confirmed"
+        );
         for suite in ["FROST-secp256k1-SHA256-v1", "FROST-secp256k1-SHA256-TR-v1"] {
             let of_all = |wallet: &&Value| wallet["ciphersuite"] == suite && wallet["total"] == 3;
             assert!(wallets.iter().any(|wallet| of_all(&wallet)), "{suite}");
@@ -117,10 +133,20 @@ fn all_kinds_of_entries_and_of_content_and_both_suites_are_there() {
 #[test]
 fn signatures_that_were_made_then_are_still_valid() {
     for fixture in Fixture::all() {
-        for request in fixture.expected["requests"].as_array().unwrap().iter().filter(|r| r["state"] == "signed") {
+        for request in fixture.expected["requests"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|r| r["state"] == "signed")
+        {
             let text = |name: &str| request[name].as_str().unwrap();
             let suite = fixture.suite_of(text("pubkey"));
-            program::verifies(suite, text("pubkey"), text("signature"), &["--hash", text("digest")]);
+            program::verifies(
+                suite,
+                text("pubkey"),
+                text("signature"),
+                &["--hash", text("digest")],
+            );
         }
     }
 }
@@ -157,16 +183,20 @@ fn the_server_that_was_used_last_is_remembered() {
 fn members_sign_with_both_suites_and_their_logs_go_on() {
     for fixture in Fixture::all() {
         let (alice, bob) = (fixture.member("alice"), fixture.member("bob"));
-        let wallets: Vec<&String> = fixture.expected["alice"]["logs"].as_object().unwrap().keys().collect();
+        let wallets: Vec<&String> =
+            fixture.expected["alice"]["logs"].as_object().unwrap().keys().collect();
         let [one, other] = wallets[..] else { panic!("two wallets: {wallets:?}") };
         let (server, url) = program::serve();
-        let policy =
-            bob.file("policy.toml", "[[rule]]\nname = \"later\"\ndecision = \"approve\"\nkinds = [\"hash\"]\n");
+        let policy = bob.file(
+            "policy.toml",
+            "[[rule]]\nname = \"later\"\ndecision = \"approve\"\nkinds = [\"hash\"]\n",
+        );
         let mut node = bob.start(&["node", "--server", &url, "--policy", &policy, "-v"]);
         node.until(is("registered", &[]));
 
         for (kind, content) in [("--text", "after all this time"), ("--hash", &"cd".repeat(32))] {
-            let mut asking = alice.start(&["sign", "--wallet", one, kind, content, "--server", &url]);
+            let mut asking =
+                alice.start(&["sign", "--wallet", one, kind, content, "--server", &url]);
             if kind == "--text" {
                 let request = node.until(is("requested", &[("peer_id", "alice")]));
                 bob.tells(&["approve", request["request"].as_str().unwrap()]);
@@ -188,12 +218,26 @@ fn members_sign_with_both_suites_and_their_logs_go_on() {
                 let then = &fixture.expected[member.name.as_str()]["logs"][pubkey];
                 let now = member.log(pubkey);
                 let more = |kind: &str| now[kind] - then[kind].as_u64().unwrap();
-                assert_eq!((more("request"), more("signed")), (signed, signed), "{}: {now:?}", member.name);
-                assert!(more("vote") >= 2 * signed && more("commit") >= signed, "{}: {now:?}", member.name);
+                assert_eq!(
+                    (more("request"), more("signed")),
+                    (signed, signed),
+                    "{}: {now:?}",
+                    member.name
+                );
+                assert!(
+                    more("vote") >= 2 * signed && more("commit") >= signed,
+                    "{}: {now:?}",
+                    member.name
+                );
                 assert_eq!(more("decision"), if member.name == "bob" { decided } else { 0 });
                 assert_eq!(more("opened"), 0, "it is the same log");
                 let entries: u64 = now.values().sum();
-                assert_eq!(member.tells(&["log", "verify", pubkey])[0]["entries"], entries, "{}", member.name);
+                assert_eq!(
+                    member.tells(&["log", "verify", pubkey])[0]["entries"],
+                    entries,
+                    "{}",
+                    member.name
+                );
             }
             member.has_what_it_had(&["trail", "wallets", "unconfirmed", "identity", "keystore"]);
         }

@@ -16,6 +16,7 @@ use super::{
 use crate::content::Input;
 use crate::frost::Suite;
 use crate::identity::InviteUri;
+use crate::keystore::{RosterEntry, WalletRoster};
 use crate::label::Label;
 use crate::wire::{PeerId, SessionId};
 
@@ -115,6 +116,8 @@ fn written() -> String {
         declaration::<Label>(),
         declaration::<Input>(),
         declaration::<WalletView>(),
+        declaration::<RosterEntry>(),
+        declaration::<WalletRoster>(),
         declaration::<WalletStatus>(),
         declaration::<ConnectionView>(),
         declaration::<ConnectionState>(),

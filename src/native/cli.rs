@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
-use super::content::Subject;
+use super::content::{Subject, Subjects};
 use super::suites;
 use crate::api::{CarrierChoice, CarrierId};
 use crate::frost::Suite;
@@ -47,9 +47,12 @@ pub(super) enum Command {
     /// Show the keys that are kept here
     #[command(subcommand, after_help = "Example:\n  frostmesh wallets list")]
     Wallets(Wallets),
-    /// Ask the members of a wallet for a signature, and approve it here
+    /// Ask the members of a wallet for a signature, or several at once, and approve it here
     #[command(
-        after_help = "Example:\n  frostmesh sign --wallet 02a1b2 --text 'I agree'\n  frostmesh sign --wallet 02a1b2 --nostr-event note.json"
+        after_help = "Example:\n  frostmesh sign --wallet 02a1b2 --text 'I agree'\n  frostmesh sign --wallet 02a1b2 --nostr-event note.json\n  \
+                      frostmesh sign --wallet 02a1b2 --hash 0a1b... --hash 2c3d...   one request: all are signed or none\n  \
+                      frostmesh sign --wallet 02a1b2 --batch inputs.jsonl            the same, from a file: a line for each, such as\n    \
+                      {\"kind\":\"hash\",\"content\":\"0a1b...\"}\n    {\"kind\":\"file\",\"path\":\"contract.pdf\"}"
     )]
     Sign(Sign),
     /// List what members of the wallets here ask for
@@ -309,11 +312,11 @@ pub(super) struct Sign {
     #[arg(long, value_name = "PUBKEY")]
     pub wallet: String,
     #[command(flatten)]
-    pub subject: Subject,
+    pub subjects: Subjects,
     /// For how many seconds the request stands
     #[arg(long, default_value_t = 86_400, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(10..=2_678_400))]
     pub expires: u64,
-    /// Give up waiting for the signature after this many seconds; the request stands all the same
+    /// Give up waiting for the signatures after this many seconds; the request stands all the same
     #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=2_678_400))]
     pub timeout: u64,
     #[command(flatten)]
@@ -330,6 +333,9 @@ pub(super) struct Requests {
     /// Ask nobody for news: show what is known here
     #[arg(long)]
     pub offline: bool,
+    /// Show everything that a request wants signed, however much it is
+    #[arg(long)]
+    pub all_items: bool,
     #[command(flatten)]
     pub reach: Reach,
     #[command(flatten)]
@@ -340,6 +346,9 @@ pub(super) struct Requests {
 pub(super) struct Decide {
     /// The request's id, or the beginning of it
     pub id: String,
+    /// Show everything that the request wants signed, however much it is
+    #[arg(long)]
+    pub all_items: bool,
     /// Give up after this many seconds: until the request is known here, and then until it is signed
     #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=2_678_400))]
     pub timeout: u64,

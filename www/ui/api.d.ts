@@ -169,8 +169,10 @@ export type WalletView = {
   threshold: number;
   /** Participants. */
   total: number;
-  /** Everyone, sorted by bytes: the FROST identifier is the place in this list, from 1. */
+  /** Everyone's name, ascending by identifier: the names of `roster`. */
   participants: Array<PeerId>;
+  /** The members, and the FROST identifier of each. */
+  roster: WalletRoster;
   /** This node's FROST identifier. */
   identifier: number;
   /** Whether every participant was verified when the key was made, by safety words or an invite. */
@@ -178,6 +180,17 @@ export type WalletView = {
   /** When the key was made, in milliseconds since 1970. */
   created: number;
 };
+
+/** One member of a wallet. */
+export type RosterEntry = {
+  /** Its FROST identifier. */
+  identifier: number;
+  /** Its name. */
+  peer_id: PeerId;
+};
+
+/** The members of a wallet, ascending by identifier, each once. */
+export type WalletRoster = Array<RosterEntry>;
 
 /** Whether all participants have confirmed a key. */
 export type WalletStatus = "active" | "unconfirmed";
@@ -415,7 +428,7 @@ export type RequestView = {
 /** One content of a request, as people see it. */
 export type ContentView = {
   /** The kind of content. */
-  kind: string;
+  kind: ContentKind;
   /** What a person has to see: names of fields, and what stands in them. */
   shown: Array<[string, string]>;
   /** The 32 bytes of each of its items, as hex. */
