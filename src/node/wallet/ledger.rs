@@ -400,8 +400,9 @@ mod tests {
     }
 
     impl Members {
+        /// A stranger signs with the key of the first.
         fn key(&self, member: Identifier) -> &IdentityKey {
-            &self.keys[IDENTIFIERS.iter().position(|other| *other == member).unwrap()]
+            &self.keys[IDENTIFIERS.iter().position(|other| *other == member).unwrap_or_default()]
         }
 
         fn request(&self, proposer: Identifier, nonce: u8, operation: &Operation) -> Request {
