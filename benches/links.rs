@@ -20,6 +20,7 @@ mod native {
     use frostmesh::channel::{Context, Frames, Handshake, Window};
     use frostmesh::identity::IdentityKey;
     use frostmesh::native::{PeerConnection, Socket};
+    use frostmesh::node::SocketEvent;
     use frostmesh::node::{Input, Role};
     use frostmesh::random::SystemRng;
     use frostmesh::server::{self, Server};
@@ -188,14 +189,14 @@ mod native {
                 (side, Input::LocalCandidate { candidate, .. }) => {
                     connections[1 - side].remote_candidate(candidate)
                 }
-                (_, Input::ChannelOpened { .. }) => opened += 1,
+                (_, Input::DataChannelOpened { .. }) => opened += 1,
                 (_, Input::ConnectionClosed { reason, .. }) => panic!("{reason}"),
                 _ => {}
             }
         }
         tokio::spawn(async move {
             while let Some((side, input)) = happenings.recv().await {
-                if let Input::ChannelText { text, .. } = input {
+                if let Input::DataChannelText { text, .. } = input {
                     let _ = ears[side].send(PeerMessage::parse(&text).unwrap().0);
                 }
             }
@@ -220,7 +221,7 @@ mod native {
         {
             let (registered, mut wait) = mpsc::unbounded_channel();
             let socket = Socket::open(url.clone(), move |input| match input {
-                Input::ServerText(text) => {
+                SocketEvent::Text(text) => {
                     match frostmesh::wire::ServerMessage::parse(&text).unwrap() {
                         frostmesh::wire::ServerMessage::Relay { data, .. } => {
                             let _ = ear.send(PeerMessage::parse(data.get()).unwrap().0);
@@ -229,8 +230,8 @@ mod native {
                         frostmesh::wire::ServerMessage::Peers { .. } => drop(registered.send(())),
                     }
                 }
-                Input::ServerClosed { reason } => panic!("{reason}"),
-                _ => {}
+                SocketEvent::Closed { reason } => panic!("{reason}"),
+                SocketEvent::Opened => {}
             });
             socket.send(
                 ClientMessage::Register { peer_id: me, protocol: Some(1), claim: None }.to_json(),

@@ -8,19 +8,22 @@
 use std::collections::BTreeMap;
 
 use frostmesh::identity::{Contacts, IdentityKey};
-use frostmesh::node::{Command, Config, Input, Node, Output, Role, Timestamp};
+use frostmesh::node::{
+    Command, Config, Input, Node, Output, Role, ServerId, SocketEvent, Timestamp,
+};
 use frostmesh::wire::{PeerId, ServerMessage, SessionId};
 use libfuzzer_sys::fuzz_target;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use zeroize::Zeroizing;
 
+const HOME: ServerId = ServerId::new(1);
 const PEERS: [&str; 3] = ["alice", "bob", "carol"];
 /// Most outputs of a node after one input.
 const MANY: usize = 500;
 
 struct Driven {
-    node: Node<ChaCha20Rng>,
+    node: Node,
     now: u64,
     attempts: BTreeMap<PeerId, u32>,
 }
@@ -35,9 +38,9 @@ impl Driven {
             server_url: "ws://s".into(),
             peer_id: peer(0),
         }));
-        this.handle(Input::ServerOpened);
+        this.handle(SocketEvent::Opened.of(HOME));
         let peers = (0..PEERS.len()).map(peer).collect();
-        this.handle(Input::ServerText(ServerMessage::Peers { peers }.to_json()));
+        this.handle(SocketEvent::Text(ServerMessage::Peers { peers }.to_json()).of(HOME));
         for (session, allow_unverified) in [("v", false), ("u", true)] {
             let participants = (0..PEERS.len()).map(peer).collect();
             let session_id = id(session);
@@ -85,15 +88,16 @@ impl Driven {
         let attempt = self.attempts.get(&peer).copied().unwrap_or(1);
         self.now += 1;
         let input = match what {
-            's' => Input::ServerText(rest.into()),
+            's' => SocketEvent::Text(rest.into()).of(HOME),
             'r' => {
-                Input::ServerText(format!(r#"{{"type":"relay","from":"{peer}","data":{rest}}}"#))
+                SocketEvent::Text(format!(r#"{{"type":"relay","from":"{peer}","data":{rest}}}"#))
+                    .of(HOME)
             }
-            'c' => Input::ChannelText { peer, attempt, text: Zeroizing::new(rest.into()) },
-            'o' => Input::ChannelOpened { peer, attempt },
+            'c' => Input::DataChannelText { peer, attempt, text: Zeroizing::new(rest.into()) },
+            'o' => Input::DataChannelOpened { peer, attempt },
             'x' => Input::ConnectionClosed { peer, attempt, reason: rest.into() },
             'd' => Input::LocalDescription { peer, attempt, sdp: rest.into() },
-            'i' => Input::ChannelStalled { peer, attempt, stalled: rest.is_empty() },
+            'i' => Input::DataChannelInterrupted { peer, attempt, interrupted: rest.is_empty() },
             'a' => Input::Command(Command::Accept {
                 session_id: id(if rest.is_empty() { "u" } else { "w" }),
                 allow_unverified: true,
@@ -105,8 +109,8 @@ impl Driven {
             'q' => Input::Command(Command::Cancel {
                 session_id: id(if rest.is_empty() { "u" } else { "v" }),
             }),
-            'g' => Input::ServerClosed { reason: rest.into() },
-            'h' => Input::ServerOpened,
+            'g' => SocketEvent::Closed { reason: rest.into() }.of(HOME),
+            'h' => SocketEvent::Opened.of(HOME),
             _ => {
                 self.now += (whom as u64 % 128) * 500;
                 Input::Tick

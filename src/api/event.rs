@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Reason, RequestState};
+use super::{CarrierId, ContentView, Reason, RequestState, SignatureView};
 use crate::frost::Suite;
 use crate::identity::InviteUri;
 use crate::wire::{PeerId, SessionId};
@@ -11,6 +11,7 @@ use crate::wire::{PeerId, SessionId};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum Event {
     /// The server took the peer id.
     Registered {
@@ -83,8 +84,8 @@ pub enum Event {
     PeerConnected {
         /// Who.
         peer_id: PeerId,
-        /// How: `direct` is a WebRTC data channel.
-        carrier: &'static str,
+        /// What carries messages to it.
+        carrier: CarrierId,
         /// Whether its identity is proven.
         verified: bool,
     },
@@ -92,8 +93,8 @@ pub enum Event {
     Carrier {
         /// Who.
         peer_id: PeerId,
-        /// `direct` is a WebRTC data channel, `relay` the server, which sees ciphertext.
-        carrier: &'static str,
+        /// What carries them.
+        carrier: CarrierId,
     },
     /// A participant cannot be reached any more.
     PeerDisconnected {
@@ -121,6 +122,7 @@ pub enum Event {
         /// What to hand to the guests. Secret: whoever has it can take part.
         uri: InviteUri,
         /// When it ends, in seconds since 1970.
+        #[cfg_attr(test, ts(type = "number"))]
         expires: u64,
     },
     /// A guest has come by invite.
@@ -190,6 +192,18 @@ pub enum Event {
         /// It can be reached.
         online: bool,
     },
+    /// A member speaks another version of the members' messages. What that version does not know is not sent to it; the node
+    /// with the lower version has to be updated.
+    MemberVersion {
+        /// The group key.
+        pubkey: String,
+        /// The member.
+        peer_id: PeerId,
+        /// Its version.
+        version: u32,
+        /// This node's version.
+        ours: u32,
+    },
     /// A member asks for a signature.
     Requested {
         /// The group key.
@@ -198,13 +212,17 @@ pub enum Event {
         request: String,
         /// Who asks.
         peer_id: PeerId,
-        /// The kind of content.
+        /// The kind of operation: that of the one content to sign, or `batch`.
+        #[cfg_attr(test, ts(type = "ContentKind | \"batch\""))]
         kind: &'static str,
-        /// The 32 bytes that would be signed, as hex.
+        /// The 32 bytes that would be signed, as hex: those of the first item.
         digest: String,
-        /// What a person has to see: names of fields, and what stands in them.
+        /// What a person has to see of the one content: names of fields, and what stands in them.
         shown: Vec<(&'static str, String)>,
+        /// All contents that are to be signed, in order.
+        contents: Vec<ContentView>,
         /// When it ends, in milliseconds since 1970.
+        #[cfg_attr(test, ts(type = "number"))]
         expires: u64,
     },
     /// A member voted on a request.
@@ -248,10 +266,12 @@ pub enum Event {
         request: String,
         /// The ciphersuite.
         suite: Suite,
-        /// The 32 bytes that were signed, as hex.
+        /// The 32 bytes that were signed, as hex: those of the first item.
         digest: String,
-        /// The signature, as hex.
+        /// The signature of the first item, as hex.
         signature: String,
+        /// The signatures of all items, in their order.
+        signatures: Vec<SignatureView>,
         /// Who signed.
         signers: Vec<PeerId>,
     },
@@ -269,4 +289,37 @@ pub enum Event {
         /// What was wrong with it.
         reason: String,
     },
+}
+
+impl Event {
+    /// The request that it is about, if it is about one: its id.
+    #[must_use]
+    pub fn request(&self) -> Option<&str> {
+        match self {
+            Self::Requested { request, .. }
+            | Self::Voted { request, .. }
+            | Self::Signing { request, .. }
+            | Self::SigningFailed { request, .. }
+            | Self::Signature { request, .. } => Some(request),
+            _ => None,
+        }
+    }
+
+    /// The wallet that it is about, if it is about one: its group key as hex.
+    #[must_use]
+    pub fn pubkey(&self) -> Option<&str> {
+        match self {
+            Self::WalletCreated { pubkey, .. }
+            | Self::WalletReady { pubkey }
+            | Self::WalletUnusable { pubkey, .. }
+            | Self::Checked { pubkey, .. }
+            | Self::Member { pubkey, .. }
+            | Self::Requested { pubkey, .. }
+            | Self::Voted { pubkey, .. }
+            | Self::Signing { pubkey, .. }
+            | Self::SigningFailed { pubkey, .. }
+            | Self::Signature { pubkey, .. } => Some(pubkey),
+            _ => None,
+        }
+    }
 }

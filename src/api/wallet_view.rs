@@ -2,11 +2,12 @@
 
 use serde::Serialize;
 
-use super::Timestamp;
+use super::{CarrierId, Timestamp};
 use crate::wire::PeerId;
 
 /// A wallet in use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct GroupView {
     /// The group key, as hex.
     pub pubkey: String,
@@ -26,6 +27,7 @@ pub struct GroupView {
 
 /// A health check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct CheckView {
     /// It is not over yet.
     pub running: bool,
@@ -37,6 +39,7 @@ pub struct CheckView {
 
 /// A member of a wallet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct MemberView {
     /// Who.
     pub peer_id: PeerId,
@@ -44,21 +47,27 @@ pub struct MemberView {
     pub me: bool,
     /// Can be reached right now.
     pub online: bool,
+    /// What carries messages to it, while it can be reached and the node tells.
+    pub carrier: Option<CarrierId>,
 }
 
 /// A request, as people see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RequestView {
     /// Its id, as hex.
     pub id: String,
     /// Where it stands.
     pub state: RequestState,
-    /// The kind of content.
+    /// The kind of operation: that of the one content to sign, or `batch`.
+    #[cfg_attr(test, ts(type = "ContentKind | \"batch\""))]
     pub kind: &'static str,
-    /// What a person has to see: names of fields, and what stands in them.
+    /// What a person has to see of the one content: names of fields, and what stands in them. Of a batch: how many contents it has.
     pub shown: Vec<(&'static str, String)>,
-    /// The 32 bytes that are signed, as hex.
+    /// The 32 bytes that are signed, as hex: those of the first item.
     pub digest: String,
+    /// All contents that are to be signed, in order: what a person has to see of each.
+    pub contents: Vec<ContentView>,
     /// Who asks.
     pub proposer: PeerId,
     /// When it was made.
@@ -75,15 +84,40 @@ pub struct RequestView {
     pub needs_decision: bool,
     /// Whom a ceremony that runs here waits for.
     pub waiting_for: Vec<PeerId>,
-    /// The signature, as hex.
+    /// The signature of the first item, as hex.
     pub signature: Option<String>,
-    /// Who signed, by the word of whoever told it first.
+    /// The signatures of all items, in their order; empty while there are none.
+    pub signatures: Vec<SignatureView>,
+    /// The signers, as the member that sent the signatures first names them.
     pub signers: Vec<PeerId>,
+}
+
+/// One content of a request, as people see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct ContentView {
+    /// The kind of content.
+    pub kind: &'static str,
+    /// What a person has to see: names of fields, and what stands in them.
+    pub shown: Vec<(&'static str, String)>,
+    /// The 32 bytes of each of its items, as hex.
+    pub digests: Vec<String>,
+}
+
+/// The signature of one item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct SignatureView {
+    /// The 32 bytes that are signed, as hex.
+    pub digest: String,
+    /// The signature, as hex.
+    pub signature: String,
 }
 
 /// Where a request stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum RequestState {
     /// Fewer approve than have to.
     Open,

@@ -120,22 +120,25 @@ impl Report {
     }
 
     fn opened(&self) {
-        (self.happened)(Input::ChannelOpened { peer: self.peer.clone(), attempt: self.attempt });
+        (self.happened)(Input::DataChannelOpened {
+            peer: self.peer.clone(),
+            attempt: self.attempt,
+        });
     }
 
     fn text(&self, text: Zeroizing<String>) {
-        (self.happened)(Input::ChannelText {
+        (self.happened)(Input::DataChannelText {
             peer: self.peer.clone(),
             attempt: self.attempt,
             text,
         });
     }
 
-    fn stalled(&self, stalled: bool) {
-        (self.happened)(Input::ChannelStalled {
+    fn interrupted(&self, interrupted: bool) {
+        (self.happened)(Input::DataChannelInterrupted {
             peer: self.peer.clone(),
             attempt: self.attempt,
-            stalled,
+            interrupted,
         });
     }
 }
@@ -270,7 +273,7 @@ impl Connection {
         self.channel?;
         let silent = self.heard.elapsed() >= SILENCE;
         if std::mem::replace(&mut self.silent, silent) != silent {
-            report.stalled(silent);
+            report.interrupted(silent);
         }
         (!silent).then(|| self.heard + SILENCE)
     }
@@ -313,12 +316,12 @@ impl Connection {
             }
             Event::ChannelClose(id) if Some(id) == self.channel => self.over = true,
             Event::IceConnectionStateChange(IceConnectionState::Disconnected) => {
-                report.stalled(true)
+                report.interrupted(true)
             }
             Event::IceConnectionStateChange(
                 IceConnectionState::Connected | IceConnectionState::Completed,
             ) => {
-                report.stalled(false);
+                report.interrupted(false);
             }
             Event::Closed => self.over = true,
             _ => {}

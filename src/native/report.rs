@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::node::{Event, Reason};
+use crate::api::{CarrierId, Event, Reason};
 use crate::wire::PeerId;
 
 /// Where and how much to say.
@@ -102,13 +102,16 @@ impl Reporter {
                 None => format!("{peer_id} declined"),
             },
             Event::PeerConnected { peer_id, carrier, verified } => {
-                let how =
-                    if *carrier == "relay" { "through the server, sealed" } else { "directly" };
+                let how = if *carrier == CarrierId::RELAY {
+                    "through the server, sealed"
+                } else {
+                    "directly"
+                };
                 let proven =
                     if *verified { "it proved its identity" } else { "nothing proves who it is" };
                 format!("connected to {peer_id} {how} ({proven})")
             }
-            Event::Carrier { peer_id, carrier: "relay" } => {
+            Event::Carrier { peer_id, carrier: CarrierId::RELAY } => {
                 format!("{peer_id} is reached through the server now, sealed")
             }
             Event::Carrier { peer_id, .. } => format!("{peer_id} is reached directly now"),

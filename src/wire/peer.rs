@@ -187,6 +187,12 @@ impl PeerText {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The JSON text, still wiped when dropped.
+    #[must_use]
+    pub fn into_zeroizing(self) -> Zeroizing<String> {
+        self.0
+    }
 }
 
 impl fmt::Debug for PeerText {

@@ -3,10 +3,34 @@
 use frostmesh::channel::{Context, Frames, Handshake, HandshakeMessage, Window};
 use frostmesh::content::Content;
 use frostmesh::frost::{Identifier, Key};
-use frostmesh::group::{GroupMessage, Request};
+use frostmesh::group::{CeremonyId, GroupMessage, Request, RoundMessage};
 use frostmesh::identity::{Digest, IdentityKey, Signature};
 use frostmesh::wire::{PeerId, PeerMessage, SessionId};
 use rand_chacha::ChaCha20Rng;
+
+/// The commitments of all signers of one item.
+pub fn package(ceremony: CeremonyId, commitments: Vec<Vec<u8>>) -> GroupMessage {
+    GroupMessage::Round {
+        ceremony,
+        message: RoundMessage::SigningPackage { first: 0, commitments },
+    }
+}
+
+/// A signer's commitments of one item.
+pub fn commitments_in(message: &GroupMessage) -> Option<(CeremonyId, Vec<u8>)> {
+    let GroupMessage::Round { ceremony, message } = message else { return None };
+    let RoundMessage::SigningCommitments(all) = message else { return None };
+    let [one] = &all[..] else { panic!("of one item") };
+    Some((*ceremony, one.clone()))
+}
+
+/// A signer's share of one item.
+pub fn share_in(message: &GroupMessage) -> Option<(CeremonyId, Vec<u8>)> {
+    let GroupMessage::Round { ceremony, message } = message else { return None };
+    let RoundMessage::SignatureShares(all) = message else { return None };
+    let [one] = &all[..] else { panic!("of one item") };
+    Some((*ceremony, one.clone()))
+}
 
 enum End {
     Hello(Box<Handshake>),
