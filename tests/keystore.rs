@@ -230,13 +230,17 @@ fn a_record_names_identifiers_and_one_without_them_is_read_by_position() {
     // After a change of members identifiers need not be positions.
     let entry = |identifier, name: &str| RosterEntry { identifier, peer_id: name.parse().unwrap() };
     let mut changed = record();
-    changed.info.roster = WalletRoster::new(vec![entry(7, "a"), entry(2, "d")]).unwrap();
+    changed.info.roster = WalletRoster::new(vec![entry(2, "d"), entry(7, "a")]).unwrap();
     changed.info.participants = changed.info.roster.names();
     let again = read(&serde_json::to_value(&changed).unwrap()).unwrap();
     assert_eq!(again, changed.info);
     assert_eq!(again.own_name().unwrap().as_str(), "d");
     assert_eq!(again.roster.peer(7).unwrap().as_str(), "a");
-    for bad in [vec![entry(1, "a"), entry(1, "b")], vec![entry(0, "a"), entry(1, "b")]] {
+    for bad in [
+        vec![entry(1, "a"), entry(1, "b")],
+        vec![entry(0, "a"), entry(1, "b")],
+        vec![entry(2, "a"), entry(1, "b")],
+    ] {
         assert!(WalletRoster::new(bad.clone()).is_none());
         let mut wrong = written.clone();
         wrong["roster"] = serde_json::to_value(bad).unwrap();

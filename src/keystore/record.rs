@@ -88,10 +88,9 @@ impl WalletRoster {
         Self((1..).zip(names).map(entry).collect())
     }
 
-    /// The members with these identifiers. `None` if two have the same, or one has the identifier 0.
+    /// The members with these identifiers. `None` unless they are ascending, each once, and none is 0.
     #[must_use]
-    pub fn new(mut entries: Vec<RosterEntry>) -> Option<Self> {
-        entries.sort_by_key(|entry| entry.identifier);
+    pub fn new(entries: Vec<RosterEntry>) -> Option<Self> {
         let ascending = entries.windows(2).all(|pair| pair[0].identifier < pair[1].identifier);
         let fits = ascending && entries.first().is_none_or(|first| first.identifier > 0);
         fits.then_some(Self(entries))
@@ -144,7 +143,9 @@ impl TryFrom<Stored> for WalletRecord {
 
     fn try_from(s: Stored) -> Result<Self, &'static str> {
         let roster = match s.roster {
-            Some(entries) => WalletRoster::new(entries).ok_or("two members have one identifier")?,
+            Some(entries) => {
+                WalletRoster::new(entries).ok_or("the identifiers are not ascending")?
+            }
             None => WalletRoster::numbered(s.participants),
         };
         let info = WalletInfo {

@@ -465,7 +465,9 @@ mod tests {
         assert_eq!(all.state(NOW, &id), RequestState::Declined);
         assert_eq!(all.vote(id, 7, 1, true), Ok(VoteOutcome::Duplicate), "an old one");
         assert_eq!(all.state(NOW.after(HOUR), &id), RequestState::Expired);
-        assert_eq!(all.vote(id, 5, 1, true).unwrap_err(), LedgerError::VoteOfNoMember);
+        let stranger = Vote::new(&GROUP, id, 5, 1, true, all.key(3), &mut SystemRng);
+        let refused = all.ledger.vote(NOW, &all.rules, stranger);
+        assert_eq!(refused.unwrap_err(), LedgerError::VoteOfNoMember);
     }
 
     #[test]
