@@ -1,7 +1,9 @@
-//! How other commands act through a node that runs: over a socket in its folder, which only the owner of the folder can open.
+//! How other commands act through a node that runs: over a socket in its folder, which only the
+//! owner of the folder can open.
 //!
-//! The other command sends one [`Command`] as a line of JSON. The node answers with an [`Answer`], and then sends a
-//! [`Report`] for every event that concerns the command, until the command is done or the other process goes away.
+//! The other command sends one [`Command`] as a line of JSON. The node answers with an [`Answer`],
+//! and then sends a [`Report`] for every event that concerns the command, until the command is done
+//! or the other process goes away.
 
 use std::sync::Arc;
 

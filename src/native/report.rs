@@ -1,4 +1,4 @@
-//! What a command says while it works: readable lines on stderr, or one JSON object a line on stdout.
+//! Prints what a command does: readable lines on stderr, or one JSON object a line on stdout.
 
 use std::io::{IsTerminal, Write};
 use std::time::Instant;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::api::{Carrier, Event, Reason};
 use crate::wire::PeerId;
 
-/// Where and how much to say.
+/// Where and how much to print.
 pub(super) struct Reporter {
     json: bool,
     verbose: bool,
@@ -59,7 +59,7 @@ impl Reporter {
         }
     }
 
-    /// A line for people; nothing in JSON mode.
+    /// Prints a line for people. Nothing in JSON mode.
     pub(super) fn say(&self, text: &str) {
         if self.json {
             return;
@@ -70,7 +70,7 @@ impl Reporter {
         eprintln!("{dim}{seconds:7.2} s{plain}  {text}");
     }
 
-    /// What the command was for, on stdout; nothing in JSON mode, where an event has said it.
+    /// Prints the command's result on stdout. Nothing in JSON mode, where an event has it.
     pub(super) fn result(&self, what: &str, value: &str) {
         if !self.json {
             self.say(&format!("{what}:"));
@@ -102,10 +102,7 @@ impl Reporter {
                 None => format!("{peer_id} declined"),
             },
             Event::PeerConnected { peer_id, carrier, verified } => {
-                let how = match carrier {
-                    Carrier::Relay => "through the server, sealed",
-                    Carrier::Direct => "directly",
-                };
+                let how = by(*carrier);
                 let proven =
                     if *verified { "it proved its identity" } else { "nothing proves who it is" };
                 format!("connected to {peer_id} {how} ({proven})")
@@ -145,6 +142,9 @@ impl Reporter {
             }
             Event::WalletUnusable { pubkey, reason } => {
                 format!("nothing can be signed with {pubkey}: {reason}")
+            }
+            Event::Member { peer_id, online: true, carrier: Some(carrier), .. } => {
+                format!("{peer_id} is here, {}", by(*carrier))
             }
             Event::Member { peer_id, online: true, .. } => format!("{peer_id} is here"),
             Event::Member { peer_id, .. } => format!("{peer_id} is gone"),
@@ -192,6 +192,14 @@ impl Reporter {
     }
 }
 
+/// How messages reach a peer, in words.
+fn by(carrier: Carrier) -> &'static str {
+    match carrier {
+        Carrier::Relay => "through the server, sealed",
+        Carrier::Direct => "directly",
+    }
+}
+
 /// The outcome of a health check.
 fn checked(answered: &[PeerId], failed: &[(PeerId, String)]) -> String {
     let who = if answered.is_empty() { "nobody".to_owned() } else { names(answered) };
@@ -202,12 +210,13 @@ fn checked(answered: &[PeerId], failed: &[(PeerId, String)]) -> String {
     text
 }
 
-/// The beginning of a request's id, which is enough to tell it from others.
+/// The beginning of a request's id, long enough to be unique.
 pub(super) fn short(id: &str) -> &str {
     id.get(..12).unwrap_or(id)
 }
 
-/// Text of others as it can be shown on a terminal: what would move the cursor or change colours is written out.
+/// Text of other nodes, safe for a terminal: characters that would move the cursor or change
+/// colours are escaped.
 pub(super) fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -220,12 +229,14 @@ pub(super) fn printable(text: &str) -> String {
     out
 }
 
-/// Characters that turn the direction of what follows, or take no room: text with them can be read as another.
+/// Characters that change the direction of text, or have no width: with them a text can look like
+/// another one.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
-/// The safety words of their indices: the English list of BIP-39, whose words differ in their first four letters.
+/// The safety words of their indices: the English list of BIP-39, whose words differ in their first
+/// four letters.
 fn spoken(words: &[u16]) -> Vec<&'static str> {
     let list = bip39::Language::English.word_list();
     words.iter().map(|index| list[usize::from(*index) % list.len()]).collect()

@@ -283,7 +283,7 @@ async function openPage(stage, server, name) {
 /**
  * Extension, page and command line make a 2-of-3 key by an invite.
  * @param {Stage} stage
- * @param {Server} server
+ * @param {Site} server
  */
 async function three(stage, server) {
   const popup = await online(await installed.fresh(stage), server, "browser");

@@ -299,7 +299,8 @@ impl Group {
             if let (true, Some(peer_id)) =
                 (before.contains(&identifier) != online, self.peer(identifier).cloned())
             {
-                self.say(Event::Member { pubkey: self.info.pubkey.clone(), peer_id, online });
+                let pubkey = self.info.pubkey.clone();
+                self.say(Event::Member { pubkey, peer_id, online, carrier: None });
             }
         }
     }
