@@ -19,6 +19,7 @@ mod native {
     use frostmesh::channel::{Context, Frames, Handshake, Window};
     use frostmesh::identity::IdentityKey;
     use frostmesh::native::{PeerConnection, Socket};
+    use frostmesh::node::SocketEvent;
     use frostmesh::node::{Input, Role};
     use frostmesh::random::SystemRng;
     use frostmesh::server::{self, Server};
@@ -43,7 +44,7 @@ mod native {
         println!("carrier   what       bytes   messages/s       MB/s   to the target   to bare");
         for (size, count, target) in SIZES {
             for (carrier, (mut left, mut right), window, in_flight) in [
-                ("direct", direct().await, Window::CHANNEL, (256, 1024 * 1024)),
+                ("direct", direct().await, Window::DATA_CHANNEL, (256, 1024 * 1024)),
                 ("relay", relay().await, Window::RELAY, (56, 224 * 1024)),
             ] {
                 let mut bare = 0.0;
@@ -124,7 +125,7 @@ mod native {
         let session_id = Some(session());
         let (mut said, mut received) = (0, 0);
         while received < count || from.is_waiting() {
-            while said < count && from.say(&message).is_ok() {
+            while said < count && from.queue(&message).is_ok() {
                 said += 1;
                 if said - received >= 128 {
                     break; // a conversation, not a heap
@@ -140,7 +141,7 @@ mod native {
                         assert_eq!(message.len(), size);
                         received += 1;
                     }
-                    if let Some(frame) = to.acknowledgement() {
+                    if let Some(frame) = to.take_ack() {
                         (right.send)(&PeerMessage::Frame { session_id: session_id.clone(), frame });
                     }
                 }
@@ -185,14 +186,14 @@ mod native {
                 (side, Input::LocalCandidate { candidate, .. }) => {
                     connections[1 - side].remote_candidate(candidate)
                 }
-                (_, Input::ChannelOpened { .. }) => opened += 1,
+                (_, Input::DataChannelOpened { .. }) => opened += 1,
                 (_, Input::ConnectionClosed { reason, .. }) => panic!("{reason}"),
                 _ => {}
             }
         }
         tokio::spawn(async move {
             while let Some((side, input)) = happenings.recv().await {
-                if let Input::ChannelText { text, .. } = input {
+                if let Input::DataChannelText { text, .. } = input {
                     let _ = ears[side].send(PeerMessage::parse(&text).unwrap().0);
                 }
             }
@@ -217,7 +218,7 @@ mod native {
         {
             let (registered, mut wait) = mpsc::unbounded_channel();
             let socket = Socket::open(url.clone(), move |input| match input {
-                Input::ServerText(text) => {
+                SocketEvent::Text(text) => {
                     match frostmesh::wire::ServerMessage::parse(&text).unwrap() {
                         frostmesh::wire::ServerMessage::Relay { data, .. } => {
                             let _ = ear.send(PeerMessage::parse(data.get()).unwrap().0);
@@ -226,10 +227,12 @@ mod native {
                         frostmesh::wire::ServerMessage::Peers { .. } => drop(registered.send(())),
                     }
                 }
-                Input::ServerClosed { reason } => panic!("{reason}"),
-                _ => {}
+                SocketEvent::Closed { reason } => panic!("{reason}"),
+                SocketEvent::Opened => {}
             });
-            socket.send(ClientMessage::Register { peer_id: me, claim: None }.to_json());
+            socket.send(
+                ClientMessage::Register { peer_id: me, protocol: Some(1), claim: None }.to_json(),
+            );
             socket.send(ClientMessage::ListPeers.to_json());
             wait.recv().await.unwrap();
             sends.push(Box::new(move |message| {

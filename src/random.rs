@@ -4,7 +4,8 @@ use std::num::NonZeroU32;
 
 use rand_core::{CryptoRng, Error, RngCore};
 
-/// The system's random number generator: `getrandom(2)` natively, `crypto.getRandomValues` in the browser.
+/// The system's random number generator: `getrandom(2)` natively, `crypto.getRandomValues` in the
+/// browser.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemRng;
 
@@ -23,7 +24,8 @@ impl RngCore for SystemRng {
     }
 
     fn fill_bytes(&mut self, bytes: &mut [u8]) {
-        // A machine that has no randomness must not make keys: there is no way on from here, and no state to save.
+        // Without randomness no key must be made. Nothing can go on here, and there is no state to
+        // save.
         #[allow(clippy::panic)]
         if let Err(error) = getrandom::fill(bytes) {
             panic!("the system has no randomness: {error}");

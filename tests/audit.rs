@@ -33,7 +33,7 @@ fn bodies(key: &IdentityKey) -> Vec<Body> {
     all.extend([vote(key, 1, 1, 1, true), vote(key, 1, 2, 1, true)]);
     all.push(Body::Signed {
         request: request(1).id(&CIRCLE),
-        signature: vec![1; 64],
+        signatures: vec![vec![1; 64]],
         signers: vec![1, 2],
     });
     all

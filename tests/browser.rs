@@ -11,7 +11,9 @@ use frostmesh::browser::{PeerConnection, Store};
 use frostmesh::frost::{Round1, Suite};
 use frostmesh::identity::{Contacts, IdentityKey};
 use frostmesh::keystore::{KdfParams, Keystore, KeystoreError, Kind, WalletInfo, WalletRecord};
-use frostmesh::node::{Command, Config, Event, Input, Node, Output, Role, StoreRequest, Timestamp};
+use frostmesh::node::{
+    Command, Config, Event, Input, Node, Output, Role, SocketEvent, StoreRequest, Timestamp,
+};
 use frostmesh::random::SystemRng;
 use frostmesh::wire::{ClientMessage, PeerId, ServerMessage};
 use gloo_timers::future::TimeoutFuture;
@@ -53,8 +55,8 @@ async fn until(
                     Input::LocalCandidate { candidate, .. } => {
                         ends[to].0.remote_candidate(&candidate)
                     }
-                    Input::ChannelOpened { .. } => heard[from].push("open".to_owned()),
-                    Input::ChannelText { text, .. } => heard[from].push(text.to_string()),
+                    Input::DataChannelOpened { .. } => heard[from].push("open".to_owned()),
+                    Input::DataChannelText { text, .. } => heard[from].push(text.to_string()),
                     Input::ConnectionClosed { reason, .. } => {
                         heard[from].push(format!("closed: {reason}"))
                     }
@@ -93,7 +95,7 @@ async fn what_was_sent_arrives_though_the_connection_is_dropped_at_once() {
     offerer.send("last words");
     drop(offerer);
     for _ in 0..1_000 {
-        let last = |i: &Input| matches!(i, Input::ChannelText { text, .. } if text.as_str() == "last words");
+        let last = |i: &Input| matches!(i, Input::DataChannelText { text, .. } if text.as_str() == "last words");
         if b.borrow().iter().any(last) {
             return;
         }
@@ -281,14 +283,14 @@ async fn keys_are_kept_sealed_and_confirmed_in_one_step() {
 /// A node under test: real WebRTC, and what it stored.
 struct End {
     name: PeerId,
-    node: Node<SystemRng>,
+    node: Node,
     inputs: Inputs,
     peers: BTreeMap<(PeerId, u32), PeerConnection>,
     created: Option<String>,
 }
 
 /// One that takes the others at their word: there is no person here to compare words.
-fn new_node() -> Node<SystemRng> {
+fn new_node() -> Node {
     let config = Config { trust_first_use: true, ..Config::default() };
     Node::new(config, IdentityKey::generate(&mut SystemRng), Contacts::default(), SystemRng)
 }
@@ -352,17 +354,17 @@ async fn three_nodes_in_one_page_make_a_key_over_real_channels() {
 fn carry_out(ends: &mut [End], i: usize, output: Output, names: &[PeerId], now: Timestamp) {
     let put = |end: &End, input| end.inputs.borrow_mut().push(input);
     match output {
-        Output::OpenServer { .. } => put(&ends[i], Input::ServerOpened),
-        Output::SendServer(text) => match ClientMessage::parse(&text).unwrap() {
+        Output::OpenServer { server, .. } => put(&ends[i], SocketEvent::Opened.of(server)),
+        Output::SendServer { server, text } => match ClientMessage::parse(&text).unwrap() {
             ClientMessage::Register { .. } => {}
             ClientMessage::ListPeers => {
                 let text = ServerMessage::Peers { peers: names.to_vec() }.to_json();
-                put(&ends[i], Input::ServerText(text));
+                put(&ends[i], SocketEvent::Text(text).of(server));
             }
             ClientMessage::Relay { to, data } => {
                 let text = ServerMessage::Relay { from: ends[i].name.clone(), data }.to_json();
                 let target = ends.iter().find(|e| e.name == to).unwrap();
-                put(target, Input::ServerText(text));
+                put(target, SocketEvent::Text(text).of(server));
             }
         },
         Output::OpenConnection { peer, attempt, role } => {
@@ -378,7 +380,7 @@ fn carry_out(ends: &mut [End], i: usize, output: Output, names: &[PeerId], now: 
         Output::RemoteCandidate { peer, attempt, candidate } => {
             ends[i].peers[&(peer, attempt)].remote_candidate(&candidate);
         }
-        Output::SendChannel { peer, attempt, text } => {
+        Output::SendDataChannel { peer, attempt, text } => {
             ends[i].peers[&(peer, attempt)].send(text.as_str());
         }
         Output::CloseConnection { peer, attempt } => drop(ends[i].peers.remove(&(peer, attempt))),

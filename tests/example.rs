@@ -71,10 +71,10 @@ fn values() -> Vec<(&'static str, String)> {
     let (proof, mut a) = ours.prove(&alice, &answer, &mut Constant(0x33)).unwrap();
     let mut b = theirs.finish(&proof).unwrap();
     assert_eq!((a.identity, b.identity), (bob.identity(), alice.identity()));
-    a.frames.say(br#"{"type":"mesh_ready","payload":{}}"#).unwrap();
+    a.frames.queue(br#"{"type":"mesh_ready","payload":{}}"#).unwrap();
     let frame = a.frames.to_send(Window::RELAY).remove(0);
     assert_eq!(b.frames.receive(&frame).unwrap().len(), 1);
-    let acknowledgement = b.frames.acknowledgement().unwrap();
+    let acknowledgement = b.frames.take_ack().unwrap();
     all.extend([
         ("link.hello", hex::encode(hello)),
         ("link.answer", hex::encode(answer)),

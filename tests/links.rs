@@ -101,7 +101,7 @@ fn words(world: &World, seat: usize) -> [u16; 4] {
 
 #[test]
 fn honest_nodes_make_a_certified_wallet_over_every_carrier() {
-    for carrier in [CarrierChoice::Auto, CarrierChoice::Direct, CarrierChoice::Relay] {
+    for carrier in [CarrierChoice::Auto, CarrierChoice::DIRECT, CarrierChoice::RELAY] {
         let mut world = world(carrier);
         seats(&mut world, &[("alice", 1), ("bob", 2), ("carol", 3)]);
         propose(&mut world, 0, &["alice", "bob", "carol"], 2);
@@ -154,7 +154,7 @@ fn a_certificate_that_was_changed_anywhere_proves_nothing() {
 
 #[test]
 fn the_relay_sees_no_plaintext() {
-    let mut world = world(CarrierChoice::Relay);
+    let mut world = world(CarrierChoice::RELAY);
     seats(&mut world, &[("alice", 1), ("bob", 2), ("carol", 3)]);
     propose(&mut world, 0, &["alice", "bob", "carol"], 2);
     settle(&mut world);

@@ -46,9 +46,9 @@ fuzz_target!(|data: &[u8]| {
         let [what, identifier, number, rest @ ..] = chunk else { break };
         match what % 4 {
             0 if said < 100 => {
-                alice.say(&vec![said; usize::from(*identifier) * 100 + 1]).expect("room");
+                alice.queue(&vec![said; usize::from(*identifier) * 100 + 1]).expect("room");
                 said += 1;
-                way.extend(alice.to_send(Window::CHANNEL));
+                way.extend(alice.to_send(Window::DATA_CHANNEL));
             }
             1 if !way.is_empty() => {
                 let mut frame = way[usize::from(*identifier) % way.len()].clone();
@@ -66,9 +66,9 @@ fuzz_target!(|data: &[u8]| {
                 }
             }
             2 => {
-                if let Some(acknowledgement) = bob.acknowledgement() {
+                if let Some(acknowledgement) = bob.take_ack() {
                     assert!(alice.receive(&acknowledgement).expect("an honest one").is_empty());
-                    way.extend(alice.to_send(Window::CHANNEL));
+                    way.extend(alice.to_send(Window::DATA_CHANNEL));
                 }
             }
             _ => {

@@ -7,19 +7,20 @@
 use std::collections::BTreeMap;
 
 use frostmesh::identity::{Contacts, IdentityKey};
-use frostmesh::node::{Command, Config, Input, Node, Output, Role, Timestamp};
+use frostmesh::node::{ServerId, SocketEvent, Command, Config, Input, Node, Output, Role, Timestamp};
 use frostmesh::wire::{PeerId, ServerMessage, SessionId};
 use libfuzzer_sys::fuzz_target;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use zeroize::Zeroizing;
 
+const HOME: ServerId = ServerId::new(1);
 const PEERS: [&str; 3] = ["alice", "bob", "carol"];
 /// Most that a node may want done because of one thing that happened.
 const MANY: usize = 500;
 
 struct Driven {
-    node: Node<ChaCha20Rng>,
+    node: Node,
     now: u64,
     attempts: BTreeMap<PeerId, u32>,
 }
@@ -30,9 +31,9 @@ impl Driven {
         let node = Node::new(Config::default(), key, Contacts::default(), ChaCha20Rng::seed_from_u64(2));
         let mut this = Self { node, now: 1_000, attempts: BTreeMap::new() };
         this.tell(Input::Command(Command::Connect { server_url: "ws://s".into(), peer_id: peer(0) }));
-        this.tell(Input::ServerOpened);
+        this.tell(SocketEvent::Opened.of(HOME));
         let peers = (0..PEERS.len()).map(peer).collect();
-        this.tell(Input::ServerText(ServerMessage::Peers { peers }.to_json()));
+        this.tell(SocketEvent::Text(ServerMessage::Peers { peers }.to_json()).of(HOME));
         for (session, allow_unverified) in [("v", false), ("u", true)] {
             let participants = (0..PEERS.len()).map(peer).collect();
             let session_id = id(session);
@@ -78,21 +79,21 @@ impl Driven {
         let attempt = self.attempts.get(&peer).copied().unwrap_or(1);
         self.now += 1;
         let input = match what {
-            's' => Input::ServerText(rest.into()),
-            'r' => Input::ServerText(format!(r#"{{"type":"relay","from":"{peer}","data":{rest}}}"#)),
-            'c' => Input::ChannelText { peer, attempt, text: Zeroizing::new(rest.into()) },
-            'o' => Input::ChannelOpened { peer, attempt },
+            's' => SocketEvent::Text(rest.into()).of(HOME),
+            'r' => SocketEvent::Text(format!(r#"{{"type":"relay","from":"{peer}","data":{rest}}}"#)).of(HOME),
+            'c' => Input::DataChannelText { peer, attempt, text: Zeroizing::new(rest.into()) },
+            'o' => Input::DataChannelOpened { peer, attempt },
             'x' => Input::ConnectionClosed { peer, attempt, reason: rest.into() },
             'd' => Input::LocalDescription { peer, attempt, sdp: rest.into() },
-            'i' => Input::ChannelStalled { peer, attempt, stalled: rest.is_empty() },
+            'i' => Input::DataChannelInterrupted { peer, attempt, interrupted: rest.is_empty() },
             'a' => Input::Command(Command::Accept {
                 session_id: id(if rest.is_empty() { "u" } else { "w" }),
                 allow_unverified: true,
             }),
             'w' => Input::Command(Command::ConfirmWords { session_id: id("v"), they_match: rest.is_empty() }),
             'q' => Input::Command(Command::Cancel { session_id: id(if rest.is_empty() { "u" } else { "v" }) }),
-            'g' => Input::ServerClosed { reason: rest.into() },
-            'h' => Input::ServerOpened,
+            'g' => SocketEvent::Closed { reason: rest.into() }.of(HOME),
+            'h' => SocketEvent::Opened.of(HOME),
             _ => {
                 self.now += (whom as u64 % 128) * 500;
                 Input::Tick

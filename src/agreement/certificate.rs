@@ -1,4 +1,5 @@
-//! How a wallet's key was made, for anyone to check again: no secrets, and nothing to be believed.
+//! The certificate of a wallet: how its key was made, signed by every participant. It holds no
+//! secrets, and anyone can verify it from its content alone (docs/PROTOCOL.md, section 3, point 4).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,20 +10,20 @@ use crate::frost::{Identifier, Suite};
 use crate::identity::Signature;
 use crate::wire::{MAX_PARTICIPANTS, PeerId, Statement};
 
-/// The whole transcript of a verified key generation, as every participant has signed it.
+/// The transcript of a verified key generation, signed by every participant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Certificate {
-    /// What the session was about.
+    /// What the participants agreed on.
     pub agreement: Agreement,
-    /// Everyone's round-1 package, by place.
+    /// The round-1 package of each participant, in the order of identifiers.
     pub packages: Vec<SignedPackage>,
-    /// The group key that came out, compressed, as hex.
+    /// The compressed group key, as hex.
     pub pubkey: String,
-    /// Everyone's signature of all of it, by place.
+    /// The signature of the whole by each participant, in the order of identifiers.
     pub signatures: Vec<Signature>,
 }
 
-/// A round-1 package and what its sender signed.
+/// A round-1 package with the nonce and signature of its sender.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignedPackage {
     /// `round1::Package::serialize()`.
@@ -36,7 +37,7 @@ pub struct SignedPackage {
 }
 
 impl SignedPackage {
-    /// What was signed.
+    /// The statement that the sender signed.
     #[must_use]
     pub fn statement(&self) -> Statement {
         let (package, signature) = (package_hash(&self.package), *self.signature.as_bytes());
@@ -44,31 +45,32 @@ impl SignedPackage {
     }
 }
 
-/// Why a certificate proves nothing.
+/// Why a certificate is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CertificateError {
-    /// The list of participants breaks a rule: 2 to 64, sorted, nobody and no identity twice, a threshold between.
+    /// The roster breaks a rule: 2 to 64 participants, sorted by peer id, no peer id or identity
+    /// twice, a threshold from 2 to the number of participants.
     #[error("its participants or its threshold cannot be right")]
     Roster,
-    /// Fewer or more packages or signatures than participants.
+    /// The number of packages or signatures is not the number of participants.
     #[error("it does not hold one package and one signature of each participant")]
     Incomplete,
-    /// A package that its sender did not sign.
+    /// The participant did not sign the package under its name.
     #[error("{0} did not sign the commitment that stands under its name")]
     Package(PeerId),
-    /// A signature of the whole that does not hold.
+    /// The participant's signature of the whole is invalid.
     #[error("{0} did not sign this ceremony")]
     Signature(PeerId),
-    /// The packages make another key.
+    /// The packages make another group key.
     #[error("its commitments do not make the group key {0}")]
     Key(String),
 }
 
 impl Certificate {
-    /// Checks everything that it claims, from what stands in it alone.
+    /// Verifies the roster, every signature, and that the packages make the group key.
     ///
     /// # Errors
-    /// The first claim that does not hold.
+    /// The first of these that fails.
     pub fn verify(&self) -> Result<(), CertificateError> {
         let Agreement { members, threshold, ciphersuite, .. } = &self.agreement;
         let total = members.len();

@@ -1,4 +1,5 @@
-//! Evidence against a participant that signed two different round-1 packages for one session: anyone can check it.
+//! Evidence of equivocation: two different round-1 packages that one participant signed for one
+//! session. Anyone can verify it (docs/PROTOCOL.md, section 3, point 3).
 
 use serde::{Deserialize, Serialize};
 
@@ -6,41 +7,42 @@ use super::{Agreement, Member, is_signed};
 use crate::frost::Identifier;
 use crate::wire::Statement;
 
-/// Two statements of one participant that exclude each other.
+/// Two signed statements of one participant that exclude each other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
-    /// The session that it broke.
+    /// The agreement of the session.
     pub agreement: Agreement,
-    /// Its FROST identifier there.
+    /// The identifier of the participant in that session.
     #[serde(rename = "place")]
     pub identifier: Identifier,
-    /// What it signed to one.
+    /// One statement.
     pub one: Statement,
-    /// What it signed to another.
+    /// The other statement.
     pub other: Statement,
     /// When it was found, in milliseconds since 1970.
     pub found: u64,
 }
 
-/// Why something is no evidence.
+/// Why two statements are no evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EvidenceError {
     /// The session has no participant with that identifier.
     #[error("the session has no participant with that identifier")]
     Nobody,
-    /// One of the two is not signed by the accused.
+    /// The participant did not sign both.
     #[error("the accused did not sign both")]
     Unsigned,
-    /// They do not exclude each other: the same package, or two different nonces and so maybe two sessions.
+    /// They do not exclude each other: they name the same package, or different nonces, which may
+    /// be those of two sessions.
     #[error("the two statements do not exclude each other")]
     NoConflict,
 }
 
 impl Evidence {
-    /// Who is shown to have lied.
+    /// Verifies both signatures and the conflict. Returns the participant that signed both.
     ///
     /// # Errors
-    /// Why it shows nothing.
+    /// [`EvidenceError`]: they prove nothing.
     pub fn verify(&self) -> Result<&Member, EvidenceError> {
         let accused = self.agreement.member(self.identifier).ok_or(EvidenceError::Nobody)?;
         let agreement = self.agreement.digest();

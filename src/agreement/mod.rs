@@ -1,5 +1,6 @@
-//! What the participants of a verified session agree on and sign, step by step (docs/PROTOCOL.md, section 3, points 3
-//! and 4): hashes with one meaning each, the certificate that a wallet keeps, and evidence against who signed twice.
+//! What the participants of a verified session agree on and sign (docs/PROTOCOL.md, section 3,
+//! points 3 and 4): the roster, one hash for each step, the certificate of the wallet, and evidence
+//! of equivocation.
 
 mod certificate;
 mod evidence;
@@ -16,16 +17,17 @@ use crate::frost::Identifier;
 use crate::identity::{Digest, Identity, Signature, tagged_hash};
 use crate::wire::{PeerId, SessionId, Statement};
 
-/// One participant: its name and its identity.
+/// A participant: its peer id and its identity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
-    /// Its name in the session.
+    /// Its peer id in the session.
     pub peer_id: PeerId,
-    /// Its key.
+    /// Its identity.
     pub identity: Identity,
 }
 
-/// What a session is about: everything that must be the same for all, before anyone makes a share.
+/// The agreement of a session: everything that must be the same for all participants before anyone
+/// sends a round-2 package.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Agreement {
     /// The session.
@@ -34,18 +36,19 @@ pub struct Agreement {
     pub ciphersuite: String,
     /// Signers needed.
     pub threshold: u16,
-    /// The initiator's fresh 32 bytes.
+    /// The 32 bytes that the proposer drew for this session.
     #[serde(with = "hex::serde")]
     pub nonce: [u8; 32],
-    /// What the wallet is called, if anything.
+    /// The name of the wallet, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Everyone, sorted by peer id: the FROST identifier is the place in this list, from 1.
+    /// All participants, sorted by peer id. The FROST identifier is the position in this list, from
+    /// 1.
     pub members: Vec<Member>,
 }
 
 impl Agreement {
-    /// The one value that all have to agree on.
+    /// The hash of the agreement, which every participant signs.
     #[must_use]
     pub fn digest(&self) -> Digest {
         let threshold = self.threshold.to_be_bytes();
@@ -60,14 +63,15 @@ impl Agreement {
         tagged_hash("frostmesh/agreement", &parts)
     }
 
-    /// The participant at a place, from 1.
+    /// The participant with an identifier.
     #[must_use]
     pub fn member(&self, identifier: Identifier) -> Option<&Member> {
         usize::from(identifier).checked_sub(1).and_then(|index| self.members.get(index))
     }
 }
 
-/// What `mesh_ready` signs: "I take part in this, and have drawn the nonce of that hash".
+/// The hash that `mesh_ready` signs: "I take part in this session, and have drawn the nonce of this
+/// hash".
 #[must_use]
 pub fn mesh_ready_digest(
     agreement: &Digest,
@@ -77,7 +81,7 @@ pub fn mesh_ready_digest(
     tagged_hash("frostmesh/mesh-ready", &[agreement, &identifier.to_be_bytes(), nonce_hash])
 }
 
-/// The hash of a nonce, told before the nonce is.
+/// The hash of a participant's nonce, sent before the nonce (commit, then reveal).
 #[must_use]
 pub fn nonce_hash(nonce: &[u8; 32]) -> [u8; 32] {
     tagged_hash("frostmesh/nonce", &[nonce])
@@ -89,8 +93,9 @@ pub fn package_hash(package: &[u8]) -> [u8; 32] {
     Sha256::digest(package).into()
 }
 
-/// What `commitment` signs: "this is my one round-1 package, with that nonce". Two of these for one agreement and nonce are
-/// evidence against their signer.
+/// The hash that `commitment` signs: "this is my only round-1 package, with this nonce". Two
+/// signatures with one agreement and nonce, but different packages, are [`Evidence`] against their
+/// signer.
 #[must_use]
 pub fn commitment_digest(
     agreement: &Digest,
@@ -104,7 +109,8 @@ pub fn commitment_digest(
     )
 }
 
-/// What `ready` signs: "these are everyone's commitments, as I have them".
+/// The hash that `ready` signs: "these are the round-1 packages of all participants, as I received
+/// them".
 #[must_use]
 pub fn ready_digest(agreement: &Digest, statements: &[Statement]) -> Digest {
     let mut parts: Vec<&[u8]> = vec![agreement];
@@ -115,13 +121,14 @@ pub fn ready_digest(agreement: &Digest, statements: &[Statement]) -> Digest {
     tagged_hash("frostmesh/ready", &parts)
 }
 
-/// What `wallet_created` signs: "out of these commitments I have made and kept this key".
+/// The hash that `wallet_created` signs: "I have made this group key from these round-1 packages,
+/// and stored it".
 #[must_use]
 pub fn wallet_created_digest(ready_digest: &Digest, pubkey: &str) -> Digest {
     tagged_hash("frostmesh/wallet", &[ready_digest, pubkey.as_bytes()])
 }
 
-/// Whether a statement of the participant at `place` is signed by it.
+/// Whether the participant with that identifier and identity signed the statement.
 #[must_use]
 pub fn is_signed(
     agreement: &Digest,
@@ -133,15 +140,17 @@ pub fn is_signed(
     identity.has_signed(&digest, &Signature::from_bytes(statement.signature))
 }
 
-/// Words of the safety comparison.
+/// Number of safety words.
 pub const WORDS: usize = 4;
-/// Words to choose from: 11 bits each.
+/// Number of words in the list: 11 bits each.
 const WORD_LIST: u16 = 2048;
 
-/// The safety words of a session, as indices into the list of 2048: 44 bits over the agreement and every nonce.
+/// The safety words of a session, as indices into the list of 2048 words: 44 bits over the
+/// agreement and every nonce.
 ///
-/// Everyone is bound to its nonce by its hash before it learns any other, and to its identity before that: who sits in the
-/// middle has one try, which succeeds with probability 2^-44, and cannot compute ahead.
+/// Each participant sends the hash of its nonce, bound to its identity, before it learns the nonce
+/// of another. So an attacker in the middle cannot compute words ahead: it has one try, which
+/// succeeds with probability 2^-44.
 #[must_use]
 pub fn words<'a>(
     agreement: &'a Digest,

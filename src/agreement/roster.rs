@@ -1,10 +1,12 @@
-//! The judgement of a session proposal: what came from the wire becomes a [`Roster`] once, or is refused with a reason.
+//! The roster of a session. [`Roster::check`] judges a proposal once: it becomes a roster, or is
+//! refused with a reason.
 
 use crate::frost::{Identifier, Suite};
 use crate::sorted::Set;
 use crate::wire::{MAX_PARTICIPANTS, PeerId, Proposal, clip};
 
-/// Who takes part and how many sign: every rule of section 2 holds for a value of this type.
+/// The participants of a session, the threshold and the ciphersuite. A value of this type keeps
+/// every rule of docs/PROTOCOL.md, section 2.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Roster {
     participants: Vec<PeerId>,
@@ -13,17 +15,17 @@ pub struct Roster {
     suite: Suite,
 }
 
-/// Why a proposal was refused.
+/// Why a proposal is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProposalError {
     /// An entry of the list is no peer id.
     #[error("the participant '{0}' is no valid peer id")]
     BadParticipant(String),
-    /// Somebody is listed twice.
+    /// A participant is listed twice.
     #[error("{0} is listed twice")]
     Duplicate(PeerId),
-    /// `total` and the list differ.
+    /// `total` is not the length of the list.
     #[error("total is {total}, but {listed} participants are listed")]
     WrongTotal {
         /// The proposal's `total`.
@@ -45,14 +47,14 @@ pub enum ProposalError {
     /// This node is not in the list.
     #[error("{0} is not among the participants")]
     WithoutMe(PeerId),
-    /// The initiator is not in the list.
+    /// The proposer is not in the list.
     #[error("the initiator {0} is not among the participants")]
     WithoutInitiator(PeerId),
-    /// A ciphersuite that is not known here.
+    /// This node does not know the ciphersuite.
     #[error("the ciphersuite '{0}' is not supported")]
     Ciphersuite(String),
-    /// The initiator takes verified peers only, and does not speak the extensions by which it could be verified itself
-    /// (section 3, point 7).
+    /// The proposer accepts verified peers only, but does not speak the extensions, so it cannot be
+    /// verified itself (section 3, point 7).
     #[error(
         "the proposal is for verified peers only, but its initiator does not speak the extensions that prove who it is"
     )]
@@ -60,7 +62,7 @@ pub enum ProposalError {
 }
 
 impl Roster {
-    /// Judges `proposal`, which `initiator` sent to `me`.
+    /// Judges a `proposal` that `initiator` sent to `me`.
     ///
     /// # Errors
     /// The first rule that it breaks.
@@ -106,13 +108,13 @@ impl Roster {
         Ok(Self { participants, me, threshold, suite })
     }
 
-    /// Everyone, in byte order.
+    /// All participants, in byte order of their peer ids.
     #[must_use]
     pub fn participants(&self) -> &[PeerId] {
         &self.participants
     }
 
-    /// Everyone but this node, in byte order.
+    /// All participants but this node, in byte order of their peer ids.
     pub fn others(&self) -> impl Iterator<Item = &PeerId> {
         self.participants.iter().enumerate().filter(|(i, _)| *i != self.me).map(|(_, id)| id)
     }
@@ -123,19 +125,19 @@ impl Roster {
         self.others().any(|id| id == peer)
     }
 
-    /// This node's place.
+    /// This node's identifier.
     #[must_use]
     pub fn my_identifier(&self) -> Identifier {
         identifier(self.me)
     }
 
-    /// The place of a participant.
+    /// The identifier of a participant.
     #[must_use]
     pub fn identifier_of(&self, peer: &PeerId) -> Option<Identifier> {
         self.participants.binary_search(peer).ok().map(identifier)
     }
 
-    /// The participant at a place.
+    /// The participant with an identifier.
     #[must_use]
     pub fn at(&self, identifier: Identifier) -> Option<&PeerId> {
         usize::from(identifier).checked_sub(1).and_then(|i| self.participants.get(i))
@@ -160,7 +162,7 @@ impl Roster {
     }
 }
 
-/// The place of an index; a roster has at most 64 entries.
+/// The identifier of an index in the sorted list, which has at most 64 entries.
 fn identifier(index: usize) -> Identifier {
     u16::try_from(index + 1).unwrap_or(u16::MAX)
 }

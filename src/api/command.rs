@@ -3,8 +3,8 @@
 use zeroize::Zeroizing;
 
 use super::{ErrorCode, Refusal};
-use crate::content::Content;
 use crate::frost::Suite;
+use crate::group::Operation;
 use crate::identity::Invite;
 use crate::random::SystemRng;
 use crate::wire::{PeerId, SessionId};
@@ -81,21 +81,19 @@ commands! {
             /// For how long the invite can be used, in seconds.
             lifetime: u64 = INVITE_LIFETIME,
         },
-        /// Take part by an invite. The node has to be connected to its server: surfaces connect
-        /// first.
+        /// Take part by an invite. The node connects to the invite's server if that is not its own.
         "join_invite" => JoinInvite {
             /// The invite. Secret.
             invite: Box<Invite>,
-            /// The name to register at the invite's server, for a surface that connects to it. A
-            /// node ignores it.
+            /// The name to register at the invite's server, if the node is not connected to that.
             peer_id: Option<PeerId>,
         },
-        /// Ask the members of a wallet to sign something, and approve it.
+        /// Propose an operation to the members of a wallet, and approve it.
         "request" => Request {
             /// The wallet's group key, as hex.
             pubkey: String,
-            /// What is to be signed.
-            content: Content,
+            /// What is to be done.
+            operation: Operation,
             /// For how long it can be approved and signed, in seconds: 10 seconds to 31 days.
             lifetime: u64 = REQUEST_LIFETIME,
         },

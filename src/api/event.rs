@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Carrier, Reason, RequestState};
+use super::{CarrierId, ContentView, Reason, RequestState, SignatureView};
 use crate::frost::Suite;
 use crate::identity::InviteUri;
 use crate::wire::{PeerId, SessionId};
@@ -87,7 +87,7 @@ pub enum Event {
         /// The peer.
         peer_id: PeerId,
         /// What carries messages to it.
-        carrier: Carrier,
+        carrier: CarrierId,
         /// Whether its identity is proven.
         verified: bool,
     },
@@ -96,7 +96,7 @@ pub enum Event {
         /// The peer.
         peer_id: PeerId,
         /// What carries them.
-        carrier: Carrier,
+        carrier: CarrierId,
     },
     /// A participant cannot be reached any more.
     PeerDisconnected {
@@ -197,7 +197,19 @@ pub enum Event {
         /// What carries messages to it, while it can be reached, as far as known.
         #[serde(skip_serializing_if = "Option::is_none")]
         #[cfg_attr(test, ts(optional))]
-        carrier: Option<Carrier>,
+        carrier: Option<CarrierId>,
+    },
+    /// A member speaks another version of the members' messages. What that version does not know is
+    /// not sent to it; the node with the lower version has to be updated.
+    MemberVersion {
+        /// The group key.
+        pubkey: String,
+        /// The member.
+        peer_id: PeerId,
+        /// Its version.
+        version: u32,
+        /// This node's version.
+        ours: u32,
     },
     /// A member asks for a signature.
     Requested {
@@ -207,13 +219,15 @@ pub enum Event {
         request: String,
         /// Its proposer.
         peer_id: PeerId,
-        /// The kind of content.
-        #[cfg_attr(test, ts(type = "ContentKind"))]
+        /// The kind of operation: that of the one content to sign, or `batch`.
+        #[cfg_attr(test, ts(type = "ContentKind | \"batch\""))]
         kind: &'static str,
-        /// The 32 bytes that would be signed, as hex.
+        /// The 32 bytes that would be signed, as hex: those of the first item.
         digest: String,
-        /// What a person has to see before approving: names of fields, and their contents.
+        /// What a person has to see of the one content: names of fields, and what stands in them.
         shown: Vec<(&'static str, String)>,
+        /// All contents that are to be signed, in order.
+        contents: Vec<ContentView>,
         /// When it ends, in milliseconds since 1970.
         #[cfg_attr(test, ts(type = "number"))]
         expires: u64,
@@ -260,10 +274,12 @@ pub enum Event {
         request: String,
         /// The ciphersuite.
         suite: Suite,
-        /// The 32 bytes that were signed, as hex.
+        /// The 32 bytes that were signed, as hex: those of the first item.
         digest: String,
-        /// The signature, as hex.
+        /// The signature of the first item, as hex.
         signature: String,
+        /// The signatures of all items, in their order.
+        signatures: Vec<SignatureView>,
         /// The signers.
         signers: Vec<PeerId>,
     },

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
 use super::{ErrorCode, Refusal};
-use crate::content::Content;
 use crate::frost::Suite;
+use crate::group::Operation;
 use crate::identity::Invite;
 use crate::wire::{PeerId, SessionId};
 
@@ -190,22 +190,22 @@ impl Field for Vec<PeerId> {
 
 /// In two fields: `content`, and its kind in `content_kind`. What `content` may be depends on the
 /// wallet.
-impl Field for Content {
+impl Field for Operation {
     const TYPESCRIPT: &'static str = "string";
 
-    fn read(fields: &dyn Fields, name: &str) -> Result<Option<Self>, Refusal> {
+    fn read(fields: &dyn Fields, _: &str) -> Result<Option<Self>, Refusal> {
         let text = |name: &str| String::read(fields, name);
         let (Some(kind), Some(content), Some(pubkey)) =
-            (text("content_kind")?, text(name)?, text("pubkey")?)
+            (text("content_kind")?, text("content")?, text("pubkey")?)
         else {
             return Ok(None);
         };
-        let content = Self::read(&kind, &content, fields.author(&pubkey).as_ref());
-        content.map(Some).map_err(|error| Refusal::new(ErrorCode::BadRequest, error))
+        let operation = Self::read(&kind, &content, fields.author(&pubkey).as_ref());
+        operation.map(Some).map_err(|error| Refusal::new(ErrorCode::BadRequest, error))
     }
 
-    fn typescript(name: &str, _: bool) -> String {
-        format!("content_kind: ContentKind; {name}: string")
+    fn typescript(_: &str, _: bool) -> String {
+        "content_kind: ContentKind | \"batch\"; content: string".to_owned()
     }
 }
 
@@ -243,10 +243,10 @@ impl WriteField for Box<Invite> {
     }
 }
 
-impl WriteField for Content {
-    fn write<M: SerializeMap>(&self, name: &'static str, map: &mut M) -> Result<(), M::Error> {
+impl WriteField for Operation {
+    fn write<M: SerializeMap>(&self, _: &'static str, map: &mut M) -> Result<(), M::Error> {
         map.serialize_entry("content_kind", self.kind())?;
-        map.serialize_entry(name, &self.written())
+        map.serialize_entry("content", &self.written())
     }
 }
 

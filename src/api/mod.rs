@@ -18,7 +18,7 @@ mod types;
 mod view;
 mod wallet_view;
 
-pub use carrier::{Carrier, CarrierChoice};
+pub use carrier::{CarrierChoice, CarrierId};
 pub use command::{Command, KeystoreCommand, MIN_REQUEST_DIGITS, unknown_command};
 pub use error::{Error, ErrorCode, MAX_SESSIONS, Refusal};
 pub use event::Event;
@@ -30,4 +30,6 @@ pub use view::{
     ConnectionState, ConnectionView, ContactView, InviteView, PeerState, PeerView, PhaseName,
     ProtocolStep, SessionView, View,
 };
-pub use wallet_view::{CheckView, GroupView, MemberView, RequestState, RequestView};
+pub use wallet_view::{
+    CheckView, ContentView, GroupView, MemberView, RequestState, RequestView, SignatureView,
+};

@@ -8,10 +8,10 @@ use std::path::Path;
 use ts_rs::{Config, TS};
 
 use super::{
-    Carrier, CheckView, Command, ConnectionState, ConnectionView, ContactView, ErrorCode, Event,
-    GroupView, InviteView, KeystoreCommand, KeystoreState, MemberView, PeerState, PeerView,
-    PhaseName, ProtocolStep, Reason, ReasonKind, Refusal, RequestState, RequestView, SessionView,
-    Snapshot, Timestamp, WalletStatus, WalletView,
+    CarrierId, CheckView, Command, ConnectionState, ConnectionView, ContactView, ContentView,
+    ErrorCode, Event, GroupView, InviteView, KeystoreCommand, KeystoreState, MemberView, PeerState,
+    PeerView, PhaseName, ProtocolStep, Reason, ReasonKind, Refusal, RequestState, RequestView,
+    SessionView, SignatureView, Snapshot, Timestamp, WalletStatus, WalletView,
 };
 use crate::frost::Suite;
 use crate::identity::InviteUri;
@@ -124,7 +124,7 @@ fn written() -> String {
         declaration::<PhaseName>(),
         declaration::<PeerView>(),
         declaration::<PeerState>(),
-        declaration::<Carrier>(),
+        declaration::<CarrierId>(),
         declaration::<ProtocolStep>(),
         declaration::<Reason>(),
         declaration::<ReasonKind>(),
@@ -134,6 +134,8 @@ fn written() -> String {
         declaration::<MemberView>(),
         declaration::<CheckView>(),
         declaration::<RequestView>(),
+        declaration::<ContentView>(),
+        declaration::<SignatureView>(),
         declaration::<RequestState>(),
         declaration::<Event>(),
     ] {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Carrier, Error, GroupView, Reason, RequestView, Timestamp};
+use super::{CarrierId, Error, GroupView, Reason, RequestView, Timestamp};
 use crate::frost::Suite;
 use crate::identity::InviteUri;
 use crate::wire::{PeerId, SessionId};
@@ -147,7 +147,7 @@ pub struct PeerView {
     /// How far the connection to it is.
     pub state: PeerState,
     /// What carries messages to it, while it can be reached.
-    pub carrier: Option<Carrier>,
+    pub carrier: Option<CarrierId>,
     /// Whether its identity is proven, and known to be its own: by an invite, or by words that were
     /// compared.
     pub verified: bool,

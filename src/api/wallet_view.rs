@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Carrier, Timestamp};
+use super::{CarrierId, Timestamp};
 use crate::wire::PeerId;
 
 /// A wallet in use.
@@ -48,7 +48,7 @@ pub struct MemberView {
     /// Can be reached right now.
     pub online: bool,
     /// What carries messages to it, while it can be reached, as far as known.
-    pub carrier: Option<Carrier>,
+    pub carrier: Option<CarrierId>,
 }
 
 /// A request, as people see it.
@@ -59,13 +59,16 @@ pub struct RequestView {
     pub id: String,
     /// Its state.
     pub state: RequestState,
-    /// The kind of content.
-    #[cfg_attr(test, ts(type = "ContentKind"))]
+    /// The kind of operation: that of the one content to sign, or `batch`.
+    #[cfg_attr(test, ts(type = "ContentKind | \"batch\""))]
     pub kind: &'static str,
-    /// What a person has to see before approving: names of fields, and their contents.
+    /// What a person has to see of the one content: names of fields, and what stands in them. Of a
+    /// batch: how many contents it has.
     pub shown: Vec<(&'static str, String)>,
-    /// The 32 bytes that are signed, as hex.
+    /// The 32 bytes that are signed, as hex: those of the first item.
     pub digest: String,
+    /// All contents that are to be signed, in order: what a person has to see of each.
+    pub contents: Vec<ContentView>,
     /// Its proposer.
     pub proposer: PeerId,
     /// When it was made.
@@ -82,10 +85,34 @@ pub struct RequestView {
     pub needs_decision: bool,
     /// The signers that a ceremony waits for, while this node coordinates one.
     pub waiting_for: Vec<PeerId>,
-    /// The signature, as hex.
+    /// The signature of the first item, as hex.
     pub signature: Option<String>,
-    /// The signers, as reported by the member that sent the signature first.
+    /// The signatures of all items, in their order; empty while there are none.
+    pub signatures: Vec<SignatureView>,
+    /// The signers, as the member that sent the signatures first names them.
     pub signers: Vec<PeerId>,
+}
+
+/// One content of a request, as people see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct ContentView {
+    /// The kind of content.
+    pub kind: &'static str,
+    /// What a person has to see before approving: names of fields, and their contents.
+    pub shown: Vec<(&'static str, String)>,
+    /// The 32 bytes of each of its items, as hex.
+    pub digests: Vec<String>,
+}
+
+/// The signature of one item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct SignatureView {
+    /// The 32 bytes that are signed, as hex.
+    pub digest: String,
+    /// The signature, as hex.
+    pub signature: String,
 }
 
 /// The state of a request.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::frost::Identifier;
-use crate::group::{Request, RequestId, Vote};
+use crate::group::{Outcome, Request, RequestId, Vote, per_item};
 use crate::identity::{Digest, Identity, IdentityKey, Signature, tagged_hash};
 
 /// What an entry tells.
@@ -36,30 +36,33 @@ pub enum Body {
         rule: String,
         /// For it.
         approves: bool,
+        /// How many contents the request has.
+        #[serde(default = "one", skip_serializing_if = "is_one")]
+        contents: usize,
     },
-    /// This node's signature share is about to leave, in a ceremony with these signers. It never makes another with the same
+    /// This node's signature shares are about to leave, in a ceremony with these signers. It never makes others with the same
     /// commitments.
     Commit {
         /// The request; none for a health check.
         #[serde(default, skip_serializing_if = "Option::is_none", with = "optional_hex")]
         request: Option<RequestId>,
-        /// Who coordinates.
+        /// The coordinator.
         coordinator: Identifier,
-        /// Who signs.
+        /// The signers.
         signers: Vec<Identifier>,
-        /// SHA-256 of this node's commitments.
+        /// SHA-256 of this node's commitments of all items, one behind the other.
         #[serde(with = "hex::serde")]
         commitments: Digest,
     },
-    /// The signature is there, and verified.
+    /// The signatures are there, and verified.
     Signed {
         /// The request.
         #[serde(with = "hex::serde")]
         request: RequestId,
-        /// The signature.
-        #[serde(with = "hex::serde")]
-        signature: Vec<u8>,
-        /// Who signed, by the word of whoever told it first.
+        /// The signatures of all items, in their order. Where there is one item its text, where there are several a list.
+        #[serde(rename = "signature", with = "per_item")]
+        signatures: Vec<Vec<u8>>,
+        /// The signers, as the member that sent the signatures first names them.
         signers: Vec<Identifier>,
     },
     /// A ceremony that this node coordinated failed.
@@ -80,6 +83,16 @@ pub enum Body {
     },
     /// Every member has.
     Ready,
+}
+
+impl Body {
+    /// What is written when a request is carried out.
+    #[must_use]
+    pub fn completed(request: RequestId, outcome: Outcome, signers: Vec<Identifier>) -> Self {
+        match outcome {
+            Outcome::Signatures(signatures) => Self::Signed { request, signatures, signers },
+        }
+    }
 }
 
 /// One entry.
@@ -249,6 +262,15 @@ pub fn verify(
         }
         _ => Ok((bodies, last)),
     }
+}
+
+const fn one() -> usize {
+    1
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // the signature is serde's
+const fn is_one(count: &usize) -> bool {
+    *count == 1
 }
 
 mod optional_hex {

@@ -26,9 +26,9 @@ use crate::node::{Input, Node, Output};
 use crate::random::SystemRng;
 use crate::wire::PeerId;
 
-/// Reports of the browser's callbacks. The number tells a server socket from earlier ones.
+/// What the browser's callbacks report; the number tells a server's socket from those before it.
 pub(super) enum Report {
-    Server(u64, Input),
+    Server(ServerId, u64, SocketEvent),
     Other(Input),
 }
 
@@ -42,8 +42,9 @@ pub(super) struct Driver {
 
 pub(super) struct State {
     /// Exists while the keystore is unlocked: the node needs its identity.
-    pub node: Option<Node<SystemRng>>,
-    server: Option<Socket>,
+    pub node: Option<Node>,
+    /// By server, with the number of the socket.
+    servers: Vec<(ServerId, u64, Socket)>,
     sockets_opened: u64,
     /// By peer and attempt. There are few: a map would take 7 KB of the module.
     peers: Vec<(PeerId, u32, PeerConnection)>,
@@ -99,7 +100,7 @@ impl Driver {
     ) -> Rc<Self> {
         let state = State {
             node: None,
-            server: None,
+            servers: Vec::new(),
             sockets_opened: 0,
             peers: Vec::new(),
             timer: None,
@@ -138,8 +139,13 @@ impl Driver {
     fn happened(self: &Rc<Self>, report: Report) {
         let mut state = self.state.borrow_mut();
         let input = match report {
-            Report::Server(number, _) if number != state.sockets_opened => return,
-            Report::Server(_, input) | Report::Other(input) => input,
+            Report::Server(server, number, event) => {
+                if !state.servers.iter().any(|(id, n, _)| *id == server && *n == number) {
+                    return; // of a socket that was closed here
+                }
+                Input::Server { server, event }
+            }
+            Report::Other(input) => input,
         };
         if let Input::ConnectionClosed { peer, attempt, .. } = &input {
             state.close(peer, *attempt);
@@ -158,13 +164,12 @@ impl Driver {
                 Output::Event(_) => {}
                 Output::ViewChanged => self.publish_soon(state),
                 Output::WakeAt(at) => self.wake(state, at),
-                Output::OpenServer { url } => self.open_server(state, &url),
-                Output::CloseServer => {
-                    state.sockets_opened += 1;
-                    state.server = None;
-                }
-                Output::SendServer(text) => {
-                    if let Some(socket) = &state.server {
+                Output::OpenServer { server, url } => self.open_server(state, server, &url),
+                Output::CloseServer { server } => state.servers.retain(|(id, ..)| *id != server),
+                Output::SendServer { server, text } => {
+                    if let Some((_, _, socket)) =
+                        state.servers.iter().find(|(id, ..)| *id == server)
+                    {
                         socket.send(&text);
                     }
                 }
@@ -192,11 +197,12 @@ impl Driver {
                         connection.remote_candidate(&candidate);
                     }
                 }
-                Output::SendChannel { peer, attempt, text } => {
+                Output::SendDataChannel { peer, attempt, text } => {
                     if let Some(connection) = state.peer(&peer, attempt) {
                         connection.send(text.as_str());
                     }
                 }
+                Output::SendOver { .. } => {} // no such carrier is run here
                 Output::CloseConnection { peer, attempt } => state.close(&peer, attempt),
                 Output::Store { session_id, request } => self.store_key(state, session_id, request),
                 Output::StoreEntry { pubkey, entry, head } => {
@@ -208,12 +214,16 @@ impl Driver {
         }
     }
 
-    fn open_server(&self, state: &mut State, url: &str) {
+    fn open_server(&self, state: &mut State, server: ServerId, url: &str) {
         state.sockets_opened += 1;
         let (inbox, number) = (self.inbox.clone(), state.sockets_opened);
-        match Socket::open(url, move |input| inbox.put(Report::Server(number, input))) {
-            Ok(socket) => state.server = Some(socket),
-            Err(reason) => self.inbox.put(Report::Server(number, Input::ServerClosed { reason })),
+        let failed = self.inbox.clone();
+        match Socket::open(url, move |event| inbox.put(Report::Server(server, number, event))) {
+            Ok(socket) => state.servers.push((server, number, socket)),
+            Err(reason) => {
+                let event = SocketEvent::Closed { reason };
+                failed.put(Report::Other(Input::Server { server, event }));
+            }
         }
     }
 

@@ -156,10 +156,18 @@ impl Inner {
             match connection.connection_state() {
                 RtcPeerConnectionState::Failed => report.closed("no path to the peer was found"),
                 RtcPeerConnectionState::Disconnected => {
-                    (report.happened)(Input::ChannelStalled { peer, attempt, stalled: true });
+                    (report.happened)(Input::DataChannelInterrupted {
+                        peer,
+                        attempt,
+                        interrupted: true,
+                    });
                 }
                 RtcPeerConnectionState::Connected => {
-                    (report.happened)(Input::ChannelStalled { peer, attempt, stalled: false });
+                    (report.happened)(Input::DataChannelInterrupted {
+                        peer,
+                        attempt,
+                        interrupted: false,
+                    });
                 }
                 _ => {}
             }
@@ -181,7 +189,7 @@ impl Inner {
         let report = self.report.clone();
         let f = self.hold(Closure::<dyn FnMut(Event)>::new(move |_: Event| {
             let (peer, attempt) = report.ids();
-            (report.happened)(Input::ChannelOpened { peer, attempt });
+            (report.happened)(Input::DataChannelOpened { peer, attempt });
         }));
         channel.set_onopen(Some(&f));
         let report = self.report.clone();
@@ -194,7 +202,7 @@ impl Inner {
                 .is_some_and(|text| text.length() as usize <= MAX_PEER_MESSAGE);
             let text = Zeroizing::new(data.as_string().filter(|_| short).unwrap_or_default());
             let (peer, attempt) = report.ids();
-            (report.happened)(Input::ChannelText { peer, attempt, text });
+            (report.happened)(Input::DataChannelText { peer, attempt, text });
         }));
         channel.set_onmessage(Some(&f));
         let report = self.report.clone();

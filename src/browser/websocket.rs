@@ -5,7 +5,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{CloseEvent, Event, MessageEvent, WebSocket};
 
 use super::text_of;
-use crate::node::Input;
+use crate::node::SocketEvent;
 
 /// An open socket, or one that is being opened. Dropping it closes the socket, once everything is
 /// sent.
@@ -28,15 +28,15 @@ impl Socket {
     /// The browser refuses the address.
     pub(super) fn open(
         url: &str,
-        happened: impl Fn(Input) + Clone + 'static,
+        happened: impl Fn(SocketEvent) + Clone + 'static,
     ) -> Result<Self, String> {
         let socket = WebSocket::new(url).map_err(|e: JsValue| text_of(&e))?;
         let report = happened.clone();
-        let opened = Closure::<dyn FnMut(Event)>::new(move |_| report(Input::ServerOpened));
+        let opened = Closure::<dyn FnMut(Event)>::new(move |_| report(SocketEvent::Opened));
         let report = happened.clone();
         let message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
             if let Some(text) = event.data().as_string() {
-                report(Input::ServerText(text));
+                report(SocketEvent::Text(text));
             }
         });
         let address = url.to_owned();
@@ -44,7 +44,7 @@ impl Socket {
         let closed = Closure::<dyn FnMut(CloseEvent)>::new(move |event: CloseEvent| {
             let said = event.reason();
             let reason = if said.is_empty() { format!("no connection to {address}") } else { said };
-            happened(Input::ServerClosed { reason });
+            happened(SocketEvent::Closed { reason });
         });
         socket.set_onopen(Some(opened.as_ref().unchecked_ref()));
         socket.set_onmessage(Some(message.as_ref().unchecked_ref()));

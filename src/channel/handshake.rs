@@ -1,14 +1,16 @@
-//! The handshake of a link: `Noise_XX_25519_ChaChaPoly_SHA256`, or with the secret of an invite
-//! `Noise_XXpsk0_25519_ChaChaPoly_SHA256` (Noise specification, revision 34, sections 7 and 9).
+//! The handshake of a secure channel: `Noise_XX_25519_ChaChaPoly_SHA256`, or with the secret of an
+//! invite `Noise_XXpsk0_25519_ChaChaPoly_SHA256` (Noise specification, revision 34, sections 7 and
+//! 9).
 //!
 //! ```text
-//! 1  ->  e
-//! 2  <-  e, ee, s, es   payload: identity, signature
-//! 3  ->  s, se          payload: identity, signature
+//! hello   1  ->  e
+//! answer  2  <-  e, ee, s, es   payload: identity, signature
+//! proof   3  ->  s, se          payload: identity, signature
 //! ```
 //!
-//! The prologue binds protocol, session and both peer ids. Each side signs, with its identity key, its Noise static key
-//! and the transcript so far: who answers is who signed, here and now. Each message goes behind a byte with its number.
+//! The prologue binds protocol version, session and both peer ids. Each end signs its Noise static
+//! key and the transcript so far with its identity key, so that the signer and the other end of
+//! this handshake are the same node. Each message stands behind a byte with its number.
 
 use rand_core::{CryptoRng, RngCore};
 use sha2::{Digest as _, Sha256};
@@ -25,21 +27,21 @@ use super::Frames;
 use crate::identity::{Digest, Identity, IdentityKey, Signature, tagged_hash};
 use crate::wire::{PROTOCOL_VERSION, PeerId, SessionId};
 
-/// An identity and its signature.
+/// Size of an identity and its signature, in bytes.
 const PAYLOAD: usize = 32 + 64;
-/// Largest handshake message: two keys, two tags, a payload, and the number in front.
+/// Largest handshake message, in bytes: its number, two keys, two tags and a payload.
 const MAX_HANDSHAKE: usize = 1 + 32 + 48 + PAYLOAD + 16;
 
-/// What both ends have to agree on before they speak.
+/// What both ends know before the handshake. It fails if they differ in any of it.
 #[derive(Clone)]
 pub struct Context {
     /// The session.
     pub session_id: SessionId,
-    /// Who sends the first message.
+    /// The sender of the hello.
     pub initiator: PeerId,
-    /// Who answers it.
+    /// The sender of the answer.
     pub responder: PeerId,
-    /// The secret of the session's invite, where there is one.
+    /// The pre-shared key of the session's invite, where there is one.
     pub psk: Option<Zeroizing<[u8; 32]>>,
 }
 
@@ -70,30 +72,31 @@ impl Context {
 /// Why a handshake failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum HandshakeError {
-    /// Cut, changed on the way, meant for another session or peer, or made without the secret of the invite.
-    #[error("a message of its handshake was changed on the way, or was made without the invite")]
+    /// The message does not decrypt: it was cut or changed on the way, belongs to another session
+    /// or peer, or was made without the secret of the invite.
+    #[error("a handshake message was changed on the way, or was made without the invite")]
     Noise,
-    /// Not in turn.
-    #[error("a message of its handshake came out of turn")]
+    /// Another message of the handshake was expected.
+    #[error("a handshake message came out of turn")]
     Turn,
-    /// The identity did not sign this handshake.
+    /// The other end did not sign this handshake with the identity that it names.
     #[error("it did not prove the identity that it claims")]
     Identity,
 }
 
-/// Which message of a handshake that is: its first byte.
+/// The messages of a handshake. The first byte of each is its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HandshakeMessage {
-    /// The initiator's first.
-    Hello,
-    /// The responder's.
-    Answer,
-    /// The initiator's second.
-    Proof,
+    /// The initiator's first message.
+    Hello = 1,
+    /// The responder's message.
+    Answer = 2,
+    /// The initiator's second message.
+    Proof = 3,
 }
 
 impl HandshakeMessage {
-    /// The step of a message. `None` for what is none.
+    /// Which of the three `message` is, by its first byte. `None` for any other.
     #[must_use]
     pub fn of(message: &[u8]) -> Option<Self> {
         match message.first()? {
@@ -105,11 +108,11 @@ impl HandshakeMessage {
     }
 }
 
-/// A link that stands: who is at the other end, and the way to talk to it.
+/// A complete handshake: the proven identity of the other end, and the frames to exchange with it.
 pub struct Opened {
-    /// Proven.
+    /// The identity of the other end, which it has proven.
     pub identity: Identity,
-    /// What is said from now on.
+    /// Seals and opens the messages of the secure channel.
     pub frames: Frames,
 }
 
@@ -120,7 +123,7 @@ pub struct Handshake {
 }
 
 impl Handshake {
-    /// Begins one; also returns the first message.
+    /// The initiator begins a handshake. Also returns the hello.
     ///
     /// # Errors
     /// [`HandshakeError::Noise`], which no input causes.
@@ -130,11 +133,11 @@ impl Handshake {
         rng: &mut (impl RngCore + CryptoRng),
     ) -> Result<(Self, Vec<u8>), HandshakeError> {
         let mut handshake = Self::new(context, key, true, rng)?;
-        let hello = handshake.write(1, &[])?;
+        let hello = handshake.write(HandshakeMessage::Hello, &[])?;
         Ok((handshake, hello))
     }
 
-    /// Answers the first message; also returns the second.
+    /// The responder receives the hello. Also returns the answer.
     ///
     /// # Errors
     /// [`HandshakeError`]: nothing is to be sent then.
@@ -146,11 +149,12 @@ impl Handshake {
     ) -> Result<(Self, Vec<u8>), HandshakeError> {
         let mut handshake = Self::new(context, key, false, rng)?;
         handshake.read(HandshakeMessage::Hello, hello)?;
-        let answer = handshake.write_identity(2, key, rng)?;
+        let answer = handshake.write_identity(HandshakeMessage::Answer, key, rng)?;
         Ok((handshake, answer))
     }
 
-    /// The initiator's end: takes the second message, returns the third and the link.
+    /// The initiator receives the answer. Returns the proof and the open channel:
+    /// [`Handshake::receive`] and [`Handshake::prove_to`] in one.
     ///
     /// # Errors
     /// [`HandshakeError`].
@@ -160,50 +164,60 @@ impl Handshake {
         answer: &[u8],
         rng: &mut (impl RngCore + CryptoRng),
     ) -> Result<(Vec<u8>, Opened), HandshakeError> {
-        let identity = self.hear(HandshakeMessage::Answer, answer)?;
+        let identity = self.receive(HandshakeMessage::Answer, answer)?;
         self.prove_to(identity, key, rng)
     }
 
-    /// Takes the second or third message, of which `step` it has to be: who sent it. After [`HandshakeError::Noise`] and
-    /// [`HandshakeError::Turn`] nothing has changed, and another message may be the right one.
+    /// Receives the `expected` answer or proof. Returns the identity of its sender.
+    /// [`HandshakeError::Noise`] and [`HandshakeError::Turn`] leave the handshake as it was, so
+    /// that another message may be the right one.
     ///
     /// # Errors
     /// [`HandshakeError`].
-    pub fn hear(
+    pub fn receive(
         &mut self,
-        step: HandshakeMessage,
+        expected: HandshakeMessage,
         message: &[u8],
     ) -> Result<Identity, HandshakeError> {
-        self.read_identity(step, message)
+        let transcript = self.noise.get_handshake_hash().to_vec();
+        let payload = self.read(expected, message)?;
+        let (identity, signature) = payload.split_at_checked(32).ok_or(HandshakeError::Identity)?;
+        let identity = Identity::from_bytes(identity).ok_or(HandshakeError::Identity)?;
+        let signature = signature.try_into().map_err(|_| HandshakeError::Identity)?;
+        let remote_static = self.noise.get_remote_static().ok_or(HandshakeError::Identity)?;
+        let digest = signed_digest(&transcript, remote_static);
+        let proven = identity.has_signed(&digest, &Signature::from_bytes(signature));
+        if proven { Ok(identity) } else { Err(HandshakeError::Identity) }
     }
 
-    /// The initiator's end, after it has heard the second message: the third, and the link.
+    /// The initiator, after it received the answer. Returns the proof and the open channel.
     ///
     /// # Errors
-    /// [`HandshakeError::Turn`]: it has not.
+    /// [`HandshakeError`]: the answer was not received.
     pub fn prove_to(
         mut self,
         identity: Identity,
         key: &IdentityKey,
         rng: &mut (impl RngCore + CryptoRng),
     ) -> Result<(Vec<u8>, Opened), HandshakeError> {
-        let proof = self.write_identity(3, key, rng)?;
+        let proof = self.write_identity(HandshakeMessage::Proof, key, rng)?;
         Ok((proof, Opened { identity, frames: self.into_frames()? }))
     }
 
-    /// The responder's end: takes the third message.
+    /// The responder receives the proof. Returns the open channel: [`Handshake::receive`] and
+    /// [`Handshake::open_to`] in one.
     ///
     /// # Errors
     /// [`HandshakeError`].
     pub fn finish(mut self, proof: &[u8]) -> Result<Opened, HandshakeError> {
-        let identity = self.hear(HandshakeMessage::Proof, proof)?;
+        let identity = self.receive(HandshakeMessage::Proof, proof)?;
         self.open_to(identity)
     }
 
-    /// The responder's end, after it has heard the third message.
+    /// The responder, after it received the proof. Returns the open channel.
     ///
     /// # Errors
-    /// [`HandshakeError`]: it has not.
+    /// [`HandshakeError`]: the proof was not received.
     pub fn open_to(self, identity: Identity) -> Result<Opened, HandshakeError> {
         Ok(Opened { identity, frames: self.into_frames()? })
     }
@@ -235,9 +249,13 @@ impl Handshake {
         Ok(Self { noise, static_key: dh.pubkey().to_vec() })
     }
 
-    fn write(&mut self, step: u8, payload: &[u8]) -> Result<Vec<u8>, HandshakeError> {
+    fn write(
+        &mut self,
+        number: HandshakeMessage,
+        payload: &[u8],
+    ) -> Result<Vec<u8>, HandshakeError> {
         let mut message = vec![0; MAX_HANDSHAKE];
-        message[0] = step;
+        message[0] = number as u8;
         let written = self
             .noise
             .write_message(payload, &mut message[1..])
@@ -246,8 +264,12 @@ impl Handshake {
         Ok(message)
     }
 
-    fn read(&mut self, step: HandshakeMessage, message: &[u8]) -> Result<Vec<u8>, HandshakeError> {
-        if HandshakeMessage::of(message) != Some(step) {
+    fn read(
+        &mut self,
+        expected: HandshakeMessage,
+        message: &[u8],
+    ) -> Result<Vec<u8>, HandshakeError> {
+        if HandshakeMessage::of(message) != Some(expected) {
             return Err(HandshakeError::Turn);
         }
         if message.len() > MAX_HANDSHAKE {
@@ -262,38 +284,19 @@ impl Handshake {
         Ok(payload)
     }
 
+    /// Writes a message whose payload is this node's identity and its signature.
     fn write_identity(
         &mut self,
-        step: u8,
+        number: HandshakeMessage,
         key: &IdentityKey,
         rng: &mut (impl RngCore + CryptoRng),
     ) -> Result<Vec<u8>, HandshakeError> {
-        let signature = key.sign(&self.to_sign(&self.static_key), rng);
+        let digest = signed_digest(self.noise.get_handshake_hash(), &self.static_key);
+        let signature = key.sign(&digest, rng);
         let mut payload = Vec::with_capacity(PAYLOAD);
         payload.extend_from_slice(key.identity().as_bytes());
         payload.extend_from_slice(signature.as_bytes());
-        self.write(step, &payload)
-    }
-
-    fn read_identity(
-        &mut self,
-        step: HandshakeMessage,
-        message: &[u8],
-    ) -> Result<Identity, HandshakeError> {
-        let transcript = self.noise.get_handshake_hash().to_vec();
-        let payload = self.read(step, message)?;
-        let (identity, signature) = payload.split_at_checked(32).ok_or(HandshakeError::Identity)?;
-        let identity = Identity::from_bytes(identity).ok_or(HandshakeError::Identity)?;
-        let signature = signature.try_into().map_err(|_| HandshakeError::Identity)?;
-        let theirs = self.noise.get_remote_static().ok_or(HandshakeError::Identity)?;
-        let digest = tagged_hash("frostmesh/link", &[&transcript, theirs]);
-        let proven = identity.has_signed(&digest, &Signature::from_bytes(signature));
-        if proven { Ok(identity) } else { Err(HandshakeError::Identity) }
-    }
-
-    /// What an identity signs: the transcript before the message that carries the signature, and its static key.
-    fn to_sign(&self, static_key: &[u8]) -> Digest {
-        tagged_hash("frostmesh/link", &[self.noise.get_handshake_hash(), static_key])
+        self.write(number, &payload)
     }
 
     fn into_frames(self) -> Result<Frames, HandshakeError> {
@@ -304,7 +307,14 @@ impl Handshake {
     }
 }
 
-/// The primitives of snow, with the node's own randomness: a handshake draws one ephemeral key, drawn here beforehand.
+/// What an identity signs: the transcript before the message that carries the signature, and the
+/// sender's static key.
+fn signed_digest(transcript: &[u8], static_key: &[u8]) -> Digest {
+    tagged_hash("frostmesh/link", &[transcript, static_key])
+}
+
+/// The primitives of snow, with the node's own randomness: a handshake draws one ephemeral key,
+/// which is drawn beforehand.
 struct Resolver(Zeroizing<[u8; 32]>);
 
 impl CryptoResolver for Resolver {
@@ -325,7 +335,7 @@ impl CryptoResolver for Resolver {
     }
 }
 
-/// SHA-256 of RustCrypto, and nothing else: the resolver of snow would take SHA-512 into the wasm module, too.
+/// SHA-256 of RustCrypto. The resolver of snow would put SHA-512 into the wasm module as well.
 #[derive(Default)]
 struct OnlySha256(Sha256);
 

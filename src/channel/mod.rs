@@ -1,8 +1,12 @@
-//! A link: one end-to-end authenticated, encrypted conversation between the identities of two nodes in one session
-//! (docs/PROTOCOL.md, section 3). Bytes in, bytes out: what carries them is for the node to choose, and to change.
+//! A secure channel: one end-to-end encrypted and authenticated conversation between the identities
+//! of two nodes (docs/PROTOCOL.md, section 4, "Link" and "Frames").
 //!
-//! [`Handshake`] is Noise XX by the `snow` crate, each side proving its [`Identity`](crate::identity::Identity) inside it;
-//! [`Frames`] seals what is said afterwards into numbered frames, which arrive once and in order whatever the carriers do.
+//! | file | what it is for |
+//! | --- | --- |
+//! | `handshake` | Noise XX by the `snow` crate; each end proves its identity inside it |
+//! | `frames` | messages as numbered, sealed frames: once and in order, whatever is lost |
+//!
+//! Bytes in, bytes out: the caller chooses what carries the frames, and may change it at any time.
 
 mod frames;
 mod handshake;

@@ -40,7 +40,7 @@ pub enum BadSignature {
 }
 
 /// The key of one participant.
-pub trait Key: Send {
+pub trait Key: Send + Sync {
     /// Round 1: draws nonces, and commits to them.
     ///
     /// # Errors

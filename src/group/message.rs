@@ -1,21 +1,25 @@
-//! What the members of a wallet say to each other inside the frames of their links (docs/PROTOCOL.md, section 5).
+//! The messages of a wallet's members to each other, inside the frames of their secure channels (docs/PROTOCOL.md, section 5).
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{Request, RequestId, Vote};
+use super::per_item::{self, MAX_VALUE};
+use super::{MAX_ITEMS, Outcome, Request, RequestId, Vote};
 use crate::frost::Identifier;
 use crate::wire::{MAX_PARTICIPANTS, WireError, clip, read};
+
+/// The version of these messages. Version 1 knows requests of one content only, and does not name its version.
+pub const GROUP_VERSION: u32 = 2;
 
 /// Names one run of a signing ceremony; drawn by its coordinator.
 pub type CeremonyId = [u8; 16];
 
 /// Most requests that one message lists.
 pub const MAX_INVENTORY: usize = 128;
-/// Largest commitments, share or signature, in bytes.
-const MAX_DATA: usize = 256;
+/// Most signing commitments in one part of a signing package: as JSON some 900 KB.
+pub const MAX_PART: usize = 6 * 1024;
 
 /// What a member holds of one request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,51 +37,42 @@ pub struct InventoryItem {
 #[derive(Clone, PartialEq, Eq)]
 pub enum GroupMessage {
     /// All that the sender holds. The receiver answers with what that lacks.
-    Inventory(Vec<InventoryItem>),
+    Inventory {
+        /// The sender's version of these messages.
+        version: u32,
+        /// What it holds of each request.
+        items: Vec<InventoryItem>,
+    },
     /// A request.
     Request(Box<Request>),
     /// A vote.
     Vote(Vote),
-    /// What came out of a ceremony.
-    Signature {
-        /// What was signed: a request, or the text of health checks.
+    /// What came of a ceremony.
+    Outcome {
+        /// Of which request; none for a health check.
         request: Option<RequestId>,
-        /// The signature.
-        data: Vec<u8>,
-        /// Who signed.
+        /// What came of it.
+        outcome: Outcome,
+        /// The signers.
         signers: Vec<Identifier>,
     },
-    /// A coordinator asks a signer for its commitments.
+    /// A coordinator asks a signer to take part in a ceremony.
     Start {
         /// The ceremony.
         ceremony: CeremonyId,
-        /// What is to be signed: a request, or the text of health checks.
+        /// The request that it carries out; none for a health check.
         request: Option<RequestId>,
-        /// Who is to sign, in order.
+        /// The signers, ascending.
         signers: Vec<Identifier>,
-        /// The signers' votes, for who has not heard them.
+        /// The signers' votes, for members that lack them.
         votes: Vec<Vote>,
     },
-    /// A signer's commitments.
-    SigningCommitments {
+    /// A message of the rounds of a ceremony.
+    Round {
         /// The ceremony.
         ceremony: CeremonyId,
-        /// `SigningCommitments::serialize()`.
-        data: Vec<u8>,
-    },
-    /// Everyone's commitments.
-    SigningPackage {
-        /// The ceremony.
-        ceremony: CeremonyId,
-        /// In the order of the signers.
-        commitments: Vec<Vec<u8>>,
-    },
-    /// A signer's signature share.
-    SignatureShare {
-        /// The ceremony.
-        ceremony: CeremonyId,
-        /// 32 bytes.
-        data: Vec<u8>,
+        /// The message.
+        message: RoundMessage,
     },
     /// A signer does not take part.
     Refused {
@@ -86,15 +81,59 @@ pub enum GroupMessage {
         /// For people.
         reason: String,
     },
-    /// The sender has signed the text of health checks with others, and it verified.
+    /// The sender has signed in a health check, and the signature verified.
     Checked,
 }
+
+/// A message of the rounds of a ceremony. What there is one of for each item is a list in the order of the items.
+#[derive(Clone, PartialEq, Eq)]
+pub enum RoundMessage {
+    /// To the coordinator: the sender's `SigningCommitments::serialize()` for each item.
+    SigningCommitments(Vec<Vec<u8>>),
+    /// To each signer: all signers' commitments, in one part or several. A part holds those of whole items.
+    SigningPackage {
+        /// The first item of this part, from 0. Parts follow each other without a gap.
+        first: usize,
+        /// Item by item, and of each item in the order of the signers.
+        commitments: Vec<Vec<u8>>,
+    },
+    /// To the coordinator: the sender's signature share of each item, 32 bytes.
+    SignatureShares(Vec<Vec<u8>>),
+}
+
+impl RoundMessage {
+    /// Its `type`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::SigningCommitments(_) => "signing_commitment",
+            Self::SigningPackage { .. } => "signing_package",
+            Self::SignatureShares(_) => "signature_share",
+        }
+    }
+
+    /// Whether it is for the coordinator of the ceremony, and not for a member that takes part.
+    #[must_use]
+    pub fn is_for_coordinator(&self) -> bool {
+        match self {
+            Self::SigningCommitments(_) | Self::SignatureShares(_) => true,
+            Self::SigningPackage { .. } => false,
+        }
+    }
+}
+
+/// One value for each item: see [`per_item`].
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+struct PerItem(#[serde(with = "per_item")] Vec<Vec<u8>>);
 
 /// A message with every field that any has.
 #[derive(Default, Serialize, Deserialize)]
 struct Written {
     #[serde(rename = "type")]
     kind: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    version: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     holdings: Option<Vec<InventoryItem>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -110,9 +149,11 @@ struct Written {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     votes: Vec<Vote>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    first: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     commitments: Option<Vec<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    data: Option<String>,
+    data: Option<PerItem>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
 }
@@ -122,20 +163,18 @@ impl GroupMessage {
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Inventory(_) => "holdings",
+            Self::Inventory { .. } => "holdings",
             Self::Request(_) => "request",
             Self::Vote(_) => "vote",
-            Self::Signature { .. } => "signature",
+            Self::Outcome { outcome: Outcome::Signatures(_), .. } => "signature",
             Self::Start { .. } => "start",
-            Self::SigningCommitments { .. } => "signing_commitment",
-            Self::SigningPackage { .. } => "signing_package",
-            Self::SignatureShare { .. } => "signature_share",
+            Self::Round { message, .. } => message.kind(),
             Self::Refused { .. } => "refused",
             Self::Checked => "checked",
         }
     }
 
-    /// Reads what came over a link.
+    /// Reads what came over a secure channel.
     ///
     /// # Errors
     /// What is wrong with it. `UnknownType` is for the caller to count and ignore.
@@ -150,7 +189,7 @@ impl GroupMessage {
         };
         let (ceremony, data) = (written.ceremony, written.data);
         let ceremony = || bytes(kind, ceremony.as_deref().ok_or(needs("ceremony"))?);
-        let data = || long(kind, data.as_deref().ok_or(needs("data"))?);
+        let data = || data.map(|PerItem(values)| values).ok_or(needs("data"));
         let signers = |list: Option<Vec<Identifier>>| {
             let list = list.ok_or(needs("signers"))?;
             let sorted = list.windows(2).all(|pair| pair[0] < pair[1]);
@@ -159,22 +198,24 @@ impl GroupMessage {
                 WireError::Malformed("'signers' is no sorted list of 2 to 64".to_owned())
             })
         };
-        Ok(match kind {
+        let round = |message| Ok(Self::Round { ceremony: ceremony()?, message });
+        match kind {
             "holdings" => {
-                let list = written.holdings.ok_or(needs("holdings"))?;
-                if list.len() > MAX_INVENTORY
-                    || list.iter().any(|held| held.votes.len() > MAX_PARTICIPANTS)
+                let items = written.holdings.ok_or(needs("holdings"))?;
+                if items.len() > MAX_INVENTORY
+                    || items.iter().any(|held| held.votes.len() > MAX_PARTICIPANTS)
                 {
                     return Err(WireError::Malformed(
                         "more holdings, or votes of one, than there can be".to_owned(),
                     ));
                 }
-                Self::Inventory(list)
+                Ok(Self::Inventory { version: written.version.unwrap_or(1).max(1), items })
             }
-            "request" => Self::Request(written.content.ok_or(needs("content"))?),
-            "vote" => Self::Vote(written.vote.ok_or(needs("vote"))?),
+            "request" => Ok(Self::Request(written.content.ok_or(needs("content"))?)),
+            "vote" => Ok(Self::Vote(written.vote.ok_or(needs("vote"))?)),
             "signature" => {
-                Self::Signature { request, data: data()?, signers: signers(written.signers)? }
+                let outcome = Outcome::Signatures(data()?);
+                Ok(Self::Outcome { request, outcome, signers: signers(written.signers)? })
             }
             "start" => {
                 let (signers, votes) = (signers(written.signers)?, written.votes);
@@ -183,42 +224,44 @@ impl GroupMessage {
                         "more votes than there can be signers".to_owned(),
                     ));
                 }
-                Self::Start { ceremony: ceremony()?, request, signers, votes }
+                Ok(Self::Start { ceremony: ceremony()?, request, signers, votes })
             }
-            "signing_commitment" => {
-                Self::SigningCommitments { ceremony: ceremony()?, data: data()? }
-            }
+            "signing_commitment" => round(RoundMessage::SigningCommitments(data()?)),
             "signing_package" => {
                 let list = written.commitments.as_ref().ok_or(needs("commitments"))?;
-                if list.len() > MAX_PARTICIPANTS {
+                if list.len() > MAX_PART {
                     return Err(WireError::Malformed(
-                        "more commitments than there can be signers".to_owned(),
+                        "more commitments than a part can have".to_owned(),
                     ));
                 }
                 let commitments =
                     list.iter().map(|text| long(kind, text)).collect::<Result<_, _>>()?;
-                Self::SigningPackage { ceremony: ceremony()?, commitments }
+                let first = usize::try_from(written.first.unwrap_or(0)).unwrap_or(MAX_ITEMS);
+                round(RoundMessage::SigningPackage { first, commitments })
             }
-            "signature_share" => Self::SignatureShare { ceremony: ceremony()?, data: data()? },
-            "refused" => Self::Refused {
+            "signature_share" => round(RoundMessage::SignatureShares(data()?)),
+            "refused" => Ok(Self::Refused {
                 ceremony: ceremony()?,
                 reason: clip(&written.reason.unwrap_or_default()),
-            },
-            _ => Self::Checked,
-        })
+            }),
+            _ => Ok(Self::Checked),
+        }
     }
 
-    /// The message as JSON text, which holds no secret for longer than the link needs to seal it.
+    /// The message as JSON text. A secret in it is wiped once it is sealed.
     #[must_use]
     pub fn to_text(&self) -> Zeroizing<String> {
         let mut written = Written { kind: self.kind().to_owned(), ..Written::default() };
         match self.clone() {
-            Self::Inventory(list) => written.holdings = Some(list),
+            Self::Inventory { version, items } => {
+                written.version = Some(version).filter(|version| *version > 1);
+                written.holdings = Some(items);
+            }
             Self::Request(request) => written.content = Some(request),
             Self::Vote(vote) => written.vote = Some(vote),
-            Self::Signature { request, data, signers } => {
+            Self::Outcome { request, outcome: Outcome::Signatures(signatures), signers } => {
                 written.request = request.map(hex::encode);
-                written.data = Some(hex::encode(data));
+                written.data = Some(PerItem(signatures));
                 written.signers = Some(signers);
             }
             Self::Start { ceremony, request, signers, votes } => {
@@ -227,14 +270,19 @@ impl GroupMessage {
                 written.signers = Some(signers);
                 written.votes = votes;
             }
-            Self::SigningCommitments { ceremony, data }
-            | Self::SignatureShare { ceremony, data } => {
+            Self::Round { ceremony, message } => {
                 written.ceremony = Some(hex::encode(ceremony));
-                written.data = Some(hex::encode(data));
-            }
-            Self::SigningPackage { ceremony, commitments } => {
-                written.ceremony = Some(hex::encode(ceremony));
-                written.commitments = Some(commitments.into_iter().map(hex::encode).collect());
+                match message {
+                    RoundMessage::SigningCommitments(data)
+                    | RoundMessage::SignatureShares(data) => {
+                        written.data = Some(PerItem(data));
+                    }
+                    RoundMessage::SigningPackage { first, commitments } => {
+                        written.first = u32::try_from(first).ok().filter(|first| *first > 0);
+                        written.commitments =
+                            Some(commitments.into_iter().map(hex::encode).collect());
+                    }
+                }
             }
             Self::Refused { ceremony, reason } => {
                 written.ceremony = Some(hex::encode(ceremony));
@@ -246,8 +294,15 @@ impl GroupMessage {
     }
 }
 
-/// Says which message it is and no more.
+/// Shows which message it is and no more: it may hold a share.
 impl fmt::Debug for GroupMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind())
+    }
+}
+
+/// Shows which message it is and no more: it may hold a share.
+impl fmt::Debug for RoundMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.kind())
     }
@@ -274,9 +329,9 @@ fn bytes<const N: usize>(kind: &'static str, text: &str) -> Result<[u8; N], Wire
 }
 
 fn long(kind: &'static str, text: &str) -> Result<Vec<u8>, WireError> {
-    if text.len() > 2 * MAX_DATA {
-        return Err(WireError::TooLarge { size: text.len() / 2, limit: MAX_DATA });
+    if text.len() > 2 * MAX_VALUE {
+        return Err(WireError::TooLarge { size: text.len() / 2, limit: MAX_VALUE });
     }
     hex::decode(text)
-        .map_err(|_| WireError::Malformed(format!("'data' of '{kind}' is not hexadecimal")))
+        .map_err(|_| WireError::Malformed(format!("a value of '{kind}' is not hexadecimal")))
 }

@@ -1,5 +1,6 @@
-//! Requests and votes: what a member of a wallet asks the others to do, and what each says to that (docs/PROTOCOL.md,
-//! section 5). Both are signed by the identity that the wallet's certificate names, so that anyone can pass them on.
+//! Requests and votes: an operation that a member proposes to its group, and each member's approval or refusal
+//! (docs/PROTOCOL.md, section 5). Both are signed by the identity that the wallet's certificate names, so that anyone can
+//! pass them on.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,14 +26,14 @@ pub fn health_check_digest(group_id: &Digest) -> Digest {
     tagged_hash("frostmesh/check", &[group_id])
 }
 
-/// Something that a member asks the others to sign, signed by itself.
+/// An operation that a member proposes, signed by that member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
-    /// Who asks: its FROST identifier.
+    /// The proposer's FROST identifier.
     pub proposer: Identifier,
-    /// The kind of content: see [`crate::content`].
+    /// The kind of operation: that of the one content to sign, or `batch`. See [`super::Operation`].
     pub kind: String,
-    /// The content, as its kind writes it.
+    /// The operation, as its kind writes it.
     pub content: String,
     /// When it was made, in milliseconds since 1970.
     pub created: u64,
@@ -77,7 +78,7 @@ impl Request {
     }
 }
 
-/// What one member says to a request. Its later word, with the larger number, counts.
+/// A member's approval or refusal of a request. Of a member's votes the one with the highest number counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vote {
     /// The request.
@@ -85,7 +86,7 @@ pub struct Vote {
     pub request: RequestId,
     /// Who votes: its FROST identifier.
     pub member: Identifier,
-    /// The how manieth word of this member on this request, from 1.
+    /// Sequence number of this member's vote on this request, from 1. The highest counts.
     pub number: u32,
     /// For it.
     pub approves: bool,

@@ -1,4 +1,5 @@
-//! Whom this node has met: each identity with the peer ids it was seen under. An identity that changes is an error.
+//! The contacts of a node: each identity that it has met, with the peer ids that this identity had.
+//! A peer id that comes with another identity is an error.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,51 +16,52 @@ const MAX_NAME: usize = 64;
 /// One identity that this node has met.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contact {
-    /// What the person here calls it; its first peer id until then.
+    /// The name that this person gave it. Before that, its first peer id.
     pub name: String,
     /// Its key.
     pub identity: Identity,
-    /// The peer ids that it has had, newest last. Whoever else takes one of them is an impostor.
+    /// The peer ids that it has had, newest last. Another identity under one of them is an
+    /// impostor.
     pub peer_ids: Vec<PeerId>,
     /// When it was first met, in milliseconds since 1970.
     pub first_seen: u64,
     /// When it was last met, in milliseconds since 1970.
     pub last_seen: u64,
-    /// The person here has said that the words, or an invite, proved who it is.
+    /// Whether this person has verified the identity, by safety words or an invite.
     pub verified: bool,
-    /// Not answered any more.
+    /// Whether this node ignores it.
     pub blocked: bool,
 }
 
-/// How an identity that came under a peer id stands to what is known.
+/// What the contacts say about an identity under a peer id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// Neither the identity nor the peer id was met before.
+    /// Neither the identity nor the peer id is known.
     New,
-    /// Met before.
+    /// The identity is a contact.
     Known {
-        /// The person here has verified it.
+        /// Whether this person has verified it.
         verified: bool,
     },
     /// The peer id belongs to another identity.
     Changed {
-        /// The one that is known.
+        /// The identity that the peer id belongs to.
         known: Identity,
     },
-    /// The person here does not want to hear of it.
+    /// This person has blocked the identity.
     Blocked,
 }
 
 /// Why a contact could not be changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ContactError {
-    /// Nobody of that name, peer id or fingerprint.
+    /// No contact has that name, peer id or fingerprint.
     #[error("no contact '{0}': `contacts list` shows all")]
     Unknown(String),
-    /// More than one.
+    /// More than one contact has it.
     #[error("'{0}' could be {1} contacts: use the fingerprint")]
     Ambiguous(String, usize),
-    /// Empty, or too long.
+    /// The new name is empty or too long.
     #[error("a name has 1 to {MAX_NAME} characters")]
     BadName,
 }
@@ -70,12 +72,12 @@ pub enum ContactError {
 pub struct Contacts(Vec<Contact>);
 
 impl Contacts {
-    /// Everyone, in the order of meeting.
+    /// All contacts, in the order of their first meeting.
     pub fn iter(&self) -> impl Iterator<Item = &Contact> {
         self.0.iter()
     }
 
-    /// How `identity` under the name `peer` stands to what is known.
+    /// What the contacts say about `identity` under the peer id `peer`.
     #[must_use]
     pub fn standing(&self, peer: &PeerId, identity: &Identity) -> Standing {
         let named = self.0.iter().find(|c| c.peer_ids.contains(peer));
@@ -90,7 +92,7 @@ impl Contacts {
         }
     }
 
-    /// The contact with an identity.
+    /// The contact of an identity.
     #[must_use]
     pub fn of(&self, identity: &Identity) -> Option<&Contact> {
         self.0.iter().find(|c| c.identity == *identity)
@@ -102,7 +104,7 @@ impl Contacts {
         self.0.iter().any(|c| c.blocked && c.peer_ids.contains(peer))
     }
 
-    /// Notes a meeting, and that it was verified if it was; what was verified before stays so.
+    /// Records a meeting. A contact that was verified once stays verified.
     pub fn met(&mut self, peer: &PeerId, identity: Identity, verified: bool, now: u64) {
         if let Some(contact) = self.0.iter_mut().find(|c| c.identity == identity) {
             contact.last_seen = now;
@@ -114,7 +116,7 @@ impl Contacts {
             return;
         }
         if self.0.len() >= MAX_CONTACTS {
-            // Who was met once, long ago, and never verified goes first.
+            // Drop the contact that was met longest ago, among those neither verified nor blocked.
             let oldest = self.0.iter().enumerate().filter(|(_, c)| !c.verified && !c.blocked);
             let Some((index, _)) = oldest.min_by_key(|(_, c)| c.last_seen) else { return };
             self.0.remove(index);
@@ -133,7 +135,7 @@ impl Contacts {
     /// Gives a contact another name.
     ///
     /// # Errors
-    /// Nobody, or more than one, goes by `who`; or the name is none.
+    /// No contact, or more than one, matches `who`; or the name is empty or too long.
     pub fn rename(&mut self, who: &str, name: &str) -> Result<&Contact, ContactError> {
         let name = clip(name.trim());
         if name.is_empty() || name.len() > MAX_NAME {
@@ -144,27 +146,29 @@ impl Contacts {
         Ok(contact)
     }
 
-    /// Blocks a contact, or takes that back.
+    /// Blocks or unblocks a contact.
     ///
     /// # Errors
-    /// Nobody, or more than one, goes by `who`.
+    /// No contact, or more than one, matches `who`.
     pub fn block(&mut self, who: &str, blocked: bool) -> Result<&Contact, ContactError> {
         let contact = self.find(who)?;
         contact.blocked = blocked;
         Ok(contact)
     }
 
-    /// Forgets a contact: its peer ids are free for another identity, as after it has lost its key.
+    /// Removes a contact. Another identity can use its peer ids then: the same person with a new
+    /// key, say.
     ///
     /// # Errors
-    /// Nobody, or more than one, goes by `who`.
+    /// No contact, or more than one, matches `who`.
     pub fn forget(&mut self, who: &str) -> Result<Contact, ContactError> {
         let identity = self.find(who)?.identity;
         let index = self.0.iter().position(|c| c.identity == identity);
         index.map(|index| self.0.remove(index)).ok_or_else(|| ContactError::Unknown(who.to_owned()))
     }
 
-    /// The one contact with that name, peer id, identity or fingerprint (or its beginning, of a group at least).
+    /// The one contact with that name, peer id, identity or fingerprint. The beginning of a
+    /// fingerprint is enough, from four characters.
     fn find(&mut self, who: &str) -> Result<&mut Contact, ContactError> {
         let fits = |c: &Contact| {
             let fingerprint: Fingerprint = c.identity.fingerprint();

@@ -1,4 +1,5 @@
-//! Invites: all that a guest needs to take part in one session, as a URI (docs/PROTOCOL.md, section 3, point 2).
+//! Invites: a URI with everything that a guest needs to join one session (docs/PROTOCOL.md, section
+//! 3, point 2, and section 4, "Invite").
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,7 +11,7 @@ use zeroize::Zeroizing;
 use super::Identity;
 use crate::wire::{MAX_PARTICIPANTS, PeerId, SessionId, clip};
 
-/// The scheme of the URI. Behind it, or behind the `#` of a page's address, stand the fields.
+/// The scheme of the URI. The fields follow behind it, or behind the `#` of a page's address.
 const SCHEME: &str = "frostmesh:";
 /// Longest invite that is read, in bytes.
 const MAX_INVITE: usize = 2048;
@@ -19,11 +20,12 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 /// Longest name of a wallet, in bytes.
 const MAX_NAME: usize = 64;
 
-/// The secret of an invite: 128 bits, mixed into the handshake of every link of its session.
+/// The secret of an invite: 128 bits, mixed into the handshake of every secure channel of its
+/// session.
 #[derive(Clone, PartialEq, Eq)]
 pub struct InviteSecret(Zeroizing<[u8; 16]>);
 
-/// Prints nothing of it.
+/// Hides the secret.
 impl fmt::Debug for InviteSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("InviteSecret")
@@ -31,7 +33,7 @@ impl fmt::Debug for InviteSecret {
 }
 
 impl InviteSecret {
-    /// A fresh one.
+    /// A fresh secret.
     pub fn generate(rng: &mut (impl RngCore + CryptoRng)) -> Self {
         let mut secret = Zeroizing::new([0; 16]);
         rng.fill_bytes(secret.as_mut_slice());
@@ -45,7 +47,7 @@ impl InviteSecret {
     }
 }
 
-/// The text of an invite. Whoever has it can take part.
+/// The text of an invite. Secret: anyone who has it can join the session.
 #[derive(Clone, PartialEq, Eq, serde::Serialize)]
 #[serde(transparent)]
 pub struct InviteUri(Zeroizing<String>);
@@ -58,43 +60,44 @@ impl InviteUri {
     }
 }
 
-/// Prints nothing of it.
+/// Hides the text.
 impl fmt::Debug for InviteUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("InviteUri")
     }
 }
 
-/// An invitation to a session. Whoever has it can take part, until the session is full or the invite has expired.
+/// An invitation to a session. Anyone who has it can join, until the session is full or the invite
+/// has expired.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invite {
     /// The signaling server.
     pub server_url: String,
     /// The session.
     pub session_id: SessionId,
-    /// Who invites: the name at the server.
+    /// The host's peer id at that server.
     pub initiator: PeerId,
-    /// Who invites: the key.
+    /// The host's identity.
     pub identity: Identity,
-    /// What makes it an invite.
+    /// The secret that proves a guest's right to join.
     pub secret: InviteSecret,
     /// Participants, 2 to 64.
     pub total: u16,
     /// Signers needed, 2 to `total`.
     pub threshold: u16,
-    /// When it ends, in seconds since 1970.
+    /// When it expires, in seconds since 1970.
     pub expires: u64,
-    /// What the wallet is called.
+    /// The name of the wallet to be made.
     pub name: Option<String>,
 }
 
 /// Why a text is no invite.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InviteError {
-    /// Something else altogether.
+    /// The text does not look like an invite.
     #[error("that is no frostmesh invite: one begins with '{SCHEME}', or is a link with '#' in it")]
     NotAnInvite,
-    /// A field is missing, or holds what it cannot.
+    /// A field is missing or wrong.
     #[error(
         "the invite is damaged: '{0}' is missing or wrong; ask for it again, and copy all of it"
     )]
@@ -102,7 +105,8 @@ pub enum InviteError {
 }
 
 impl Invite {
-    /// A name for a wallet as all participants have it: without control characters, and 64 bytes at the most.
+    /// The form of a wallet's name that all participants use: without control characters, at most
+    /// 64 bytes. `None` if nothing is left.
     #[must_use]
     pub fn clean_name(name: &str) -> Option<String> {
         let mut name = clip(name.trim());
@@ -110,13 +114,13 @@ impl Invite {
         (!name.is_empty()).then_some(name)
     }
 
-    /// Whether it has expired, at a moment in milliseconds since 1970.
+    /// Whether it has expired at the time `now`, in milliseconds since 1970.
     #[must_use]
     pub fn has_expired(&self, now: u64) -> bool {
         now / 1000 >= self.expires
     }
 
-    /// The fields, as they stand behind `frostmesh:` or behind the `#` of a page's address.
+    /// The fields as text, to follow `frostmesh:` or the `#` of a page's address.
     #[must_use]
     pub fn fields(&self) -> Zeroizing<String> {
         let mut text = Zeroizing::new(String::with_capacity(512));

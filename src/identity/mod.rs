@@ -1,8 +1,8 @@
-//! Who a node is: its long-term identity key, what is signed with it, whom it knows, and whom it invites
-//! (docs/PROTOCOL.md, section 3).
+//! Identities: the long-term key of a node, its signatures, contacts and invites (docs/PROTOCOL.md,
+//! section 3, points 1 and 2; section 4, "Identity").
 //!
-//! The key is one of secp256k1 and signs as BIP-340 says, over tagged hashes: the curve is in every build anyway, and
-//! nothing that is signed here can be taken for anything signed elsewhere.
+//! The key is a secp256k1 key, since FROST needs that curve anyway. It makes BIP-340 signatures
+//! over tagged hashes, so no signature made here is valid for anything else.
 
 mod contacts;
 mod invite;
@@ -22,8 +22,9 @@ use zeroize::Zeroizing;
 /// A hash that is signed or compared, 32 bytes.
 pub type Digest = [u8; 32];
 
-/// `SHA-256(SHA-256(tag) || SHA-256(tag) || parts)`, as in BIP-340, each part behind its length (u32, big-endian): no two
-/// lists of parts have one encoding, and no two tags one digest.
+/// `SHA-256(SHA-256(tag) || SHA-256(tag) || parts)` as in BIP-340, with each part behind its length
+/// (u32, big-endian). Different lists of parts have different encodings, and different tags have
+/// different digests.
 #[must_use]
 pub fn tagged_hash(tag: &str, parts: &[&[u8]]) -> Digest {
     let mut hash = tagged(tag);
@@ -40,13 +41,13 @@ pub(crate) fn tagged(tag: &str) -> Sha256 {
     Sha256::new().chain_update(tag).chain_update(tag)
 }
 
-/// The secret of an identity. Wiped when it is dropped.
+/// The secret key of an identity. Wiped when dropped.
 pub struct IdentityKey {
     seed: Zeroizing<[u8; 32]>,
     signing: SigningKey,
 }
 
-/// Says whose it is, and nothing of the key.
+/// Shows the public identity and hides the secret.
 impl fmt::Debug for IdentityKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("IdentityKey").field(&self.identity()).finish()
@@ -65,20 +66,21 @@ impl IdentityKey {
         }
     }
 
-    /// The identity of a seed, as [`IdentityKey::seed`] gave it. One in 2^128 random seeds is no key.
+    /// The identity of a seed (see [`IdentityKey::seed`]). `None` for one in 2^128 seeds, which is
+    /// no key.
     #[must_use]
     pub fn from_seed(seed: &[u8; 32]) -> Option<Self> {
         let signing = SigningKey::from_bytes(seed).ok()?;
         Some(Self { seed: Zeroizing::new(*seed), signing })
     }
 
-    /// What to keep of it, sealed.
+    /// The seed, from which the key can be made again. Secret: to be stored in a sealed envelope.
     #[must_use]
     pub fn seed(&self) -> &[u8; 32] {
         &self.seed
     }
 
-    /// What others may know of it.
+    /// The public identity.
     #[must_use]
     pub fn identity(&self) -> Identity {
         Identity(self.signing.verifying_key().to_bytes().into())
@@ -88,20 +90,21 @@ impl IdentityKey {
     pub fn sign(&self, digest: &Digest, rng: &mut (impl RngCore + CryptoRng)) -> Signature {
         let mut aux = Zeroizing::new([0; 32]);
         rng.fill_bytes(aux.as_mut_slice());
-        // It fails for a nonce of zero only, which no hash has ever been.
+        // Fails only if the nonce is zero, which no hash is.
         self.signing
             .sign_raw(digest, &aux)
             .map_or(Signature([0; 64]), |signature| Signature(signature.to_bytes()))
     }
 
-    /// The X25519 secret of its links.
+    /// The X25519 secret key for the handshakes of secure channels.
     #[must_use]
     pub fn noise_secret(&self) -> Zeroizing<[u8; 32]> {
         Zeroizing::new(tagged_hash("frostmesh/noise", &[self.seed.as_slice()]))
     }
 
-    /// What a signaling server is told, so that a node that comes back can take over its own stale registration and nobody
-    /// else can. Different for every server and name: one server learns nothing that is of use at another.
+    /// The `claim` for a signaling server: with it a node that reconnects takes over its own stale
+    /// registration, and no other node can. Different for each server and peer id, so that it is
+    /// worth nothing at another server.
     #[must_use]
     pub fn claim(&self, server_url: &str, peer_id: &str) -> Digest {
         let server_url = server_url.trim_end_matches('/');
@@ -112,7 +115,8 @@ impl IdentityKey {
     }
 }
 
-/// A node's long-term public key: 32 bytes, the x coordinate as in BIP-340. Shown as its [`Fingerprint`].
+/// A node's long-term public key: 32 bytes, the x coordinate as in BIP-340. Shown as its
+/// [`Fingerprint`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Identity(#[serde(with = "hex::serde")] [u8; 32]);
@@ -130,7 +134,7 @@ impl Identity {
         &self.0
     }
 
-    /// Whether it signed that digest.
+    /// Whether this identity made the signature of that digest.
     #[must_use]
     pub fn has_signed(&self, digest: &Digest, signature: &Signature) -> bool {
         let key = VerifyingKey::from_bytes(&self.0);
@@ -138,7 +142,7 @@ impl Identity {
         matches!((key, signature), (Ok(key), Ok(signature)) if key.verify_raw(digest, &signature).is_ok())
     }
 
-    /// What people compare.
+    /// The short form for people.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         let hash = tagged_hash("frostmesh/fingerprint", &[&self.0]);
@@ -161,7 +165,7 @@ impl fmt::Display for Identity {
     }
 }
 
-/// 64 hexadecimal digits that are no point of the curve, or something else.
+/// A text that is no [`Identity`]: other than 64 hexadecimal digits, or no point of the curve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an identity is 64 hexadecimal digits")]
 pub struct BadIdentity;
@@ -176,14 +180,14 @@ impl FromStr for Identity {
     }
 }
 
-/// A short form of an identity for people: 160 bits, written in eight groups of four letters and digits. To find another
-/// identity with the same one takes 2^160 tries.
+/// The short form of an identity for people: 160 bits, written in eight groups of four letters and
+/// digits. Another identity with the same fingerprint takes 2^160 tries to find.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint([u8; 20]);
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Base 32 of RFC 4648, in small letters: five bytes are two groups.
+        // Base 32 of RFC 4648 in lower case. Five bytes make two groups.
         const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
         for (index, five) in self.0.chunks(5).enumerate() {
             let bits = five.iter().fold(0u64, |bits, byte| bits << 8 | u64::from(*byte));
@@ -211,7 +215,7 @@ impl fmt::Debug for Fingerprint {
 pub struct Signature(#[serde(with = "hex::serde")] [u8; 64]);
 
 impl Signature {
-    /// A signature from its bytes. Whether it holds is for [`Identity::has_signed`] to say.
+    /// A signature from its bytes. [`Identity::has_signed`] tells whether it is valid.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 64]) -> Self {
         Self(bytes)

@@ -8,9 +8,10 @@
 //!         16  salt
 //!         24  nonce     } the data key, wrapped by the derived key
 //!         48  ciphertext} (XChaCha20-Poly1305; associated data: all of the header before it)
-//! body     1  kind: 0 keystore, 1 wallet, 2 unconfirmed key, 3 identity, 4 contacts, 5 evidence
+//! body     1  kind: 0 keystore, 1 wallet, 2 unconfirmed key, 3 identity, 4 contacts, 5 evidence,
+//!             6 entry of an audit log, 7 head of an audit log, 8 settings
 //!         24  nonce
-//!          n  ciphertext  (XChaCha20-Poly1305 under the data key; associated data: header and kind)
+//!          n  ciphertext  (XChaCha20-Poly1305 under the data key; associated data: header, kind)
 //! ```
 
 use chacha20poly1305::aead::{Aead, Payload};
@@ -33,29 +34,31 @@ const PARAMS_AT: usize = MAGIC.len() + 2;
 const SALT_AT: usize = PARAMS_AT + KdfParams::ENCODED;
 const WRAP_AT: usize = SALT_AT + SALT;
 const HEADER: usize = WRAP_AT + NONCE + KEY + TAG;
-/// Largest envelope that is read: a wallet of 64 participants takes 0.3 MB with its certificate, 4,096 contacts 1.2 MB.
+/// Largest envelope that is read, in bytes. A wallet of 64 participants takes 0.3 MB with its
+/// certificate, 4,096 contacts take 1.2 MB.
 const MAX_ENVELOPE: usize = 2 * 1024 * 1024;
 
-/// What an envelope holds. Part of what is authenticated: one cannot pass for another.
+/// The content of an envelope. Authenticated, so that an envelope of one kind cannot replace one of
+/// another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Nothing but the keystore itself: proves the password.
+    /// No content: the header alone, which proves the password.
     Keystore,
     /// The key of a wallet that all participants confirmed.
     Wallet,
-    /// A key that is not confirmed yet, and must not be used.
+    /// A key that not all participants have confirmed. It must not be used.
     Unconfirmed,
     /// The seed of this node's identity key.
     Identity,
-    /// Whom this node has met.
+    /// The contacts.
     Contacts,
-    /// Evidence against a participant.
+    /// Evidence of equivocation.
     Evidence,
-    /// An entry of a wallet's audit trail.
+    /// An entry of a wallet's audit log.
     Entry,
-    /// What a wallet's audit trail ends in.
+    /// The head of a wallet's audit log.
     Head,
-    /// What a command line remembers between its runs.
+    /// The settings that the command line stores between its runs.
     Settings,
 }
 
@@ -81,7 +84,7 @@ pub struct Keystore {
     data_key: Zeroizing<[u8; KEY]>,
 }
 
-/// Says that there is one, and nothing of its key.
+/// Hides the key.
 impl std::fmt::Debug for Keystore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Keystore").finish_non_exhaustive()
@@ -121,10 +124,11 @@ impl Keystore {
         Ok(Self { header, data_key })
     }
 
-    /// Opens the keystore that `envelope` belongs to, whatever its kind.
+    /// Unlocks the keystore of an envelope of any kind.
     ///
     /// # Errors
-    /// A wrong password, or a file that is damaged or asks for too much.
+    /// The password is wrong, or the file is damaged or has key derivation parameters out of
+    /// bounds.
     pub fn unlock(envelope: &[u8], password: &str) -> Result<Self, KeystoreError> {
         let header = read_header(envelope)?;
         let params = header[PARAMS_AT..SALT_AT]
@@ -142,10 +146,10 @@ impl Keystore {
         Ok(Self { header, data_key })
     }
 
-    /// The envelope that stands for the keystore itself, to be stored first of all.
+    /// The envelope of the keystore itself, to be stored before any other.
     ///
     /// # Errors
-    /// Never in practice; see [`KeystoreError::Seal`].
+    /// [`KeystoreError::Seal`], which does not happen in practice.
     pub fn envelope(&self, rng: &mut (impl RngCore + CryptoRng)) -> Result<Vec<u8>, KeystoreError> {
         self.seal(Kind::Keystore, b"", rng)
     }
@@ -153,7 +157,7 @@ impl Keystore {
     /// Seals bytes under a fresh nonce.
     ///
     /// # Errors
-    /// Never in practice; see [`KeystoreError::Seal`].
+    /// [`KeystoreError::Seal`], which does not happen in practice.
     pub fn seal(
         &self,
         kind: Kind,
@@ -168,10 +172,10 @@ impl Keystore {
             .concat())
     }
 
-    /// Opens an envelope of this keystore that must be of `kind`.
+    /// Opens an envelope of this keystore, which has to be of `kind`.
     ///
     /// # Errors
-    /// An envelope of another keystore or kind, or one that is damaged.
+    /// The envelope belongs to another keystore, is of another kind, or is damaged.
     pub fn open(&self, kind: Kind, envelope: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeystoreError> {
         if read_header(envelope)? != self.header {
             return Err(KeystoreError::OtherKeystore);
@@ -193,14 +197,15 @@ impl Keystore {
     /// Seals a record: a wallet, contacts, evidence.
     ///
     /// # Errors
-    /// Never in practice; see [`KeystoreError::Seal`].
+    /// [`KeystoreError::Seal`], which does not happen in practice.
     pub fn seal_record(
         &self,
         kind: Kind,
         record: &impl Serialize,
         rng: &mut (impl RngCore + CryptoRng),
     ) -> Result<Vec<u8>, KeystoreError> {
-        // Grown once, so that no copy of the share stays behind in a buffer that was too small.
+        // Large enough for any wallet, so that no copy of the signing share is left in a buffer
+        // that was too small.
         let mut plain = Zeroizing::new(Vec::with_capacity(64 * 1024));
         serde_json::to_writer(&mut *plain, record).map_err(|_| KeystoreError::Seal)?;
         self.seal(kind, &plain, rng)
@@ -220,10 +225,10 @@ impl Keystore {
             .map_err(|_| KeystoreError::Damaged("its record cannot be read"))
     }
 
-    /// Seals the secret of an identity.
+    /// Seals the secret key of an identity.
     ///
     /// # Errors
-    /// Never in practice; see [`KeystoreError::Seal`].
+    /// [`KeystoreError::Seal`], which does not happen in practice.
     pub fn seal_identity(
         &self,
         key: &IdentityKey,
@@ -232,7 +237,7 @@ impl Keystore {
         self.seal(Kind::Identity, key.seed(), rng)
     }
 
-    /// Opens the secret of an identity.
+    /// Opens the secret key of an identity.
     ///
     /// # Errors
     /// As [`Keystore::open`].

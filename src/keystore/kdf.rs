@@ -1,4 +1,5 @@
-//! From a password to a key: Argon2id (RFC 9106), with floors and ceilings for parameters that come from a file.
+//! Derives a key from a password: Argon2id (RFC 9106), with bounds for parameters that come from a
+//! file.
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use zeroize::Zeroizing;
@@ -29,9 +30,9 @@ impl Default for KdfParams {
 }
 
 impl KdfParams {
-    /// The cheapest that is accepted: 19 MiB and two passes.
+    /// The cheapest accepted parameters: 19 MiB and two passes.
     pub const FLOOR: Self = Self { memory_kib: 19 * 1024, passes: 2, lanes: 1 };
-    /// The dearest that is accepted: a hostile file must not take a browser down.
+    /// The most expensive accepted parameters, so that a hostile file cannot exhaust a browser.
     pub const CEILING: Self = Self { memory_kib: 256 * 1024, passes: 16, lanes: 16 };
 
     /// Bytes of the encoded parameters.
@@ -68,7 +69,8 @@ impl KdfParams {
         }
     }
 
-    /// Derives the key. Takes as long as it is meant to: about 0.2 s natively and 0.5 s in a browser by default.
+    /// Derives the key. With the default parameters that takes about 0.2 s natively and 0.5 s in a
+    /// browser.
     pub(super) fn derive(
         self,
         password: &str,

@@ -142,7 +142,7 @@ impl Trail {
                     (self.name(vote.member), if vote.approves { "approved" } else { "declined" });
                 format!("{who} {does} request {}", short(&hex::encode(vote.request)))
             }
-            Body::Decision { request, rule, approves } => {
+            Body::Decision { request, rule, approves, .. } => {
                 let does = if *approves { "approves" } else { "declines" };
                 format!(
                     "the rule '{}' {does} request {}",

@@ -167,8 +167,8 @@ impl From<Carrier> for CarrierChoice {
     fn from(carrier: Carrier) -> Self {
         match carrier {
             Carrier::Auto => Self::Auto,
-            Carrier::Direct => Self::Direct,
-            Carrier::Relay => Self::Relay,
+            Carrier::Direct => Self::DIRECT,
+            Carrier::Relay => Self::RELAY,
         }
     }
 }

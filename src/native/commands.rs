@@ -17,10 +17,10 @@ use super::websocket::Socket;
 use super::{audit_log, logging, member, participation, people, signatures, wallets};
 use crate::api::Command;
 use crate::identity::Invite;
-use crate::node::Input;
+use crate::node::SocketEvent;
 use crate::random::SystemRng;
 use crate::server;
-use crate::wire::{ClientMessage, PeerId, ServerMessage, SessionId};
+use crate::wire::{ClientMessage, PROTOCOL_VERSION, PeerId, ServerMessage, SessionId};
 
 /// Reads the command line, runs the command, and reports how it went.
 #[must_use]
@@ -179,14 +179,14 @@ async fn peers(args: cli::Peers) -> Result<(), Failure> {
 /// Asks without a name; servers that want one first get a passing one.
 async fn ask_for_peers(
     socket: &Socket,
-    inputs: &mut mpsc::UnboundedReceiver<Input>,
+    inputs: &mut mpsc::UnboundedReceiver<SocketEvent>,
 ) -> Result<Vec<PeerId>, String> {
     let mut passing: Option<PeerId> = None;
     while let Some(input) = inputs.recv().await {
         match input {
-            Input::ServerOpened => socket.send(ClientMessage::ListPeers.to_json()),
-            Input::ServerClosed { reason } => return Err(reason),
-            Input::ServerText(text) => match ServerMessage::parse(&text) {
+            SocketEvent::Opened => socket.send(ClientMessage::ListPeers.to_json()),
+            SocketEvent::Closed { reason } => return Err(reason),
+            SocketEvent::Text(text) => match ServerMessage::parse(&text) {
                 Ok(ServerMessage::Peers { peers }) => {
                     return Ok(peers
                         .into_iter()
@@ -197,9 +197,10 @@ async fn ask_for_peers(
                     let name =
                         format!("peers-{}", &SessionId::random(&mut SystemRng).as_str()[..8]);
                     let peer_id: PeerId = name.parse().map_err(|e| format!("{e}"))?;
-                    socket.send(
-                        ClientMessage::Register { peer_id: peer_id.clone(), claim: None }.to_json(),
-                    );
+                    let protocol = Some(PROTOCOL_VERSION);
+                    let register =
+                        ClientMessage::Register { peer_id: peer_id.clone(), protocol, claim: None };
+                    socket.send(register.to_json());
                     socket.send(ClientMessage::ListPeers.to_json());
                     passing = Some(peer_id);
                 }
@@ -208,7 +209,6 @@ async fn ask_for_peers(
                 }
                 _ => {}
             },
-            _ => {}
         }
     }
     Err("the connection ended".to_owned())

@@ -20,9 +20,11 @@ use super::outcome::Outcome;
 use super::report::as_json;
 use super::store::Store;
 use crate::api::{Command, ErrorCode, Event, Refusal};
+use crate::group::MAX_OPERATION;
 
-/// Largest command, in bytes: content as JSON text may take six times its size.
-const MAX_COMMAND: u64 = 512 * 1024;
+/// Largest command, in bytes: an operation as JSON text may take six times its size, and the other
+/// fields take little.
+const MAX_COMMAND: u64 = 6 * MAX_OPERATION as u64 + 64 * 1024;
 /// Events that are held for a command that reads slowly.
 const BACKLOG: usize = 1024;
 

@@ -13,7 +13,8 @@ use super::websocket::Socket;
 use crate::audit::{Entry, Head};
 use crate::keystore::Kind;
 use crate::node::{
-    Command, Config, Error, Event, Input, Node, Output, StoreRequest, Timestamp, View,
+    Command, Config, Error, Event, Input, Node, Output, ServerId, SocketEvent, StoreRequest,
+    Timestamp, View,
 };
 use crate::random::SystemRng;
 use crate::wire::{PeerId, SessionId};
@@ -28,20 +29,20 @@ pub struct Settings {
     pub store: Arc<Store>,
 }
 
-/// Reports of the driver's tasks. The number tells a server socket from earlier ones.
+/// What the driver's tasks report; the number tells a server's socket from those before it.
 enum Report {
-    Server(u64, Input),
+    Server(ServerId, u64, SocketEvent),
     Other(Input),
 }
 
 /// A running node.
 pub struct Driver {
-    node: Node<SystemRng>,
+    node: Node,
     started: (Instant, u64),
     settings: Settings,
     reports: mpsc::UnboundedReceiver<Report>,
     reporter: mpsc::UnboundedSender<Report>,
-    server: Option<Socket>,
+    servers: HashMap<ServerId, (u64, Socket)>,
     sockets_opened: u64,
     peers: HashMap<(PeerId, u32), PeerConnection>,
     closing: Vec<tokio::task::JoinHandle<()>>,
@@ -87,7 +88,7 @@ impl Driver {
             settings,
             reports,
             reporter,
-            server: None,
+            servers: HashMap::new(),
             sockets_opened: 0,
             peers: HashMap::new(),
             closing: Vec::new(),
@@ -138,8 +139,13 @@ impl Driver {
             let wait = self.wake.map(|at| Duration::from_millis(at.since(now)).min(LONGEST_WAIT));
             let input = tokio::select! {
                 report = self.reports.recv() => match report {
-                    Some(Report::Server(socket, _)) if socket != self.sockets_opened => continue,
-                    Some(Report::Server(_, input) | Report::Other(input)) => input,
+                    Some(Report::Server(server, socket, event)) => {
+                        if self.servers.get(&server).is_none_or(|(number, _)| *number != socket) {
+                            continue; // of a socket that was closed here
+                        }
+                        Input::Server { server, event }
+                    }
+                    Some(Report::Other(input)) => input,
                     None => continue, // cannot be: we hold a sender
                 },
                 () = sleep(wait) => Input::Tick,
@@ -162,22 +168,22 @@ impl Driver {
             Output::Event(event) => return Some(event),
             Output::ViewChanged => {}
             Output::WakeAt(at) => self.wake = Some(at),
-            Output::OpenServer { url } => {
+            Output::OpenServer { server, url } => {
                 self.sockets_opened += 1;
-                debug!(socket = self.sockets_opened, "open the server's socket");
+                debug!(?server, socket = self.sockets_opened, "open a server's socket");
                 let (reporter, number) = (self.reporter.clone(), self.sockets_opened);
-                let report = move |input| drop(reporter.send(Report::Server(number, input)));
-                self.server = Some(Socket::open(url, report));
+                let report =
+                    move |event| drop(reporter.send(Report::Server(server, number, event)));
+                self.servers.insert(server, (number, Socket::open(url, report)));
             }
-            Output::CloseServer => {
-                debug!(socket = self.sockets_opened, "close the server's socket");
-                self.sockets_opened += 1;
-                if let Some(socket) = self.server.take() {
+            Output::CloseServer { server } => {
+                debug!(?server, "close the server's socket");
+                if let Some((_, socket)) = self.servers.remove(&server) {
                     self.closing.push(tokio::spawn(socket.finish(Duration::from_secs(2))));
                 }
             }
-            Output::SendServer(text) => {
-                if let Some(socket) = &self.server {
+            Output::SendServer { server, text } => {
+                if let Some((_, socket)) = self.servers.get(&server) {
                     socket.send(text);
                 }
             }
@@ -195,9 +201,10 @@ impl Driver {
             Output::RemoteCandidate { peer, attempt, candidate } => {
                 self.with_peer(peer, attempt, |connection| connection.remote_candidate(candidate));
             }
-            Output::SendChannel { peer, attempt, text } => {
+            Output::SendDataChannel { peer, attempt, text } => {
                 self.with_peer(peer, attempt, |connection| connection.send(text));
             }
+            Output::SendOver { .. } => {} // no such carrier is run here
             Output::CloseConnection { peer, attempt } => {
                 debug!(%peer, attempt, "close the connection");
                 if let Some(connection) = self.peers.remove(&(peer, attempt)) {
@@ -321,9 +328,8 @@ impl Driver {
         }
         let mut tasks = std::mem::take(&mut self.closing);
         tasks.extend(self.peers.drain().map(|(_, connection)| tokio::spawn(connection.finish())));
-        tasks.extend(
-            self.server.take().map(|socket| tokio::spawn(socket.finish(Duration::from_secs(2)))),
-        );
+        let sockets = self.servers.drain().map(|(_, (_, socket))| socket);
+        tasks.extend(sockets.map(|s| tokio::spawn(s.finish(Duration::from_secs(2)))));
         for task in tasks {
             let _ = task.await;
         }
@@ -337,11 +343,15 @@ impl Driver {
 /// Logs what sockets and connections report; no text that came over them.
 fn log(input: &Input) {
     match input {
-        Input::ServerOpened => debug!("the server's socket is open"),
-        Input::ServerClosed { reason } => debug!(reason, "the server's socket is closed"),
-        Input::ChannelOpened { peer, attempt } => debug!(%peer, attempt, "the channel is open"),
-        Input::ChannelStalled { peer, attempt, stalled } => {
-            debug!(%peer, attempt, stalled, "the channel stalls or goes on");
+        Input::Server { server, event: SocketEvent::Opened } => {
+            debug!(?server, "the server's socket is open");
+        }
+        Input::Server { server, event: SocketEvent::Closed { reason } } => {
+            debug!(?server, reason, "the server's socket is closed");
+        }
+        Input::DataChannelOpened { peer, attempt } => debug!(%peer, attempt, "the channel is open"),
+        Input::DataChannelInterrupted { peer, attempt, interrupted } => {
+            debug!(%peer, attempt, interrupted, "the channel is interrupted or works");
         }
         Input::ConnectionClosed { peer, attempt, reason } => {
             debug!(%peer, attempt, reason, "the connection is closed");

@@ -26,6 +26,7 @@ use crate::api::{
 };
 use crate::audit::Body;
 use crate::frost::Suite;
+use crate::group::Operation;
 use crate::keystore::{Kind, WalletInfo};
 use crate::node::{Config, Deadlines};
 use crate::wire::PeerId;
@@ -43,8 +44,9 @@ pub(super) async fn sign(args: Sign) -> Result<(), Failure> {
         return Err(Failure::new(Exit::Keystore, text));
     }
     let content = content::read(&args.subject, author(&wallet.info).as_ref())?;
-    let command =
-        Command::Request { pubkey: wallet.info.pubkey.clone(), content, lifetime: args.expires };
+    let operation = Operation::sign(content).or_exit(Exit::Usage, "this cannot be asked for")?;
+    let pubkey = wallet.info.pubkey.clone();
+    let command = Command::Request { pubkey, operation, lifetime: args.expires };
     carry_out(store, command, Some(&wallet.info), args.timeout, args.reach, args.local).await
 }
 

@@ -128,22 +128,25 @@ impl Report {
     }
 
     fn opened(&self) {
-        (self.happened)(Input::ChannelOpened { peer: self.peer.clone(), attempt: self.attempt });
+        (self.happened)(Input::DataChannelOpened {
+            peer: self.peer.clone(),
+            attempt: self.attempt,
+        });
     }
 
     fn text(&self, text: Zeroizing<String>) {
-        (self.happened)(Input::ChannelText {
+        (self.happened)(Input::DataChannelText {
             peer: self.peer.clone(),
             attempt: self.attempt,
             text,
         });
     }
 
-    fn stalled(&self, stalled: bool) {
-        (self.happened)(Input::ChannelStalled {
+    fn interrupted(&self, interrupted: bool) {
+        (self.happened)(Input::DataChannelInterrupted {
             peer: self.peer.clone(),
             attempt: self.attempt,
-            stalled,
+            interrupted,
         });
     }
 }
@@ -281,8 +284,7 @@ impl Connection {
         self.channel?;
         let silent = self.heard.elapsed() >= SILENCE;
         if std::mem::replace(&mut self.silent, silent) != silent {
-            debug!(silent, "datagrams of the peer");
-            report.stalled(silent);
+            report.interrupted(silent);
         }
         (!silent).then(|| self.heard + SILENCE)
     }
@@ -328,9 +330,9 @@ impl Connection {
             Event::IceConnectionStateChange(state) => {
                 debug!(?state, "ICE");
                 match state {
-                    IceConnectionState::Disconnected => report.stalled(true),
+                    IceConnectionState::Disconnected => report.interrupted(true),
                     IceConnectionState::Connected | IceConnectionState::Completed => {
-                        report.stalled(false);
+                        report.interrupted(false);
                     }
                     _ => {}
                 }

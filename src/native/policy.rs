@@ -189,6 +189,7 @@ mod tests {
             kind,
             shown: vec![("text", text.into())],
             digest: String::new(),
+            contents: Vec::new(),
             proposer: proposer.parse().unwrap(),
             created: Timestamp::default(),
             expires: Timestamp::default(),
@@ -198,6 +199,7 @@ mod tests {
             needs_decision: true,
             waiting_for: Vec::new(),
             signature: None,
+            signatures: Vec::new(),
             signers: Vec::new(),
         }
     }

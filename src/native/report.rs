@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::api::{Carrier, Event, Reason};
+use crate::api::{CarrierId, Event, Reason};
 use crate::wire::PeerId;
 
 /// Where and how much to print.
@@ -107,12 +107,10 @@ impl Reporter {
                     if *verified { "it proved its identity" } else { "nothing proves who it is" };
                 format!("connected to {peer_id} {how} ({proven})")
             }
-            Event::Carrier { peer_id, carrier: Carrier::Relay } => {
+            Event::Carrier { peer_id, carrier: CarrierId::RELAY } => {
                 format!("{peer_id} is reached through the server now, sealed")
             }
-            Event::Carrier { peer_id, carrier: Carrier::Direct } => {
-                format!("{peer_id} is reached directly now")
-            }
+            Event::Carrier { peer_id, .. } => format!("{peer_id} is reached directly now"),
             Event::Invite { uri, .. } => invitation(uri.as_str()),
             Event::Arrived { peer_id, fingerprint, missing, .. } => {
                 let left = if *missing == 0 {
@@ -193,11 +191,8 @@ impl Reporter {
 }
 
 /// How messages reach a peer, in words.
-fn by(carrier: Carrier) -> &'static str {
-    match carrier {
-        Carrier::Relay => "through the server, sealed",
-        Carrier::Direct => "directly",
-    }
+fn by(carrier: CarrierId) -> &'static str {
+    if carrier == CarrierId::RELAY { "through the server, sealed" } else { "directly" }
 }
 
 /// The outcome of a health check.

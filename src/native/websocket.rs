@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::protocol::{
     CloseFrame, Message, WebSocketConfig, frame::coding::CloseCode,
 };
 
-use crate::node::Input;
+use crate::node::SocketEvent;
 use crate::wire::MAX_SERVER_FRAME;
 
 /// How long opening the socket may take.
@@ -28,14 +28,14 @@ pub struct Socket {
 
 impl Socket {
     /// Opens a socket; `happened` receives what happens to it.
-    pub fn open(url: String, happened: impl Fn(Input) + Send + Sync + 'static) -> Self {
+    pub fn open(url: String, happened: impl Fn(SocketEvent) + Send + Sync + 'static) -> Self {
         let (outgoing, queue) = mpsc::unbounded_channel();
         let task = tokio::spawn(async move {
             let reason = match run(&url, queue, &happened).await {
                 Ok(()) => return,
                 Err(reason) => reason,
             };
-            happened(Input::ServerClosed { reason });
+            happened(SocketEvent::Closed { reason });
         });
         Self { outgoing, task }
     }
@@ -56,7 +56,7 @@ impl Socket {
 async fn run(
     url: &str,
     mut queue: mpsc::UnboundedReceiver<String>,
-    happened: &impl Fn(Input),
+    happened: &impl Fn(SocketEvent),
 ) -> Result<(), String> {
     let config = WebSocketConfig::default()
         .max_message_size(Some(MAX_SERVER_FRAME))
@@ -66,7 +66,7 @@ async fn run(
     let (mut socket, _) = connecting
         .map_err(|_| format!("no answer from {url} within {} s", CONNECT.as_secs()))?
         .map_err(|e| format!("{url} cannot be reached: {e}"))?;
-    happened(Input::ServerOpened);
+    happened(SocketEvent::Opened);
     let mut heard = Instant::now();
     let mut ping = tokio::time::interval(PING);
     loop {
@@ -82,7 +82,7 @@ async fn run(
             message = socket.next() => {
                 heard = Instant::now();
                 match message {
-                    Some(Ok(Message::Text(text))) => happened(Input::ServerText(text.as_str().to_owned())),
+                    Some(Ok(Message::Text(text))) => happened(SocketEvent::Text(text.as_str().to_owned())),
                     Some(Ok(Message::Close(frame))) => return Err(closed(frame.as_ref())),
                     Some(Ok(_)) => {}
                     Some(Err(e)) => return Err(format!("the connection to the server broke: {e}")),

@@ -4,26 +4,79 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use super::groups::StoredWallet;
+use super::presence::ServerId;
+use super::wallet::StoredWallet;
 use crate::agreement::{Certificate, Evidence};
-use crate::api::{Command, Event, Timestamp};
+use crate::api::{CarrierId, Command, Event, Timestamp};
 use crate::audit::{Entry, Head};
 use crate::identity::Contacts;
 use crate::keystore::WalletRecord;
 use crate::wire::{IceCandidate, PeerId, PeerText, SessionId};
 
+/// What happens to the socket of a signaling server.
+pub enum SocketEvent {
+    /// The socket that [`Output::OpenServer`] asked for is open.
+    Opened,
+    /// The server sent a text frame, unparsed.
+    Text(String),
+    /// The socket is closed, or could not be opened.
+    Closed {
+        /// For people.
+        reason: String,
+    },
+}
+
+impl SocketEvent {
+    /// The input that it makes when it is a server's.
+    #[must_use]
+    pub fn of(self, server: ServerId) -> Input {
+        Input::Server { server, event: self }
+    }
+}
+
+/// Says what it is, and how large.
+impl fmt::Debug for SocketEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Opened => f.write_str("Opened"),
+            Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
+            Self::Closed { reason } => write!(f, "Closed({reason:?})"),
+        }
+    }
+}
+
+/// What happens on a carrier that the driver runs by itself: one that is neither WebRTC nor the
+/// server's relay.
+pub enum CarrierEvent {
+    /// A peer can be reached by it from now on.
+    Up,
+    /// A peer cannot be reached by it any more.
+    Down,
+    /// A peer sent text over it, unparsed. Wiped once it is parsed.
+    Text(Zeroizing<String>),
+}
+
+/// Says what it is, and how large.
+impl fmt::Debug for CarrierEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Up => f.write_str("Up"),
+            Self::Down => f.write_str("Down"),
+            Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
+        }
+    }
+}
+
 /// What happened outside.
 pub enum Input {
     /// A person decided.
     Command(Command),
-    /// The socket that [`Output::OpenServer`] asked for is open.
-    ServerOpened,
-    /// The server sent a text frame.
-    ServerText(String),
-    /// The socket is closed, or could not be opened.
-    ServerClosed {
-        /// For people.
-        reason: String,
+    /// Something happened to the socket of a server.
+    Server {
+        /// Which server.
+        server: ServerId,
+        /// What happened.
+        event: SocketEvent,
     },
     /// The local session description of an attempt: an offer or an answer, after its role.
     LocalDescription {
@@ -44,14 +97,14 @@ pub enum Input {
         candidate: IceCandidate,
     },
     /// The data channel of an attempt is open.
-    ChannelOpened {
+    DataChannelOpened {
         /// The other end.
         peer: PeerId,
         /// Which attempt.
         attempt: u32,
     },
     /// Text came over a data channel.
-    ChannelText {
+    DataChannelText {
         /// The other end.
         peer: PeerId,
         /// Which attempt.
@@ -60,13 +113,13 @@ pub enum Input {
         text: Zeroizing<String>,
     },
     /// The path to the other end is interrupted (true) or works again (false); the channel itself still stands.
-    ChannelStalled {
+    DataChannelInterrupted {
         /// The other end.
         peer: PeerId,
         /// Which attempt.
         attempt: u32,
-        /// Interrupted?
-        stalled: bool,
+        /// Whether it is interrupted.
+        interrupted: bool,
     },
     /// An attempt failed, or its channel closed. It is over; its resources are free.
     ConnectionClosed {
@@ -76,6 +129,15 @@ pub enum Input {
         attempt: u32,
         /// For people.
         reason: String,
+    },
+    /// Something happened on a carrier that the driver runs by itself.
+    Carrier {
+        /// Which carrier.
+        carrier: CarrierId,
+        /// The peer, by its name at the home server.
+        peer: PeerId,
+        /// What happened.
+        event: CarrierEvent,
     },
     /// The answer to an [`Output::Store`].
     Stored {
@@ -104,26 +166,27 @@ impl fmt::Debug for Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Command(command) => f.debug_tuple("Command").field(command).finish(),
-            Self::ServerOpened => f.write_str("ServerOpened"),
-            Self::ServerText(text) => write!(f, "ServerText({} bytes)", text.len()),
-            Self::ServerClosed { reason } => {
-                f.debug_struct("ServerClosed").field("reason", reason).finish()
-            }
+            Self::Server { server, event } => write!(f, "Server({}, {event:?})", server.number()),
             Self::LocalDescription { peer, attempt, sdp } => {
                 write!(f, "LocalDescription({peer}, {attempt}, {} bytes)", sdp.len())
             }
             Self::LocalCandidate { peer, attempt, candidate } => {
                 write!(f, "LocalCandidate({peer}, {attempt}, {:?})", candidate.candidate)
             }
-            Self::ChannelOpened { peer, attempt } => write!(f, "ChannelOpened({peer}, {attempt})"),
-            Self::ChannelText { peer, attempt, text } => {
-                write!(f, "ChannelText({peer}, {attempt}, {} bytes)", text.len())
+            Self::DataChannelOpened { peer, attempt } => {
+                write!(f, "DataChannelOpened({peer}, {attempt})")
             }
-            Self::ChannelStalled { peer, attempt, stalled } => {
-                write!(f, "ChannelStalled({peer}, {attempt}, {stalled})")
+            Self::DataChannelText { peer, attempt, text } => {
+                write!(f, "DataChannelText({peer}, {attempt}, {} bytes)", text.len())
+            }
+            Self::DataChannelInterrupted { peer, attempt, interrupted } => {
+                write!(f, "DataChannelInterrupted({peer}, {attempt}, {interrupted})")
             }
             Self::ConnectionClosed { peer, attempt, reason } => {
                 write!(f, "ConnectionClosed({peer}, {attempt}, {reason:?})")
+            }
+            Self::Carrier { carrier, peer, event } => {
+                write!(f, "Carrier({}, {peer}, {event:?})", carrier.id())
             }
             Self::Stored { session_id, result } => write!(f, "Stored({session_id:?}, {result:?})"),
             Self::OpenWallet(wallet) => write!(f, "Wallet({})", wallet.record.info.pubkey),
@@ -163,13 +226,23 @@ pub enum StoreRequest {
 pub enum Output {
     /// Open a socket to the server.
     OpenServer {
+        /// Names the server in everything that follows.
+        server: ServerId,
         /// Where.
         url: String,
     },
     /// Close it, once what was sent is out. Nothing more of this socket may be handed in.
-    CloseServer,
-    /// Send a text frame to the server.
-    SendServer(String),
+    CloseServer {
+        /// Which server.
+        server: ServerId,
+    },
+    /// Send a text frame to a server.
+    SendServer {
+        /// Which server.
+        server: ServerId,
+        /// The frame.
+        text: String,
+    },
     /// Make a connection object. An offerer then makes its offer; an answerer waits for [`Output::RemoteDescription`].
     OpenConnection {
         /// The other end.
@@ -205,12 +278,21 @@ pub enum Output {
         attempt: u32,
     },
     /// Send text over the open data channel.
-    SendChannel {
+    SendDataChannel {
         /// The other end.
         peer: PeerId,
         /// Which attempt.
         attempt: u32,
         /// A peer message.
+        text: PeerText,
+    },
+    /// Send text to a peer over a carrier that the driver runs by itself.
+    SendOver {
+        /// Which carrier.
+        carrier: CarrierId,
+        /// The peer, by its name at its server.
+        peer: PeerId,
+        /// A peer message, which is sealed.
         text: PeerText,
     },
     /// Store something, durably, and answer with [`Input::Stored`].

@@ -19,32 +19,25 @@
 //! ```
 
 mod ceremony;
-mod commands;
 mod config;
-mod core;
 mod ctx;
-mod groups;
-mod invites;
+mod early;
 mod io;
-mod links;
-mod mesh;
-mod neighbour;
-mod pact;
-mod progress;
-mod routing;
-mod secure;
-mod server_link;
-mod session;
-mod view;
-mod waiting;
+mod keygen;
+mod presence;
+mod router;
+mod signaling;
+mod transport;
 mod wallet;
 
-pub use self::core::Node;
 pub use crate::agreement::{ProposalError, Roster};
 pub use crate::api::*;
 pub use config::{Config, Deadlines};
-pub use groups::StoredWallet;
-pub use io::{Input, Output, Role, StoreRequest};
+pub use io::{CarrierEvent, Input, Output, Role, SocketEvent, StoreRequest};
+pub use presence::ServerId;
+pub use router::{Machine, Node};
+pub use transport::carriers;
+pub use wallet::StoredWallet;
 
 /// Most undecided proposals of one initiator.
 pub const MAX_PROPOSALS_PER_PEER: usize = 8;

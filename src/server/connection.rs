@@ -1,9 +1,9 @@
-//! One WebSocket connection, from upgrade to close: reads, watches that the other end lives, and ends so that the last
-//! word arrives. What the requests mean stands in `requests`.
+//! One WebSocket connection, from upgrade to close: reads, checks that the client is alive, and
+//! closes so that the last message arrives. `requests` answers the client's requests.
 //!
-//! One task for each connection, woken when the socket has something, takes something, or a deadline is due. What it does
-//! between two waits is plain code without await ([`Connection::turn`]), so nothing but the few words of its state is
-//! kept while it waits.
+//! Each connection has one task, which wakes when the socket can be read or written, or when a
+//! deadline is due. Between two waits it runs plain code without await ([`Connection::turn`]), so a
+//! waiting task holds little memory.
 
 mod requests;
 
@@ -20,25 +20,27 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep_until};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use super::Shared;
 use super::frame::{self, Decoder, Violation};
 use super::outbox::{Outbox, Status};
+use super::shared::Shared;
 use crate::wire::{ErrorCode, MAX_FRAME, PeerId};
 
 /// Bytes read at a time, on the stack.
 const CHUNK: usize = 16 * 1024;
 
-/// Reads and messages of one turn. Then the other connections have theirs, above all those that were just written to.
+/// Reads and messages of one turn. Then the other connections have theirs, above all the receivers
+/// of these messages.
 const TURN: usize = 32;
 
-/// A connection that lets this many answers wait is not read from until it has taken some.
+/// The server reads no further request while this many answers wait for the client.
 const MAX_ANSWERS: usize = 16;
 
-/// Pings that a silent connection may leave without an answer.
-const MAX_MISSED: u8 = 2;
+/// Pings that a silent client may leave unanswered.
+const MAX_UNANSWERED_PINGS: u8 = 2;
 
-/// Most bytes that are read and thrown away after a close frame of ours. Closing a socket with unread bytes makes TCP
-/// send a reset, which lets the other end drop what it has not read yet: our error message (RFC 1122, 4.2.2.13).
+/// Most bytes that are read and discarded after the server's close frame. If a socket is closed
+/// with unread bytes, TCP sends a reset, on which the client drops what it has not read yet: the
+/// error message (RFC 1122, 4.2.2.13).
 const MAX_DRAIN: usize = 16 * 1024 * 1024;
 
 /// A WebSocket connection after its upgrade.
@@ -48,36 +50,41 @@ pub(super) struct Connection {
     socket: OwnedReadHalf,
     outbox: Arc<Outbox>,
     decoder: Decoder,
-    /// The id registered here.
+    /// The peer id that this connection has registered.
     id: Option<PeerId>,
-    /// What the decoder holds of the budget for messages under way, in bytes.
+    /// Bytes of the budget for messages under way that the decoder holds.
     held: usize,
-    heard: Instant,
-    pinged: Instant,
-    missed: u8,
-    /// Counts this connection until it is gone.
+    /// When the last bytes of the client were read.
+    last_read: Instant,
+    /// When the last ping was sent.
+    last_ping: Instant,
+    /// Pings since the last byte of the client.
+    unanswered_pings: u8,
+    /// Counts this connection while it exists.
     _slot: OwnedSemaphorePermit,
 }
 
-/// What is to be done after a turn.
+/// What the task does after a turn.
 enum Turn {
-    /// There is more to do; others first.
-    Again,
+    /// Take another turn, after those of other connections.
+    Repeat,
     /// Wait for the socket, until that time at most.
     Wait(Interest, Instant),
+    /// End the connection.
     Over(End),
 }
 
 /// How a connection ends.
 enum End {
-    /// The other end is gone: nothing more can be said.
+    /// The client is gone: nothing more can be sent.
     Gone,
-    /// Say so with a close frame, and make sure that it arrives.
+    /// Send a close frame, and make sure that it arrives.
     Close(CloseCode, &'static str),
 }
 
 impl Connection {
-    /// Takes over a socket after the upgrade, with what the client sent right behind its request.
+    /// Takes over a socket after the upgrade. `early` is what the client sent directly behind its
+    /// request.
     pub(super) fn new(
         shared: Arc<Shared>,
         stream: TcpStream,
@@ -96,9 +103,9 @@ impl Connection {
             decoder,
             id: None,
             held: 0,
-            heard: now,
-            pinged: now,
-            missed: 0,
+            last_read: now,
+            last_ping: now,
+            unanswered_pings: 0,
             _slot: slot,
         }
     }
@@ -114,16 +121,17 @@ impl Connection {
     }
 
     async fn serve(&mut self) -> End {
-        let mut timer = pin!(sleep_until(self.heard + self.shared.limits.ping_interval));
+        let mut timer = pin!(sleep_until(self.last_read + self.shared.limits.ping_interval));
         loop {
             if self.shared.closing.is_cancelled() {
                 return End::Close(CloseCode::Away, "the server stops");
             }
             match self.turn() {
                 Turn::Over(end) => return end,
-                Turn::Again => tokio::task::yield_now().await,
+                Turn::Repeat => tokio::task::yield_now().await,
                 Turn::Wait(interest, until) => {
-                    // Mostly the time only moves on: then the timer rings early once and is set again.
+                    // Mostly the deadline only moves on: then the timer fires early once and is set
+                    // again here.
                     if until < timer.deadline() || timer.is_elapsed() {
                         timer.as_mut().reset(until);
                     }
@@ -131,7 +139,7 @@ impl Connection {
                         biased;
                         () = self.shared.closing.cancelled() => {}
                         () = self.outbox.woken() => {}
-                        // Whatever is wrong with the socket shows when it is used.
+                        // An error of the socket shows when the turn uses it.
                         _ = self.socket.ready(interest) => {}
                         () = &mut timer => {}
                     }
@@ -140,7 +148,7 @@ impl Connection {
         }
     }
 
-    /// Does what can be done without waiting.
+    /// Reads, answers and writes as far as that is possible without waiting.
     fn turn(&mut self) -> Turn {
         let Ok(mut status) = self.outbox.flush(&self.shared.budget) else {
             return Turn::Over(End::Gone);
@@ -178,20 +186,20 @@ impl Connection {
                 Err(_) => return Turn::Over(End::Gone),
             }
         }
-        if self.account() { Turn::Again } else { Turn::Over(self.no_memory()) }
+        if self.account() { Turn::Repeat } else { Turn::Over(self.no_memory()) }
     }
 
     fn read(&mut self) -> io::Result<usize> {
         let mut chunk = [0; CHUNK];
         let count = self.socket.try_read(&mut chunk)?;
         self.decoder.push(chunk.get(..count).unwrap_or_default());
-        self.heard = Instant::now();
-        self.missed = 0;
-        self.outbox.heard();
+        self.last_read = Instant::now();
+        self.unanswered_pings = 0;
+        self.outbox.note_alive();
         Ok(count)
     }
 
-    /// Ends a turn: settles what the decoder holds, looks at the deadlines.
+    /// Ends a turn: accounts for the decoder's memory and checks the deadlines.
     fn wait(&mut self, status: Status, interest: Interest) -> Turn {
         if !self.account() {
             return Turn::Over(self.no_memory());
@@ -204,22 +212,24 @@ impl Connection {
         }
     }
 
-    /// When to look again; `None` when the other end has shown no life for too long. Sends a ping when it is time for one.
+    /// When the next turn is due. `None` when the client has been silent for too long. Sends a ping
+    /// when one is due.
     fn deadline(&mut self, status: Status) -> Option<Instant> {
         let limits = &self.shared.limits;
         let now = Instant::now();
         if let Some(since) = status.blocked_since {
-            // A ping would wait behind the rest; that the socket takes bytes is the sign of life here.
+            // A ping would wait behind the queue. The client is alive while the socket accepts
+            // bytes.
             let until = since + limits.write_timeout;
             return (now < until).then_some(until);
         }
-        let mut until = self.heard.max(self.pinged) + limits.ping_interval;
+        let mut until = self.last_read.max(self.last_ping) + limits.ping_interval;
         if now >= until {
-            if self.missed >= MAX_MISSED {
+            if self.unanswered_pings >= MAX_UNANSWERED_PINGS {
                 return None;
             }
-            self.missed += 1;
-            self.pinged = now;
+            self.unanswered_pings += 1;
+            self.last_ping = now;
             until = now + limits.ping_interval;
             self.outbox.answer(frame::ping());
         }
@@ -251,9 +261,10 @@ impl Connection {
         End::Close(CloseCode::Again, "see the error before this")
     }
 
-    /// Takes from the budget what the decoder holds. `false` when there is not enough.
+    /// Takes the decoder's memory from the budget. `false` when there is not enough.
     fn account(&mut self) -> bool {
-        // Usual messages are free, so that a crowd that uses up the budget can not get in their way.
+        // Messages of usual size are free, so that clients that use up the budget cannot block
+        // them.
         let held = self.decoder.held().saturating_sub(CHUNK);
         if held > self.held {
             if !self.shared.budget.take(held - self.held) {
@@ -272,11 +283,12 @@ impl Connection {
             self.shared.peers.release(&id, self.outbox.number());
         }
         self.decoder = Decoder::new(0);
-        // What is held now is less than before, so there is always enough.
+        // The decoder holds less than before, so there is always enough.
         let _ = self.account();
     }
 
-    /// Sends what waits, then a FIN, and reads on until the other end closes: within bounds.
+    /// Sends the queue, then a FIN, and reads on until the client closes, up to a deadline and
+    /// [`MAX_DRAIN`].
     async fn drain(&self) {
         let mut timer = pin!(sleep_until(Instant::now() + self.shared.limits.close_timeout));
         let mut drained = 0;
@@ -318,7 +330,8 @@ impl Connection {
 }
 
 impl Drop for Connection {
-    /// However the task ends, the id is free, the others see that nobody reads here, and the memory is given back.
+    /// However the task ends, this frees the peer id, lets senders see that the connection is gone,
+    /// and returns the memory.
     fn drop(&mut self) {
         self.leave();
         self.outbox.close(&self.shared.budget);

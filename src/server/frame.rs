@@ -1,8 +1,10 @@
-//! WebSocket frames (RFC 6455): bytes in, messages out, and the frames that the server sends. No IO.
+//! WebSocket frames (RFC 6455): bytes in, messages out, and the frames that the server sends. No
+//! IO.
 //!
-//! Only the header format is a library's. A library's whole WebSocket keeps a buffer for as long as the connection lives,
-//! and after one large message a large one; here an idle connection holds none. And what is too large is known from
-//! the header, before any of it is read.
+//! The header format is tungstenite's; the rest is our own. A library's WebSocket keeps a buffer
+//! for as long as the connection lives, and a large one after one large message; here an idle
+//! connection holds none. And a message that is too large is refused by its header, before any of
+//! it is read.
 
 use std::io::Cursor;
 
@@ -17,15 +19,15 @@ const MAX_CONTROL: usize = 125;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Received {
     Text(String),
-    /// The payload is not kept: nothing in the protocol is binary.
+    /// Its payload is dropped: the protocol has no binary messages.
     Binary,
     Ping(Vec<u8>),
     Pong,
-    /// The code to answer with.
+    /// The close code for the answer.
     Close(CloseCode),
 }
 
-/// What ends a connection: the bytes that follow can not be understood, or are not worth reading.
+/// An error that ends the connection: the bytes that follow cannot be parsed, or are too many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Violation {
     #[error("the message has {size} bytes or more, and {limit} is the most: split it or send less")]
@@ -47,13 +49,13 @@ impl Violation {
     }
 }
 
-/// Puts a client's messages together. Holds no memory between messages.
+/// Assembles a client's messages. Holds no memory between messages.
 #[derive(Debug)]
 pub(super) struct Decoder {
-    /// Bytes received; those before `start` are done with.
+    /// Bytes received. Those before `start` are parsed.
     input: Vec<u8>,
     start: usize,
-    /// The fragments so far of a message whose last one is still to come.
+    /// The fragments received of a message whose last one is missing.
     fragments: Option<Fragments>,
     /// Most bytes of one message.
     limit: usize,
@@ -70,12 +72,12 @@ impl Decoder {
         Self { input: Vec::new(), start: 0, fragments: None, limit }
     }
 
-    /// Takes bytes from the socket.
+    /// Appends bytes from the socket.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.input.extend_from_slice(bytes);
     }
 
-    /// Bytes of memory that are held for messages that are not complete.
+    /// Bytes of memory held for incomplete messages.
     pub(super) fn held(&self) -> usize {
         self.input.capacity()
             + self.fragments.as_ref().map_or(0, |message| message.payload.capacity())
@@ -84,7 +86,7 @@ impl Decoder {
     /// The next message, or `None` when more bytes are needed for it.
     ///
     /// # Errors
-    /// [`Violation`]: the connection has to end, since the bytes that follow make no sense.
+    /// [`Violation`]: the connection has to end, since the bytes that follow cannot be parsed.
     pub(super) fn next(&mut self) -> Result<Option<Received>, Violation> {
         while let Some((header, mut payload)) = self.frame()? {
             match header.opcode {
@@ -135,7 +137,7 @@ impl Decoder {
         let Some(mask) = header.mask else {
             return Err(Violation::Protocol("a frame that is not masked"));
         };
-        // Judged by the header alone, so a frame that is refused is never kept.
+        // The header alone decides, so a refused frame is never buffered.
         if matches!(header.opcode, OpCode::Control(_)) {
             if !header.is_final || length > MAX_CONTROL as u64 {
                 return Err(Violation::Protocol(
@@ -158,7 +160,7 @@ impl Decoder {
         Ok(Some((header, payload)))
     }
 
-    /// Lets go of the memory of what is done with.
+    /// Frees the memory of the bytes that are parsed.
     fn release(&mut self) {
         if self.start > 0 {
             self.input = self.input.get(self.start..).unwrap_or_default().to_vec();
@@ -171,7 +173,8 @@ fn control(kind: Control, payload: Vec<u8>) -> Result<Received, Violation> {
     match kind {
         Control::Ping => Ok(Received::Ping(payload)),
         Control::Pong => Ok(Received::Pong),
-        // A close frame is empty, or starts with a code (RFC 6455, section 5.5.1), which the answer repeats.
+        // A close frame is empty, or starts with a code (RFC 6455, section 5.5.1), which the answer
+        // repeats.
         Control::Close => Ok(Received::Close(match payload.first_chunk() {
             _ if payload.is_empty() => CloseCode::Normal,
             Some(code) => Some(CloseCode::from(u16::from_be_bytes(*code)))
@@ -188,7 +191,8 @@ pub(super) fn text(json: String) -> Bytes {
     encode(Frame::message(json, OpCode::Data(Data::Text), true))
 }
 
-/// A ping. Its answer is told from other pongs by nothing: any byte of a client proves that it lives.
+/// A ping without a payload: any byte from a client proves that it is alive, so pongs need not be
+/// matched.
 pub(super) fn ping() -> Bytes {
     encode(Frame::ping(Bytes::new()))
 }

@@ -1,7 +1,7 @@
-//! What the server answers over HTTP: the page, `/healthz`, and the upgrade to a WebSocket at `/` and `/ws`.
+//! The server over HTTP: the page, `/healthz`, and the upgrade to a WebSocket at `/` and `/ws`.
 //!
-//! The upgrade is done here and not by axum's extractor, so that the connection keeps its bare TCP socket and nothing of
-//! HTTP's buffers (8 KiB each way).
+//! The upgrade is done here and not by axum's extractor, so that the connection keeps its bare TCP
+//! socket and none of the buffers of HTTP (8 KiB each way).
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,15 +23,16 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tower_http::services::ServeDir;
 
-use super::Shared;
 use super::connection::Connection;
 use super::lobby::Seat;
+use super::shared::Shared;
 
-/// Nothing but the page's own files runs; it may talk to any signaling server, and to no other place.
+/// Only the page's own files run. They may connect to any WebSocket server, since the person
+/// chooses one, and load nothing from elsewhere.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
      img-src 'self' data:; connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Served where no folder with the page is given.
+/// Served when no folder with the page is configured.
 const NO_PAGE: &str = "<!doctype html>
 <html lang=\"en\">
 <meta charset=\"utf-8\">
@@ -43,7 +44,7 @@ const NO_PAGE: &str = "<!doctype html>
 </html>
 ";
 
-/// Largest request head, in bytes: hyper's least.
+/// Largest request head, in bytes: the smallest limit that hyper accepts.
 const MAX_HEAD: usize = 8 * 1024;
 
 #[derive(Clone)]
@@ -62,24 +63,25 @@ pub(super) fn router(shared: Arc<Shared>, www: Option<PathBuf>) -> Router {
         .with_state(Site { shared, www: www.map(ServeDir::new) })
 }
 
-/// Speaks HTTP on a new connection until it is upgraded, closed, evicted, or too slow.
+/// Serves HTTP on a new connection until it is upgraded, closed, evicted, or too slow.
 pub(super) async fn serve(shared: Arc<Shared>, router: Router, stream: TcpStream, mut seat: Seat) {
     let eviction = seat.eviction();
     let work = async {
         let deadline = Instant::now() + shared.limits.request_timeout;
-        // hyper allocates 16 KiB when it starts, so it starts when there is something to read. Peeking, since a fresh
-        // socket passes for readable before anything is known about it.
+        // hyper allocates 16 KiB when it starts, so it starts when the client has sent something.
+        // This peeks, because a fresh socket counts as readable before tokio knows anything about
+        // it.
         if !matches!(tokio::time::timeout_at(deadline, stream.peek(&mut [0])).await, Ok(Ok(1))) {
             return;
         }
-        seat.has_spoken();
+        seat.mark_active();
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(deadline.saturating_duration_since(Instant::now()))
             .max_buf_size(MAX_HEAD)
             .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
             .with_upgrades();
-        // A client that breaks off, or does not speak HTTP, is its own affair.
+        // A client that disconnects or does not use HTTP harms nobody else.
         let _ = connection.await;
     };
     tokio::select! {
@@ -156,7 +158,8 @@ async fn upgrade(State(site): State<Site>, mut request: Request) -> Response {
     (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
 }
 
-/// Waits for the socket that hyper lets go of once its answer is sent. `None` when the client broke off before that.
+/// Waits for the socket, which hyper releases when its answer is sent. `None` when the client
+/// disconnected before that.
 async fn take_over(
     shared: Arc<Shared>,
     upgraded: OnUpgrade,
@@ -166,7 +169,8 @@ async fn take_over(
     Some(Connection::new(shared, io.into_inner(), &read_buf, slot))
 }
 
-/// What proves to the client that its upgrade was understood; `None` when the request is none (RFC 6455, section 4.2.1).
+/// The value of `Sec-WebSocket-Accept`. `None` when the request is no upgrade (RFC 6455, section
+/// 4.2.1).
 fn accept_key(request: &Request) -> Option<HeaderValue> {
     let headers = request.headers();
     let is_upgrade = request.method() == Method::GET
@@ -174,7 +178,7 @@ fn accept_key(request: &Request) -> Option<HeaderValue> {
         && has_token(headers, header::CONNECTION, "upgrade")
         && has_token(headers, header::UPGRADE, "websocket")
         && headers.get(header::SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13");
-    // 16 bytes in base64; what they are does not matter.
+    // Any 16 bytes in base64.
     let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|key| is_upgrade && key.len() == 24)?;
     HeaderValue::from_str(&derive_accept_key(key.as_bytes())).ok()
 }

@@ -1,7 +1,8 @@
-//! The lobby: connections that have not become a WebSocket. Bounded, and cheap to crowd.
+//! The lobby: connections that have not become a WebSocket, bounded.
 //!
-//! Anyone can open connections and say nothing. When the lobby is full its oldest silent connection makes room for a new
-//! one, so a crowd of them can neither shut others out nor make the server grow.
+//! Anyone can open connections and send nothing. When the lobby is full, a new connection evicts
+//! the oldest silent one, so silent connections can neither keep others out nor use up the server's
+//! memory.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,9 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::Shared;
-
-/// Connections in the order in which they have to go when there is no room.
+/// Connections in the order in which they are evicted.
 #[derive(Debug)]
 pub(super) struct Lobby {
     seats: Mutex<BTreeMap<Rank, Arc<Notify>>>,
@@ -19,17 +18,17 @@ pub(super) struct Lobby {
     next: AtomicU64,
 }
 
-/// Silent connections go before those that said something, and older ones before newer ones.
+/// Silent connections are evicted before active ones, and older ones before newer ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
-    has_spoken: bool,
+    is_active: bool,
     arrival: u64,
 }
 
-/// One connection's place, free again when dropped.
+/// One connection's entry in the lobby, removed when dropped.
 #[derive(Debug)]
 pub(super) struct Seat {
-    shared: Arc<Shared>,
+    lobby: Arc<Lobby>,
     rank: Rank,
     evicted: Arc<Notify>,
 }
@@ -39,10 +38,9 @@ impl Lobby {
         Self { seats: Mutex::default(), limit: limit.max(1), next: AtomicU64::new(0) }
     }
 
-    /// Takes a seat, and evicts someone when there is none free.
-    pub(super) fn enter(shared: &Arc<Shared>) -> Seat {
-        let lobby = &shared.lobby;
-        let rank = Rank { has_spoken: false, arrival: lobby.next.fetch_add(1, Ordering::Relaxed) };
+    /// Adds a connection. Evicts another one when the lobby is full.
+    pub(super) fn enter(lobby: &Arc<Self>) -> Seat {
+        let rank = Rank { is_active: false, arrival: lobby.next.fetch_add(1, Ordering::Relaxed) };
         let evicted = Arc::new(Notify::new());
         let mut seats = lobby.lock();
         while seats.len() >= lobby.limit {
@@ -50,10 +48,10 @@ impl Lobby {
         }
         seats.insert(rank, Arc::clone(&evicted));
         drop(seats);
-        Seat { shared: Arc::clone(shared), rank, evicted }
+        Seat { lobby: Arc::clone(lobby), rank, evicted }
     }
 
-    /// Makes room when the system has no more file descriptors.
+    /// Evicts one connection, when the system has no more file descriptors.
     pub(super) fn evict_oldest(&self) {
         evict_first(&mut self.lock());
     }
@@ -70,17 +68,17 @@ fn evict_first(seats: &mut BTreeMap<Rank, Arc<Notify>>) {
 }
 
 impl Seat {
-    /// The connection has sent its first byte: it is worth more than one that has not.
-    pub(super) fn has_spoken(&mut self) {
-        let mut seats = self.shared.lobby.lock();
-        // Not there any more when it was evicted this moment.
+    /// The connection has sent its first byte: silent ones are evicted before it.
+    pub(super) fn mark_active(&mut self) {
+        let mut seats = self.lobby.lock();
+        // Missing if it was evicted at this moment.
         if let Some(evicted) = seats.remove(&self.rank) {
-            self.rank.has_spoken = true;
+            self.rank.is_active = true;
             seats.insert(self.rank, evicted);
         }
     }
 
-    /// Notified when the connection has to go.
+    /// Notified when the connection is evicted.
     pub(super) fn eviction(&self) -> Arc<Notify> {
         Arc::clone(&self.evicted)
     }
@@ -88,6 +86,6 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.shared.lobby.lock().remove(&self.rank);
+        self.lobby.lock().remove(&self.rank);
     }
 }

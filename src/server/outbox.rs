@@ -1,7 +1,8 @@
-//! What waits to be sent to one connection: the socket's writing half and a bounded queue before it.
+//! The outbox of one connection: the socket's writing half and a bounded queue before it.
 //!
-//! Whoever has a frame for the connection writes it to the socket itself; only what the socket does not take is queued.
-//! So nobody waits for a reader, a reader that keeps up needs no queue, and an idle connection holds no memory here.
+//! The task that has a frame for the connection writes it to the socket itself; only bytes that the
+//! socket does not accept are queued. So no task waits for a receiver, a fast receiver needs no
+//! queue, and an idle one holds no memory here.
 
 use std::collections::VecDeque;
 use std::io;
@@ -15,13 +16,15 @@ use tokio_tungstenite::tungstenite::Bytes;
 use super::frame;
 use super::limits::{Budget, Limits};
 
-/// One sender may hold this part of a queue, so that it can not keep others from the reader.
+/// One sender may fill a queue to one part in this many, so that it cannot keep others from the
+/// receiver.
 const SENDER_SHARE: usize = 4;
 
-/// A connection as the others see it.
+/// A connection as other connections see it.
 #[derive(Debug)]
 pub(super) struct Outbox {
-    /// Tells connections apart, also those that held the same peer id one after the other.
+    /// The connection's number. Two connections that register the same peer id in turn have
+    /// different ones.
     number: u64,
     state: Mutex<State>,
     wake: Notify,
@@ -29,45 +32,47 @@ pub(super) struct Outbox {
 
 #[derive(Debug)]
 struct State {
-    /// `None` once nothing more can be sent.
+    /// `None` when nothing more can be sent.
     socket: Option<OwnedWriteHalf>,
     queue: VecDeque<Queued>,
-    /// Bytes of the first queued frame that the socket has taken.
+    /// Bytes of the first queued frame that the socket has accepted.
     sent: usize,
-    /// When the socket last took a byte, or when the queue began.
+    /// When the socket last accepted a byte, or when the queue began.
     progress: Instant,
-    /// When somebody asked for this connection's id and it was pinged for that, until it answers.
+    /// When it was pinged because another connection asked for its peer id. `None` after its
+    /// answer.
     probed: Option<Instant>,
-    /// Another connection of the same node holds its id now.
+    /// Whether another connection of the same node has taken over its peer id.
     replaced: bool,
 }
 
 #[derive(Debug)]
 struct Queued {
     frame: Bytes,
-    /// The connection that relayed it; `None` for the server's own words.
+    /// The connection that relayed it. `None` for the server's own answers.
     sender: Option<u64>,
 }
 
-/// Why a frame was not taken.
+/// Why a frame was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
     /// The connection is over.
     Gone,
-    /// Too much waits for this reader.
+    /// Too many frames wait for this receiver.
     Full,
 }
 
-/// What the connection's own task wants to know of its outbox.
+/// What the connection's task reads from its outbox in each turn.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Status {
-    /// Since when the socket has taken nothing of what waits; `None` when nothing waits.
+    /// When the socket last accepted a byte of the queue. `None` when the queue is empty.
     pub(super) blocked_since: Option<Instant>,
-    /// When the connection was last asked for a sign of life that it has not given.
+    /// When it was pinged because another connection asked for its peer id. `None` after its
+    /// answer.
     pub(super) probed: Option<Instant>,
-    /// How many of the server's own answers wait.
+    /// How many of the server's own answers are queued.
     pub(super) answers: usize,
-    /// Another connection of the same node holds its id now.
+    /// Whether another connection of the same node has taken over its peer id.
     pub(super) replaced: bool,
 }
 
@@ -90,12 +95,12 @@ impl Outbox {
         self.number
     }
 
-    /// Ready when the connection's task has to look at its outbox again.
+    /// Ready when the connection's task has to take a turn.
     pub(super) async fn woken(&self) {
         self.wake.notified().await;
     }
 
-    /// Sends what another connection relays, or queues it within the bounds.
+    /// Sends a frame that another connection relays, or queues it within the bounds.
     pub(super) fn relay(
         &self,
         frame: Bytes,
@@ -112,7 +117,8 @@ impl Outbox {
             return Err(Refusal::Full);
         }
         if !budget.take(frame.len()) {
-            // A reader that is behind while memory is short: half a frame can not be taken back, so it has to go.
+            // The receiver is slow while memory is short. A frame cannot be sent by half, so the
+            // connection ends.
             if sent > 0 {
                 state.fail(budget);
                 self.wake.notify_one();
@@ -123,17 +129,18 @@ impl Outbox {
         Ok(())
     }
 
-    /// Sends the server's own words. Not bounded here: the connection's task stops reading when [`Status::answers`] grow.
+    /// Sends an answer of the server. Not bounded here: the connection's task reads no request
+    /// while many answers wait ([`Status::answers`]).
     pub(super) fn answer(&self, frame: Bytes) {
         let mut state = self.lock();
         match state.write_now(&frame, self) {
             Ok(sent) if sent < frame.len() => self.queue(&mut state, frame, None, sent),
-            // Sent, or nobody is left to send to.
+            // Sent, or the connection is over.
             Ok(_) | Err(_) => {}
         }
     }
 
-    /// Asks the connection for a sign of life, since somebody else wants its id.
+    /// Pings the connection, because another one asks for its peer id.
     pub(super) fn probe(&self) {
         let mut state = self.lock();
         if state.probed.is_none() {
@@ -144,21 +151,21 @@ impl Outbox {
         }
     }
 
-    /// Tells the connection that another one of the same node holds its id now.
+    /// Ends the connection, because another one of the same node takes over its peer id.
     pub(super) fn replace(&self) {
         self.lock().replaced = true;
         self.wake.notify_one();
     }
 
-    /// The connection has sent something: it lives.
-    pub(super) fn heard(&self) {
+    /// The client has sent something, so it is alive.
+    pub(super) fn note_alive(&self) {
         self.lock().probed = None;
     }
 
-    /// Sends what waits, as far as the socket takes it.
+    /// Sends the queue, as far as the socket accepts it.
     ///
     /// # Errors
-    /// When the socket is broken or was let go.
+    /// The socket is broken or closed.
     pub(super) fn flush(&self, budget: &Budget) -> io::Result<Status> {
         let mut state = self.lock();
         let result = state.flush(budget);
@@ -168,12 +175,12 @@ impl Outbox {
         result.map(|()| state.status())
     }
 
-    /// How many of the server's own answers wait.
+    /// How many of the server's own answers are queued.
     pub(super) fn answers(&self) -> usize {
         self.lock().status().answers
     }
 
-    /// Sends no more, and tells the other end so (a TCP FIN). What waits is dropped.
+    /// Closes the sending direction (a TCP FIN) and drops the queue.
     pub(super) fn close(&self, budget: &Budget) {
         self.lock().fail(budget);
     }
@@ -182,7 +189,7 @@ impl Outbox {
         if state.queue.is_empty() {
             state.progress = Instant::now();
             state.sent = sent;
-            // From here on the task has to wait for the socket to take more.
+            // From now on the task has to wait until the socket can be written.
             self.wake.notify_one();
         }
         state.queue.push_back(Queued { frame, sender });
@@ -194,14 +201,15 @@ impl Outbox {
 }
 
 impl State {
-    /// Writes what the socket takes of `frame` at once: nothing while others wait before it.
+    /// Writes as many bytes of `frame` as the socket accepts: none while other frames are queued
+    /// before it.
     fn write_now(&mut self, frame: &[u8], outbox: &Outbox) -> Result<usize, Refusal> {
         let Some(socket) = &self.socket else { return Err(Refusal::Gone) };
         if !self.queue.is_empty() {
             return Ok(0);
         }
         write(socket, frame).map_err(|_| {
-            // The queue is empty, so there is nothing else to let go of.
+            // The queue is empty, so no memory has to be returned.
             self.socket = None;
             outbox.wake.notify_one();
             Refusal::Gone
@@ -219,7 +227,8 @@ impl State {
                 own_total += queued.frame.len();
             }
         }
-        // The first frame is always taken, or a frame longer than a queue or a share could never pass.
+        // The first frame always fits, or a frame larger than the queue or a sender's part could
+        // never pass.
         let fits = messages == 0
             || (messages < limits.queue_messages && total + bytes <= limits.queue_bytes);
         let fair = own_messages == 0
@@ -271,7 +280,7 @@ impl State {
     }
 }
 
-/// Writes as many of `bytes` as the socket takes without waiting.
+/// Writes as many of `bytes` as the socket accepts without waiting.
 fn write(socket: &OwnedWriteHalf, bytes: &[u8]) -> io::Result<usize> {
     let mut sent = 0;
     while let Some(rest) = bytes.get(sent..).filter(|rest| !rest.is_empty()) {

@@ -1,4 +1,4 @@
-//! Who is registered, and under which id.
+//! The registered peers: which connection holds which peer id.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,9 +18,9 @@ pub(super) struct Peers {
 #[derive(Debug, Default)]
 struct State {
     holders: BTreeMap<PeerId, Holder>,
-    /// Counts the changes, so that a list made meanwhile is known to be old.
+    /// Counts the changes, so that a list that was made before a change is not cached after it.
     version: u64,
-    /// The `peers` message, until the next change: asking again and again costs next to nothing.
+    /// The `peers` message, cached until the next change.
     list: Option<Bytes>,
 }
 
@@ -28,15 +28,17 @@ struct State {
 #[derive(Debug)]
 struct Holder {
     outbox: Arc<Outbox>,
-    /// By which the node that registered it can take it over.
+    /// The claim of the node that registered the id: with it the node can move the id to another
+    /// connection.
     claim: Option<[u8; 32]>,
 }
 
 impl Peers {
-    /// Registers a connection under an id. One that registered it before with the same claim has to go.
+    /// Registers a connection under an id. Ends another connection that registered the id with the
+    /// same claim.
     ///
     /// # Errors
-    /// The outbox of the connection that holds the id.
+    /// The id is taken. The error is the outbox of the connection that holds it.
     pub(super) fn claim(
         &self,
         id: &PeerId,
@@ -55,7 +57,7 @@ impl Peers {
         Ok(())
     }
 
-    /// Frees an id, if that connection still holds it.
+    /// Frees an id, if the connection of that number still holds it.
     pub(super) fn release(&self, id: &PeerId, number: u64) {
         let mut state = self.lock();
         if state.holders.get(id).is_some_and(|holder| holder.outbox.number() == number) {
@@ -64,7 +66,7 @@ impl Peers {
         }
     }
 
-    /// Where to send what is meant for `id`.
+    /// The outbox of the connection that holds an id.
     pub(super) fn find(&self, id: &PeerId) -> Option<Arc<Outbox>> {
         self.lock().holders.get(id).map(|holder| Arc::clone(&holder.outbox))
     }
@@ -78,7 +80,7 @@ impl Peers {
             }
             (state.holders.keys().cloned().collect(), state.version)
         };
-        // Without the lock, since 20,000 names take milliseconds.
+        // Outside the lock, since 20,000 names take milliseconds.
         let list = frame::text(ServerMessage::Peers { peers }.to_json());
         let mut state = self.lock();
         if state.version == version {

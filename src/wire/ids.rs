@@ -1,4 +1,4 @@
-//! Checked names: peer ids and session ids. A value of these types is well formed, whoever it came from.
+//! Peer ids and session ids. A value of these types is well formed, wherever it came from.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A participant's name at the signaling server: 1 to 64 characters of `A-Z a-z 0-9 . _ -` (section 1).
+/// A node's name at a signaling server: 1 to 64 characters of `A-Z a-z 0-9 . _ -`
+/// (docs/PROTOCOL.md, section 1).
 ///
-/// Ordered by bytes, which is the order that FROST identifiers and the direction of offers follow. Cheap to clone: a node
-/// with 63 others names them all the time.
+/// Ordered by bytes. That order decides FROST identifiers, and which of two peers sends the offer.
+/// Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerId(Arc<str>);
 
-/// A text that is no [`PeerId`].
+/// The error for a text that is no [`PeerId`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{0}' is not a peer id: use 1 to 64 characters of A-Z a-z 0-9 . _ -")]
 pub struct BadPeerId(String);
@@ -42,13 +43,14 @@ impl FromStr for PeerId {
     }
 }
 
-/// Names one session among those of its participants: 1 to 128 bytes of text without control characters.
+/// The id of a session: 1 to 128 bytes of text without control characters.
 ///
-/// Section 2 leaves the form open, so any such text of a stranger is taken; ours are 32 hex digits.
+/// Section 2 leaves the form open, so this node accepts any such text; its own ids are 32 hex
+/// digits.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(Arc<str>);
 
-/// A text that is no [`SessionId`].
+/// The error for a text that is no [`SessionId`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a session id: use 1 to 128 bytes of text without control characters")]
 pub struct BadSessionId;

@@ -1,18 +1,32 @@
-//! The wire: every JSON message that nodes and the signaling server exchange (docs/PROTOCOL.md, sections 1 and 2).
+//! The wire: every JSON message that nodes and the signaling server exchange (docs/PROTOCOL.md,
+//! sections 1 and 2).
 //!
-//! Nothing outside this folder knows a field name. Input is bounded before it is parsed and parsed once, into types whose
-//! values are known to be well formed; what is well formed but wrong (a threshold above the total, say) is judged by
-//! [`crate::node`]. Unknown fields are ignored and unknown message types are told apart from broken ones, since newer
-//! peers may send both.
+//! | file | what it is for |
+//! | --- | --- |
+//! | `signaling`, `relay`, `peer` | the messages, each declared once |
+//! | `message` | the macro that makes enum, reader, writer and list of fields from a declaration |
+//! | `field`, `codec` | the kinds of fields: needed or optional; JSON, hex, clipped text |
+//! | `object`, `writer` | the one reader and the one writer of JSON objects |
+//! | `ids`, `proof` | types that messages carry |
+//!
+//! Input is bounded before it is parsed, and parsed once, into types whose values are well formed.
+//! [`crate::agreement`] and [`crate::node`] judge what is well formed but wrong, such as a
+//! threshold above the total. Unknown fields are ignored. Unknown message types are an error of
+//! their own, since newer peers may send them.
 
+pub(crate) mod codec;
+pub(crate) mod field;
 mod ids;
-mod object;
+pub(crate) mod message;
+pub(crate) mod object;
 mod peer;
 mod proof;
 mod relay;
 mod signaling;
+pub(crate) mod writer;
 
 pub use ids::{BadPeerId, BadSessionId, PeerId, SessionId};
+pub use message::MessageType;
 pub use peer::{Cause, PeerMessage, PeerText, Proposal, Sealed};
 pub use proof::{Proof, Statement};
 pub use relay::{IceCandidate, RelayData};
@@ -27,7 +41,7 @@ pub const PROTOCOL_VERSION: u32 = 1;
 /// Largest signaling frame, in bytes. The server refuses anything larger.
 pub const MAX_FRAME: usize = 256 * 1024;
 
-/// Largest frame that a node takes from a server, in bytes: a `peers` list of 15,000 long names.
+/// Largest frame that a node accepts from a server, in bytes: a `peers` list of 15,000 long names.
 pub const MAX_SERVER_FRAME: usize = 1024 * 1024;
 
 /// Largest peer message on a data channel, in bytes of JSON text.
@@ -42,16 +56,17 @@ pub const MAX_CANDIDATE: usize = 2 * 1024;
 /// Most participants of one session.
 pub const MAX_PARTICIPANTS: usize = 64;
 
-/// Longest free text (a reason, an error) that is kept of what a peer or server says, in bytes.
+/// Longest free text (a reason, an error) of a peer or server, in bytes. Longer texts are cut.
 pub const MAX_TEXT: usize = 512;
 
-/// Largest FROST package, in bytes: a round-1 package for a threshold of 64 is 2.2 KB with 33-byte points.
+/// Largest FROST package, in bytes: a round-1 package for a threshold of 64 is 2.2 KB with 33-byte
+/// points.
 pub const MAX_PACKAGE: usize = 8 * 1024;
 
-/// Why a message could not be understood. Says what was wrong, for the peer's author to read.
+/// Why a message could not be read. The text is for the author of the peer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WireError {
-    /// Larger than the limit, and so not parsed at all.
+    /// The message is larger than the limit, and was not parsed.
     #[error("message of {size} bytes is larger than the limit of {limit}")]
     TooLarge {
         /// Bytes received.
@@ -59,7 +74,7 @@ pub enum WireError {
         /// Bytes allowed.
         limit: usize,
     },
-    /// Not JSON, or a field with a value of the wrong kind.
+    /// The message is not JSON, or the value of a field is of the wrong kind.
     #[error("malformed message: {0}")]
     Malformed(String),
     /// A field that this type of message needs is missing.
@@ -70,23 +85,19 @@ pub enum WireError {
         /// The field's name.
         field: &'static str,
     },
-    /// A well-formed message of a type that this version does not know: to be counted and ignored.
+    /// The message has a type that this version does not know. To be counted and ignored.
     #[error("unknown message type '{0}'")]
     UnknownType(String),
-    /// A peer id that breaks the rule of section 1.
+    /// A peer id breaks the rule of section 1.
     #[error(transparent)]
     PeerId(#[from] BadPeerId),
-    /// A session id that is empty or too long.
+    /// A session id is empty, too long, or holds control characters.
     #[error(transparent)]
     SessionId(#[from] BadSessionId),
 }
 
-/// 32 bytes as hex text.
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct Hex32(#[serde(with = "hex::serde")] [u8; 32]);
-
-/// Parses JSON text. The error says what is wrong and where, and never repeats what stands there: it may be a share.
+/// Parses JSON text. The error names the problem and its position, and never repeats the text,
+/// which may hold a share.
 pub(crate) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, WireError> {
     serde_json::from_str(text).map_err(|error| {
         let what = match error.classify() {
@@ -98,7 +109,13 @@ pub(crate) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, WireError
     })
 }
 
-/// Cuts text of others to [`MAX_TEXT`] bytes and drops control characters, so that it can be shown and logged.
+/// The size check of everything that comes from outside, in bytes.
+pub(crate) fn within(size: usize, limit: usize) -> Result<(), WireError> {
+    if size > limit { Err(WireError::TooLarge { size, limit }) } else { Ok(()) }
+}
+
+/// Cuts a foreign text to [`MAX_TEXT`] bytes and removes control characters, so that it can be
+/// shown and logged.
 #[must_use]
 pub fn clip(text: &str) -> String {
     let mut out = String::with_capacity(text.len().min(MAX_TEXT));

@@ -1,13 +1,14 @@
-//! What the steps of a verified session carry beside the baseline's fields (docs/PROTOCOL.md, section 3, point 3).
+//! The `proof` that the messages of a verified session carry beside the baseline's fields
+//! (docs/PROTOCOL.md, section 4, "A verified session").
 
 use serde::{Deserialize, Serialize};
 
 use super::MAX_PARTICIPANTS;
 
-/// The `proof` of a step. Which of its fields stand there depends on the step; all bytes are hex text.
+/// The `proof` of a message. Its type decides which fields are present; bytes are hex text.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Proof {
-    /// `mesh_ready`: the hash of what the sender takes part in, 32 bytes.
+    /// `mesh_ready`: the hash of the agreement, 32 bytes.
     #[serde(default, with = "bytes", skip_serializing_if = "Option::is_none")]
     pub agreement: Option<[u8; 32]>,
     /// `mesh_ready`: the hash of the sender's nonce, 32 bytes.
@@ -16,22 +17,23 @@ pub struct Proof {
     /// `commitment`: the sender's nonce, 32 bytes.
     #[serde(default, with = "bytes", skip_serializing_if = "Option::is_none")]
     pub nonce: Option<[u8; 32]>,
-    /// `ready`: what every participant signed in round 1, by FROST identifier.
+    /// `ready`: the statement of each participant about its round-1 package, in the order of
+    /// identifiers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub statements: Vec<Statement>,
-    /// The sender's signature of the step, 64 bytes.
+    /// The sender's signature, 64 bytes. What it signs depends on the message.
     #[serde(default, with = "bytes", skip_serializing_if = "Option::is_none")]
     pub signature: Option<[u8; 64]>,
 }
 
 impl Proof {
-    /// Whether no list in it is longer than any session could make it.
+    /// Whether it has at most as many statements as a session has participants.
     pub(super) fn is_bounded(&self) -> bool {
         self.statements.len() <= MAX_PARTICIPANTS
     }
 }
 
-/// What one participant signed in round 1.
+/// The statement of one participant about its round-1 package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Statement {
     /// Its nonce.
@@ -40,7 +42,7 @@ pub struct Statement {
     /// SHA-256 of its round-1 package.
     #[serde(with = "hex::serde")]
     pub package: [u8; 32],
-    /// Its signature of both, in the context of the session.
+    /// Its signature of both, bound to the agreement.
     #[serde(with = "hex::serde")]
     pub signature: [u8; 64],
 }

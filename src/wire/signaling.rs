@@ -3,55 +3,64 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::object::{Object, Text};
-use super::{Hex32, MAX_FRAME, MAX_SERVER_FRAME, PeerId, WireError, clip};
+use super::codec::{Clipped, Codec, HexArray, Json, Parsed, Raw};
+use super::field::{Lenient, Required};
+use super::message::{Message, messages};
+use super::writer::Value;
+use super::{MAX_FRAME, MAX_SERVER_FRAME, PeerId, WireError};
 
-/// What a node says to the signaling server.
-#[derive(Debug)]
-pub enum ClientMessage {
-    /// Take this peer id for this socket.
-    Register {
-        /// The id asked for.
-        peer_id: PeerId,
-        /// 32 bytes by which the same node can take this registration over from another socket (an extension). Known to
-        /// the node and this server only.
-        claim: Option<[u8; 32]>,
-    },
-    /// Ask who is registered.
-    ListPeers,
-    /// Hand `data` to another peer, unread.
-    Relay {
-        /// The target.
-        to: PeerId,
-        /// Any JSON value; kept as the text it came as.
-        data: Box<RawValue>,
-    },
+messages! {
+    /// A message from a node to the signaling server.
+    #[derive(Debug)]
+    pub enum ClientMessage {
+        /// Registers a peer id for this socket.
+        "register" => Register {
+            /// The peer id.
+            peer_id: PeerId as Required<Parsed>,
+            /// The version of the extensions that the node speaks. `None` from a baseline peer.
+            protocol: Option<u32> as Lenient,
+            /// 32 bytes by which the same node can move its registration to another socket (an
+            /// extension). Only the node and this server know them.
+            claim: Option<[u8; 32]> as Lenient<HexArray>,
+        },
+        /// Asks who is registered.
+        "list_peers" => ListPeers,
+        /// Asks the server to hand `data` to another peer. The server does not read it.
+        "relay" => Relay {
+            /// The receiver.
+            to: PeerId as Required<Parsed>,
+            /// Any JSON value, kept as the text that it came as.
+            data: Box<RawValue> as Required<Raw>,
+        },
+    }
 }
 
-/// What the signaling server says to a node.
-#[derive(Debug)]
-pub enum ServerMessage {
-    /// Everyone who is registered, in byte order, the asker included.
-    Peers {
-        /// Their ids. Ids of a foreign server that are not well formed are left out.
-        peers: Vec<PeerId>,
-    },
-    /// What another peer relayed. The server stamps `from`.
-    Relay {
-        /// The sender.
-        from: PeerId,
-        /// What it sent.
-        data: Box<RawValue>,
-    },
-    /// A request was refused.
-    Error {
-        /// For people.
-        error: String,
-        /// For programs; servers that speak the baseline only leave it out.
-        code: Option<ErrorCode>,
-        /// The peer that the refused `relay` was meant for, where the server says so (an extension).
-        peer_id: Option<PeerId>,
-    },
+messages! {
+    /// A message from the signaling server to a node.
+    #[derive(Debug)]
+    pub enum ServerMessage {
+        /// Every registered peer, in byte order, the receiver included.
+        "peers" => Peers {
+            /// Their ids. Ids of a foreign server that are not well formed are left out.
+            peers: Vec<PeerId> as Required<WellFormed>,
+        },
+        /// Data that another peer relayed.
+        "relay" => Relay {
+            /// The sender, as the server knows it.
+            from: PeerId as Required<Parsed>,
+            /// What it sent.
+            data: Box<RawValue> as Required<Raw>,
+        },
+        /// The server refused a request.
+        "error" => Error {
+            /// The receiver of the refused `relay`, where the server names it (an extension).
+            peer_id: Option<PeerId> as Lenient<Parsed>,
+            /// Why, for people.
+            error: String as Required<Clipped>,
+            /// Why, for programs. `None` from a server that speaks the baseline only.
+            code: Option<ErrorCode> as Lenient,
+        },
+    }
 }
 
 /// Why the server refused (section 1).
@@ -60,71 +69,41 @@ pub enum ServerMessage {
 pub enum ErrorCode {
     /// Not JSON, not text, not a known type, or a field is missing.
     BadMessage,
-    /// The id asked for is not well formed.
+    /// The id is not well formed.
     BadPeerId,
-    /// Another socket holds the id.
+    /// Another socket has registered the id.
     PeerIdTaken,
     /// `register` has to come first.
     NotRegistered,
-    /// This socket holds another id already.
+    /// This socket has registered another id.
     AlreadyRegistered,
-    /// Nobody is registered under that id.
+    /// No peer is registered under that id.
     TargetOffline,
     /// The frame was larger than [`MAX_FRAME`].
     TooLarge,
-    /// The target's queue is full, or the server is.
+    /// The receiver's queue is full, or the server's memory for messages is.
     RateLimited,
-    /// The server does not let this client in.
+    /// The server does not accept this client.
     Unauthorized,
     /// A code of a newer server.
     #[serde(other)]
     Unknown,
 }
 
-fn parse(text: &str, limit: usize) -> Result<Object<'_>, WireError> {
-    if text.len() > limit {
-        return Err(WireError::TooLarge { size: text.len(), limit });
-    }
-    Object::parse(text)
-}
-
 impl ClientMessage {
     /// Reads what a node sent. For the server.
     ///
     /// # Errors
-    /// [`WireError`] says what is wrong; `UnknownType` and `PeerId` are told apart from `Malformed`.
+    /// [`WireError`] says what is wrong; `UnknownType` and `PeerId` are told apart from
+    /// `Malformed`.
     pub fn parse(text: &str) -> Result<Self, WireError> {
-        let m = parse(text, MAX_FRAME)?;
-        let kind: Text<'_> = m.need("message", "type")?;
-        match kind.0.as_ref() {
-            "register" => Ok(Self::Register {
-                peer_id: m.need::<Text<'_>>("register", "peer_id")?.0.parse()?,
-                claim: m.lenient::<Hex32>("claim")?.map(|claim| claim.0),
-            }),
-            "list_peers" => Ok(Self::ListPeers),
-            "relay" => Ok(Self::Relay {
-                to: m.need::<Text<'_>>("relay", "to")?.0.parse()?,
-                data: m.value("relay", "data")?.to_owned(),
-            }),
-            other => Err(WireError::UnknownType(clip(other))),
-        }
+        Self::parse_flat(text, MAX_FRAME)
     }
 
     /// The message as JSON text.
     #[must_use]
     pub fn to_json(&self) -> String {
-        match self {
-            Self::Register { peer_id, claim } => json(&Outgoing {
-                peer_id: Some(peer_id),
-                protocol: Some(super::PROTOCOL_VERSION),
-                claim: claim.map(hex::encode),
-                ..kind("register")
-            }),
-            Self::ListPeers => json(&kind("list_peers")),
-            Self::Relay { to, data } => {
-                json(&Outgoing { to: Some(to), data: Some(data), ..kind("relay") })
-            }
-        }
+        std::mem::take(&mut *self.to_flat_text())
     }
 }
 
@@ -134,74 +113,26 @@ impl ServerMessage {
     /// # Errors
     /// [`WireError`] says what is wrong.
     pub fn parse(text: &str) -> Result<Self, WireError> {
-        let m = parse(text, MAX_SERVER_FRAME)?;
-        let kind: Text<'_> = m.need("message", "type")?;
-        match kind.0.as_ref() {
-            "peers" => {
-                let peers: Vec<String> = m.need("peers", "peers")?;
-                Ok(Self::Peers { peers: peers.iter().filter_map(|id| id.parse().ok()).collect() })
-            }
-            "relay" => Ok(Self::Relay {
-                from: m.need::<Text<'_>>("relay", "from")?.0.parse()?,
-                data: m.value("relay", "data")?.to_owned(),
-            }),
-            "error" => Ok(Self::Error {
-                error: clip(&m.need::<Text<'_>>("error", "error")?.0),
-                code: m.lenient("code")?,
-                peer_id: m.optional::<Text<'_>>("peer_id")?.and_then(|id| id.0.parse().ok()),
-            }),
-            other => Err(WireError::UnknownType(clip(other))),
-        }
+        Self::parse_flat(text, MAX_SERVER_FRAME)
     }
 
     /// The message as JSON text.
     #[must_use]
     pub fn to_json(&self) -> String {
-        match self {
-            Self::Peers { peers } => json(&Outgoing { peers: Some(peers), ..kind("peers") }),
-            Self::Relay { from, data } => {
-                json(&Outgoing { from: Some(from), data: Some(data), ..kind("relay") })
-            }
-            Self::Error { error, code, peer_id } => json(&Outgoing {
-                error: Some(error),
-                code: *code,
-                peer_id: peer_id.as_ref(),
-                ..kind("error")
-            }),
-        }
+        std::mem::take(&mut *self.to_flat_text())
     }
 }
 
-/// The same flat shape for writing.
-#[derive(Default, Serialize)]
-struct Outgoing<'a> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    peer_id: Option<&'a PeerId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    protocol: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    claim: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    to: Option<&'a PeerId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    from: Option<&'a PeerId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    peers: Option<&'a [PeerId]>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<ErrorCode>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<&'a RawValue>,
-}
+/// A list of peer ids, without those that are not well formed.
+struct WellFormed;
 
-fn kind(kind: &'static str) -> Outgoing<'static> {
-    Outgoing { kind, ..Outgoing::default() }
-}
+impl Codec<Vec<PeerId>> for WellFormed {
+    fn read(raw: &RawValue, name: &'static str) -> Result<Vec<PeerId>, WireError> {
+        let list: Vec<String> = Json::read(raw, name)?;
+        Ok(list.iter().filter_map(|id| id.parse().ok()).collect())
+    }
 
-fn json(message: &impl Serialize) -> String {
-    // Strings, numbers and raw JSON under string keys: serde_json has no way to fail on these.
-    serde_json::to_string(message).unwrap_or_default()
+    fn write(value: &Vec<PeerId>) -> Value<'_> {
+        Value::json(value)
+    }
 }

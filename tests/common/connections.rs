@@ -70,8 +70,10 @@ impl World {
         }
         self.pipes[number].opened[side] = true;
         let end = self.pipes[number].ends[side].clone();
-        let _ = self
-            .input(end.seat, Input::ChannelOpened { peer: end.peer.clone(), attempt: end.attempt });
+        let _ = self.input(
+            end.seat,
+            Input::DataChannelOpened { peer: end.peer.clone(), attempt: end.attempt },
+        );
         for text in std::mem::take(&mut self.pipes[number].early[side]) {
             self.at(self.now, Happening::Deliver { pipe: number, to: side, text });
         }
@@ -122,8 +124,11 @@ impl World {
             return;
         }
         let end = pipe.ends[to].clone();
-        let input =
-            Input::ChannelText { peer: end.peer, attempt: end.attempt, text: Zeroizing::new(text) };
+        let input = Input::DataChannelText {
+            peer: end.peer,
+            attempt: end.attempt,
+            text: Zeroizing::new(text),
+        };
         let _ = self.input(end.seat, input);
     }
 

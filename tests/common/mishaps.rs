@@ -1,5 +1,6 @@
 //! What goes wrong in a world: channels that break or stall, a server that goes away, nodes that are gone.
 
+use frostmesh::node::SocketEvent;
 use frostmesh::node::{Command, Input};
 
 use super::server::Socket;
@@ -90,8 +91,11 @@ impl World {
         for end in self.pipes[number].ends.clone() {
             let told = self.now + self.luck.between((0, 1_000));
             for (at, stalled) in [(told, true), (until.max(told) + 1, false)] {
-                let input =
-                    Input::ChannelStalled { peer: end.peer.clone(), attempt: end.attempt, stalled };
+                let input = Input::DataChannelInterrupted {
+                    peer: end.peer.clone(),
+                    attempt: end.attempt,
+                    interrupted: stalled,
+                };
                 self.at(at, Happening::ToHalf(end.clone(), input));
             }
         }
@@ -108,7 +112,7 @@ impl World {
             }
         } else {
             let reason = "the connection broke".to_owned();
-            self.after((0, 500), Happening::ToSocket(socket, Input::ServerClosed { reason }));
+            self.after((0, 500), Happening::ToSocket(socket, SocketEvent::Closed { reason }));
             self.after((0, 3_000), Happening::SocketGone(socket));
         }
     }
@@ -119,7 +123,7 @@ impl World {
         for socket in self.server.sockets() {
             self.server.gone(socket);
             let reason = "the server went away".to_owned();
-            self.after((0, 500), Happening::ToSocket(socket, Input::ServerClosed { reason }));
+            self.after((0, 500), Happening::ToSocket(socket, SocketEvent::Closed { reason }));
         }
         if time < u64::MAX {
             self.at(self.now + time, Happening::ServerBack);

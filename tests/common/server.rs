@@ -53,7 +53,7 @@ impl Server {
             return Vec::new();
         }
         match ClientMessage::parse(text) {
-            Ok(ClientMessage::Register { peer_id, claim }) => {
+            Ok(ClientMessage::Register { peer_id, claim, .. }) => {
                 let known = self.claimed.get(&peer_id).copied();
                 if self.claims
                     && claim.is_some()

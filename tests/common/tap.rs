@@ -192,9 +192,9 @@ impl Tap {
         ] {
             let End::Open(frames) = end else { continue };
             for text in texts.drain(..) {
-                frames.say(text.to_string().as_bytes()).unwrap();
+                frames.queue(text.to_string().as_bytes()).unwrap();
             }
-            let sealed = frames.to_send(Window::RELAY).into_iter().chain(frames.acknowledgement());
+            let sealed = frames.to_send(Window::RELAY).into_iter().chain(frames.take_ack());
             for frame in sealed.collect::<Vec<_>>() {
                 let message = PeerMessage::Frame { session_id: Some(self.session.clone()), frame };
                 out.push(self.sent(inner, other, &message));

@@ -6,8 +6,8 @@ use frostmesh::agreement::{Certificate, Evidence};
 use frostmesh::identity::{Contacts, IdentityKey};
 use frostmesh::keystore::WalletRecord;
 use frostmesh::node::{
-    CarrierChoice, Command, Config, Error, Event, Input, Node, Output, PhaseName, Role,
-    SessionView, StoreRequest, Timestamp,
+    CarrierChoice, Command, Config, Error, Event, Input, Machine, Node, Output, PhaseName, Role,
+    ServerId, SessionView, SocketEvent, StoreRequest, Timestamp,
 };
 use frostmesh::wire::{PeerId, SessionId};
 use rand_chacha::ChaCha20Rng;
@@ -24,7 +24,7 @@ const START: u64 = 1_700_000_000_000;
 
 pub enum Happening {
     Input(usize, Input),
-    ToSocket(Socket, Input),
+    ToSocket(Socket, SocketEvent),
     AtServer(Socket, String),
     SocketGone(Socket),
     ToHalf(HalfId, Input),
@@ -43,8 +43,10 @@ type Tamper = Box<dyn FnMut(&PeerId, String) -> Vec<String> + Send>;
 
 pub struct Seat {
     pub id: PeerId,
-    pub(super) node: Option<Node<ChaCha20Rng>>,
+    pub(super) node: Option<Node>,
     pub(super) socket: Option<u32>,
+    /// How its node calls the server.
+    pub(super) server: ServerId,
     sockets: u32,
     pub(super) wake: Option<u64>,
     pub(super) seed: u64,
@@ -114,7 +116,7 @@ pub struct Sent {
 }
 
 impl Seat {
-    pub fn node(&self) -> Option<&Node<ChaCha20Rng>> {
+    pub fn node(&self) -> Option<&Node> {
         self.node.as_ref()
     }
 }
@@ -172,11 +174,13 @@ impl World {
             rng = ChaCha20Rng::seed_from_u64(seed ^ 0x1A7E);
         }
         let config = Config { trust_first_use, carrier: self.carrier, ..Config::default() };
-        let node = Node::new(config, identity, contacts, rng);
+        let mut node = Node::new(config, identity, contacts, rng);
+        node.set_machine_order(machine_order(seed));
         self.seats.push(Seat {
             id: super::peer(id),
             node: Some(node),
             socket: None,
+            server: ServerId::new(1),
             sockets: 0,
             wake: None,
             seed,
@@ -318,12 +322,13 @@ impl World {
                 // A person's command may come too late to be carried out: the node says so, and nothing else happens.
                 let _ = self.input(seat, input);
             }
-            Happening::ToSocket((seat, socket), input) => {
+            Happening::ToSocket((seat, socket), event) => {
                 if self.seats[seat].socket == Some(socket) {
-                    if matches!(input, Input::ServerClosed { .. }) {
+                    if matches!(event, SocketEvent::Closed { .. }) {
                         self.seats[seat].socket = None;
                     }
-                    let _ = self.input(seat, input);
+                    let server = self.seats[seat].server;
+                    let _ = self.input(seat, Input::Server { server, event });
                 }
             }
             Happening::AtServer(socket, text) => {
@@ -398,7 +403,8 @@ impl World {
             self.note(|| format!("{id} -> {output:?}"));
         }
         match output {
-            Output::OpenServer { .. } => {
+            Output::OpenServer { server, .. } => {
+                self.seats[seat].server = server;
                 let number = self.seats[seat].sockets + 1;
                 self.seats[seat].sockets = number;
                 self.seats[seat].socket = Some(number);
@@ -407,23 +413,23 @@ impl World {
                     self.server.open(socket);
                     self.after(
                         self.weather.latency,
-                        Happening::ToSocket(socket, Input::ServerOpened),
+                        Happening::ToSocket(socket, SocketEvent::Opened),
                     );
                 } else {
                     let reason = "connection refused".to_owned();
                     self.after(
                         self.weather.latency,
-                        Happening::ToSocket(socket, Input::ServerClosed { reason }),
+                        Happening::ToSocket(socket, SocketEvent::Closed { reason }),
                     );
                 }
             }
-            Output::CloseServer => {
+            Output::CloseServer { .. } => {
                 if let Some(number) = self.seats[seat].socket.take() {
                     let at = self.socket_time((seat, number), true);
                     self.at(at, Happening::SocketGone((seat, number)));
                 }
             }
-            Output::SendServer(text) => self.send_to_server(seat, text),
+            Output::SendServer { text, .. } => self.send_to_server(seat, text),
             Output::OpenConnection { peer, attempt, role } => {
                 let dead = self.luck.percent(self.weather.dead_attempt);
                 let id = HalfId { seat, peer, attempt };
@@ -455,10 +461,11 @@ impl World {
                 half.remote_candidates += 1;
                 self.try_to_open(&id);
             }
+            Output::SendOver { .. } => unreachable!("no such carrier"),
             Output::CloseConnection { peer, attempt } => {
                 self.close(&HalfId { seat, peer, attempt })
             }
-            Output::SendChannel { peer, attempt, text } => {
+            Output::SendDataChannel { peer, attempt, text } => {
                 self.note_sent(seat, Some(peer.clone()), text.as_str());
                 let texts = match self.seats[seat].tamper.as_mut() {
                     Some(tamper) => tamper(&peer, text.as_str().to_owned()),
@@ -582,6 +589,18 @@ impl World {
         } else {
             self.socket_time(to, false)
         };
-        self.at(at, Happening::ToSocket(to, Input::ServerText(text)));
+        self.at(at, Happening::ToSocket(to, SocketEvent::Text(text)));
     }
+}
+
+/// One of the orders in which a node can poll its machines. The order must not matter.
+pub fn machine_order(seed: u64) -> [Machine; 4] {
+    let mut machines =
+        vec![Machine::Signaling, Machine::Transport, Machine::Keygen, Machine::Wallets];
+    let mut rest = seed;
+    std::array::from_fn(|_| {
+        let index = usize::try_from(rest % machines.len() as u64).unwrap();
+        rest /= machines.len() as u64;
+        machines.remove(index)
+    })
 }

@@ -7,7 +7,8 @@ use frostmesh::audit::Body;
 use frostmesh::content::{Content, Text};
 use frostmesh::frost::{Identifier, Nonces, Suite};
 use frostmesh::group::{
-    CeremonyId, GroupMessage, InventoryItem, Request, RequestId, Vote, group_id,
+    CeremonyId, GROUP_VERSION, GroupMessage, InventoryItem, Outcome, Request, RequestId, Vote,
+    group_id,
 };
 use frostmesh::identity::Digest;
 use frostmesh::keystore::Kind;
@@ -19,7 +20,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::client::{Client, PATIENCE, Running, in_time};
 use crate::node::{Node, PASSWORD, program};
-use crate::other::Other;
+use crate::other::{Other, commitments_in, package, share_in};
 
 /// What was seen on the wire.
 #[derive(Default)]
@@ -41,19 +42,13 @@ impl Seen {
     }
 
     fn note(&mut self, message: &GroupMessage) {
-        match message {
-            GroupMessage::SigningCommitments { ceremony, data } => {
-                assert!(self.all.insert(data.clone()), "commitments come once");
-                assert!(
-                    self.committed.insert(*ceremony, data.clone()).is_none(),
-                    "and one for each ceremony"
-                );
-            }
-            GroupMessage::SignatureShare { ceremony, .. } => {
-                assert!(self.committed.contains_key(ceremony), "a share follows its commitments");
-                assert!(self.shared.insert(*ceremony), "two shares for one nonce");
-            }
-            _ => {}
+        if let Some((ceremony, data)) = commitments_in(message) {
+            assert!(self.all.insert(data.clone()), "commitments come once");
+            assert!(self.committed.insert(ceremony, data).is_none(), "and one for each ceremony");
+        }
+        if let Some((ceremony, _)) = share_in(message) {
+            assert!(self.committed.contains_key(&ceremony), "a share follows its commitments");
+            assert!(self.shared.insert(ceremony), "two shares for one nonce");
         }
     }
 }
@@ -239,7 +234,8 @@ impl Rig {
             signed: true,
         };
         let holdings = self.past.iter().rev().take(100).map(over).collect();
-        self.say(&GroupMessage::Inventory(holdings)).await;
+        let inventory = GroupMessage::Inventory { version: GROUP_VERSION, items: holdings };
+        self.say(&inventory).await;
         self.say(&GroupMessage::Request(Box::new(asked.request.clone()))).await;
         self.say(&GroupMessage::Vote(asked.vote)).await;
     }
@@ -250,10 +246,7 @@ impl Rig {
         self.tell(asked).await;
         self.approval(asked, seen, GONE).await?;
         let (ceremony, commitments, _) = self.commitments(asked, seen, GONE).await?;
-        let package = GroupMessage::SigningPackage {
-            ceremony,
-            commitments: commitments.values().cloned().collect(),
-        };
+        let package = package(ceremony, commitments.values().cloned().collect());
         self.say(&package).await;
         Some(package)
     }
@@ -275,14 +268,13 @@ impl Rig {
         self.rng.fill_bytes(&mut ceremony);
         let (request, votes) = (Some(asked.id), vec![asked.vote]);
         self.say(&GroupMessage::Start { ceremony, request, signers: vec![1, 2], votes }).await;
-        let hers = |m| match m {
-            GroupMessage::SigningCommitments { ceremony: of, data } if of == ceremony => Some(data),
+        let hers = |m: GroupMessage| match m {
             GroupMessage::Refused { ceremony: of, reason } if of == ceremony => {
                 panic!("alice refuses: {reason}")
             }
-            _ => None,
+            message => commitments_in(&message).filter(|(of, _)| *of == ceremony),
         };
-        let hers = self.await_one(seen, patience, hers).await?;
+        let (_, hers) = self.await_one(seen, patience, hers).await?;
         let (nonces, ours) = self.bob.share.commit(&mut self.rng).unwrap();
         Some((ceremony, [(self.identifier, hers), (self.bob.identifier, ours)].into(), nonces))
     }
@@ -293,18 +285,17 @@ impl Rig {
         let (ceremony, commitments, nonces) =
             self.commitments(asked, seen, PATIENCE).await.expect("alice commits");
         let list = commitments.values().cloned().collect();
-        self.say(&GroupMessage::SigningPackage { ceremony, commitments: list }).await;
+        self.say(&package(ceremony, list)).await;
         let ours = self.bob.share.sign(nonces, &commitments, &asked.digest).unwrap();
-        let hers = |m| match m {
-            GroupMessage::SignatureShare { ceremony: of, data } if of == ceremony => Some(data),
-            _ => None,
-        };
-        let hers = self.await_one(seen, PATIENCE, hers).await.expect("alice gives her share");
+        let hers = |m: GroupMessage| share_in(&m).filter(|(of, _)| *of == ceremony);
+        let given = self.await_one(seen, PATIENCE, hers).await;
+        let (_, hers) = given.expect("alice gives her share");
         let shares = [(self.identifier, hers), (self.bob.identifier, ours)].into();
         let data = self.bob.share.aggregate(&commitments, &shares, &asked.digest).unwrap();
         self.suite.verify(&hex::decode(&self.pubkey).unwrap(), &asked.digest, &data).unwrap();
+        let outcome = Outcome::Signatures(vec![data]);
         let message =
-            GroupMessage::Signature { request: Some(asked.id), data, signers: vec![1, 2] };
+            GroupMessage::Outcome { request: Some(asked.id), outcome, signers: vec![1, 2] };
         self.say(&message).await;
         self.past.push(asked.id);
     }

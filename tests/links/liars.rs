@@ -22,7 +22,7 @@ fn key() -> IdentityKey {
 
 /// Alice, Bob and Mallory make a key, and Mallory says that instead of the truth.
 fn with(lies: impl FnMut(&PeerId, Value) -> Vec<Value> + Send + 'static) -> World {
-    let mut world = world(CarrierChoice::Relay);
+    let mut world = world(CarrierChoice::RELAY);
     seats(&mut world, &[("alice", 1), ("bob", 2), ("mallory", LIAR)]);
     let others = [("alice", 1), ("bob", 2)];
     world.server.evil = Some(Tap::evil("mallory", LIAR, &others, "s", Box::new(lies)));

@@ -2,7 +2,7 @@
 
 use frostmesh::channel::{Context, Frames, Handshake, Window};
 use frostmesh::identity::{Contacts, IdentityKey, Invite};
-use frostmesh::node::{Config, Input, Node, Output, Timestamp};
+use frostmesh::node::{Config, Input, Node, Output, ServerId, SocketEvent, Timestamp};
 use frostmesh::wire::{PeerId, PeerMessage, Sealed, ServerMessage};
 use proptest::prelude::*;
 use rand_chacha::ChaCha20Rng;
@@ -33,18 +33,23 @@ fn linked() -> (Frames, Frames) {
     (opened.frames, bob.finish(&proof).unwrap().frames)
 }
 
+/// The server of the node.
+const HOME: ServerId = ServerId::new(1);
+
 /// A node that is online, and in a session that insists on links.
-fn busy() -> Node<ChaCha20Rng> {
+fn busy() -> Node {
     let mut node =
         Node::new(Config::default(), key(1), Contacts::default(), ChaCha20Rng::seed_from_u64(1));
-    let say =
-        |node: &mut Node<_>, input| node.handle(Timestamp::from_millis(1_000), input).unwrap();
+    let say = |node: &mut Node, input| node.handle(Timestamp::from_millis(1_000), input).unwrap();
     let connect =
         frostmesh::node::Command::Connect { server_url: "ws://s".into(), peer_id: peer("alice") };
     say(&mut node, Input::Command(connect));
-    say(&mut node, Input::ServerOpened);
+    say(&mut node, SocketEvent::Opened.of(HOME));
     let peers: Vec<PeerId> = ["alice", "bob", "carol"].map(peer).to_vec();
-    say(&mut node, Input::ServerText(ServerMessage::Peers { peers: peers.clone() }.to_json()));
+    say(
+        &mut node,
+        SocketEvent::Text(ServerMessage::Peers { peers: peers.clone() }.to_json()).of(HOME),
+    );
     let propose = frostmesh::node::Command::Propose {
         suite: frostmesh::frost::Suite::default(),
         session_id: session("s"),
@@ -85,10 +90,10 @@ proptest! {
     ) {
         let (mut alice, mut bob) = linked();
         for message in &messages {
-            alice.say(message).unwrap();
+            alice.queue(message).unwrap();
         }
         let mut heard: Vec<Zeroizing<Vec<u8>>> = Vec::new();
-        let mut way: Vec<Sealed> = alice.to_send(Window::CHANNEL);
+        let mut way: Vec<Sealed> = alice.to_send(Window::DATA_CHANNEL);
         // Any order, with losses and repeats; then all that is missing.
         for (index, lose) in order {
             if !way.is_empty() {
@@ -101,16 +106,16 @@ proptest! {
             }
         }
         for _ in 0..4 {
-            if let Some(acknowledgement) = bob.acknowledgement() {
+            if let Some(acknowledgement) = bob.take_ack() {
                 alice.receive(&acknowledgement).unwrap();
             }
-            alice.send_again();
-            for frame in alice.to_send(Window::CHANNEL) {
+            alice.resend_all();
+            for frame in alice.to_send(Window::DATA_CHANNEL) {
                 heard.extend(bob.receive(&frame).unwrap());
             }
         }
         prop_assert!(heard.iter().map(|m| m.to_vec()).eq(messages));
-        if let Some(acknowledgement) = bob.acknowledgement() {
+        if let Some(acknowledgement) = bob.take_ack() {
             alice.receive(&acknowledgement).unwrap();
         }
         prop_assert!(!alice.is_waiting(), "everything is acknowledged");
@@ -139,8 +144,8 @@ proptest! {
         });
         let text = serde_json::json!({"type": kind, "payload": payload}).to_string();
         let relay = serde_json::json!({"type": "relay", "from": from, "data": serde_json::from_str::<serde_json::Value>(&text).unwrap()});
-        node.handle(Timestamp::from_millis(2_000), Input::ServerText(relay.to_string())).unwrap();
-        let sent = std::iter::from_fn(|| node.poll()).filter(|o| matches!(o, Output::SendServer(_))).count();
+        node.handle(Timestamp::from_millis(2_000), SocketEvent::Text(relay.to_string()).of(HOME)).unwrap();
+        let sent = std::iter::from_fn(|| node.poll()).filter(|o| matches!(o, Output::SendServer { .. })).count();
         prop_assert!(sent < 20, "{sent} frames for one");
         prop_assert!(PeerMessage::parse(&text).is_ok() || kind != "mesh_ready");
     }

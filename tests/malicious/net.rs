@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use frostmesh::identity::{Contacts, IdentityKey};
 use frostmesh::node::{
-    Command, Config, Error, Event, Input, Node, Output, Role, StoreRequest, Timestamp,
+    Command, Config, Error, Event, Input, Node, Output, Role, ServerId, SocketEvent, StoreRequest,
+    Timestamp,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -58,12 +59,14 @@ pub(super) enum Delivery {
 }
 
 pub struct Seat {
-    pub node: Option<Node<ChaCha20Rng>>,
+    pub node: Option<Node>,
     pub honest: bool,
     /// Accepts every proposal.
     pub accepts: bool,
     pub tamper: Option<Tamper>,
     pub wake: Option<u64>,
+    /// How its node calls the server.
+    pub(super) server: ServerId,
     pub events: Vec<Event>,
     pub kept: Vec<(String, String)>,
     pub confirmed: Vec<(String, String)>,
@@ -136,6 +139,7 @@ impl Net {
             accepts: true,
             tamper: None,
             wake: None,
+            server: ServerId::new(1),
             events: Vec::new(),
             kept: Vec::new(),
             confirmed: Vec::new(),
@@ -193,10 +197,9 @@ impl Net {
         self.server_up = false;
         self.registered.clear();
         for id in std::mem::take(&mut self.sockets) {
-            self.queue.push_back(Delivery::Input(
-                id,
-                Input::ServerClosed { reason: "it fell over".into() },
-            ));
+            let closed = SocketEvent::Closed { reason: "it fell over".into() };
+            let input = closed.of(self.seats[&id].server);
+            self.queue.push_back(Delivery::Input(id, input));
         }
     }
 
@@ -304,21 +307,22 @@ impl Net {
     fn output(&mut self, id: &str, output: Output) {
         let me = id.to_owned();
         match output {
-            Output::OpenServer { .. } if self.server_up => {
-                self.sockets.insert(me.clone());
-                self.queue.push_back(Delivery::Input(me, Input::ServerOpened));
+            Output::OpenServer { server, .. } => {
+                self.seat(id).server = server;
+                let event = if self.server_up {
+                    self.sockets.insert(me.clone());
+                    SocketEvent::Opened
+                } else {
+                    SocketEvent::Closed { reason: "nobody there".into() }
+                };
+                self.queue.push_back(Delivery::Input(me, event.of(server)));
             }
-            Output::OpenServer { .. } => {
-                self.queue.push_back(Delivery::Input(
-                    me,
-                    Input::ServerClosed { reason: "nobody there".into() },
-                ));
-            }
-            Output::CloseServer => {
+            Output::SendOver { .. } => unreachable!("no such carrier"),
+            Output::CloseServer { .. } => {
                 self.sockets.remove(id);
                 self.registered.remove(id);
             }
-            Output::SendServer(text) => {
+            Output::SendServer { text, .. } => {
                 self.seat(id).sent += 1;
                 self.leaks.seen_by_server(&text);
                 self.queue.push_back(Delivery::AtServer(me, text));
@@ -350,7 +354,7 @@ impl Net {
             }
             Output::RemoteCandidate { .. } => self.seat(id).candidates += 1,
             Output::CloseConnection { attempt, .. } => self.close(&(me, attempt)),
-            Output::SendChannel { peer, attempt, text } => {
+            Output::SendDataChannel { peer, attempt, text } => {
                 self.seat(id).sent += 1;
                 self.leaks.said(id, peer.as_str(), text.as_str());
                 for text in self.tampered(id, peer.as_str(), text.as_str(), false) {

@@ -1,11 +1,10 @@
 //! What came of a session, and who is said to be to blame.
 
 use frostmesh::node::{Event, Node, PhaseName, Reason, ReasonKind};
-use rand_chacha::ChaCha20Rng;
 
 use super::net::Net;
 
-pub fn is_idle(node: &Node<ChaCha20Rng>) -> bool {
+pub fn is_idle(node: &Node) -> bool {
     node.view().sessions.iter().all(|s| matches!(s.phase, PhaseName::Done | PhaseName::Aborted))
 }
 

@@ -1,6 +1,7 @@
 //! The signaling server and the channels of the net. They carry everything at once and in order, and judge nothing.
 
 use frostmesh::node::Input;
+use frostmesh::node::SocketEvent;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -66,7 +67,8 @@ impl Net {
             return;
         }
         if self.seats[to].node.is_some() {
-            return drop(self.input(to, Input::ServerText(text)));
+            let server = self.seats[to].server;
+            return drop(self.input(to, SocketEvent::Text(text).of(server)));
         }
         let frame: Value = serde_json::from_str(&text).unwrap();
         let (from, data) = (frame["from"].as_str().unwrap_or_default(), &frame["data"]);
@@ -101,7 +103,8 @@ impl Net {
         }
         for (end, other) in [(&offerer, &answerer), (&answerer, &offerer)] {
             self.links.insert(end.clone(), other.clone());
-            let opened = Input::ChannelOpened { peer: other.0.parse().unwrap(), attempt: end.1 };
+            let opened =
+                Input::DataChannelOpened { peer: other.0.parse().unwrap(), attempt: end.1 };
             self.queue.push_back(Delivery::Input(end.0.clone(), opened));
         }
     }
@@ -129,7 +132,12 @@ impl Net {
             self.seat(&to).inbox.push((end.0.clone(), json));
         } else {
             let peer = end.0.parse().unwrap();
-            drop(self.input(&to, Input::ChannelText { peer, attempt, text: Zeroizing::new(text) }));
+            drop(
+                self.input(
+                    &to,
+                    Input::DataChannelText { peer, attempt, text: Zeroizing::new(text) },
+                ),
+            );
         }
     }
 }

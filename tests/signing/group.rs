@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use frostmesh::audit::{self, Body, End};
 use frostmesh::content::{Content, Text};
 use frostmesh::frost::Suite;
-use frostmesh::group::{RequestId, group_id};
+use frostmesh::group::{Operation, RequestId, group_id};
 use frostmesh::identity::Contacts;
 use frostmesh::node::{Command, Event, GroupView, Node, RequestState, RequestView};
 
@@ -28,6 +28,11 @@ pub fn id_of(id: &str) -> RequestId {
 
 pub fn text(text: &str) -> Content {
     Content::Text(Text::new(text.to_owned()).unwrap())
+}
+
+/// To sign a text.
+pub fn operation(content: &str) -> Operation {
+    Operation::sign(text(content)).unwrap()
 }
 
 impl Group {
@@ -70,7 +75,7 @@ impl Group {
 
     /// Everyone has signed a test, and everyone knows.
     pub fn all_ready(world: &World) -> bool {
-        let ready = |node: &Node<_>| node.view().groups.iter().any(|group_id| group_id.ready);
+        let ready = |node: &Node| node.view().groups.iter().any(|group_id| group_id.ready);
         world.seats.iter().all(|seat| seat.node().is_some_and(ready))
     }
 
@@ -88,8 +93,11 @@ impl Group {
     }
 
     pub fn ask_for(&mut self, seat: usize, content: &str, lifetime: u64) -> String {
-        let command =
-            Command::Request { pubkey: self.pubkey.clone(), content: text(content), lifetime };
+        let command = Command::Request {
+            pubkey: self.pubkey.clone(),
+            operation: operation(content),
+            lifetime,
+        };
         self.world.command(seat, command).unwrap();
         self.requests(seat).last().unwrap().id.clone()
     }

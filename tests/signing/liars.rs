@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use frostmesh::audit::Body;
 use frostmesh::content::Content;
 use frostmesh::frost::Nonces;
-use frostmesh::group::{CeremonyId, GroupMessage, InventoryItem, Request, RequestId, Vote};
+use frostmesh::group::{
+    CeremonyId, GROUP_VERSION, GroupMessage, InventoryItem, Operation, Outcome, Request, RequestId,
+    Vote,
+};
 use frostmesh::identity::{Digest, IdentityKey, Signature};
 use frostmesh::node::{Command, Input};
 use frostmesh::wire::{PeerId, PeerMessage};
@@ -13,6 +16,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::common::luck::Luck;
 use crate::group::{id_of, text};
+use crate::other::{commitments_in, package, share_in};
 use crate::stage::{NOW, Stage};
 
 #[test]
@@ -53,20 +57,21 @@ fn a_coordinator_gets_nothing_for_what_is_not_approved() {
     assert_eq!(stage.refusals(), ["asked for a request that it neither made nor approved"]);
     stage.begin("bob", [8; 16], Some(id), &["alice", "bob"], vec![]);
     assert!(
-        matches!(stage.hear()[..], [(_, GroupMessage::SigningCommitments { .. })]),
+        matches!(&stage.hear()[..], [(_, message)] if commitments_in(message).is_some()),
         "this is in order"
     );
+}
+
+fn inventory(items: Vec<InventoryItem>) -> GroupMessage {
+    GroupMessage::Inventory { version: GROUP_VERSION, items }
 }
 
 /// Begins a ceremony of alice and bob for a request that both approved. Alice's commitments.
 fn begun(stage: &mut Stage, id: RequestId, ceremony: CeremonyId) -> Vec<u8> {
     stage.begin("bob", ceremony, Some(id), &["alice", "bob"], vec![]);
     let heard = stage.hear();
-    let commitments = heard.into_iter().find_map(|(_, m)| match m {
-        GroupMessage::SigningCommitments { data, .. } => Some(data),
-        _ => None,
-    });
-    commitments.expect("alice commits")
+    let commitments = heard.iter().find_map(|(_, message)| commitments_in(message));
+    commitments.expect("alice commits").1
 }
 
 fn approved(stage: &mut Stage, content: &Content) -> RequestId {
@@ -85,10 +90,7 @@ fn bobs_commitments(stage: &mut Stage) -> (Nonces, Vec<u8>) {
 }
 
 fn shares(heard: &[(PeerId, GroupMessage)]) -> Vec<Vec<u8>> {
-    let share = |m: &GroupMessage| {
-        if let GroupMessage::SignatureShare { data, .. } = m { Some(data.clone()) } else { None }
-    };
-    heard.iter().filter_map(|(_, m)| share(m)).collect()
+    heard.iter().filter_map(|(_, message)| share_in(message)).map(|(_, share)| share).collect()
 }
 
 #[test]
@@ -100,13 +102,7 @@ fn a_share_is_for_what_alice_saw_and_for_nothing_else() {
     let (nonces, bobs) = bobs_commitments(&mut stage);
     stage.rng = twice;
     let (again, _) = bobs_commitments(&mut stage);
-    stage.say(
-        "bob",
-        &GroupMessage::SigningPackage {
-            ceremony: [1; 16],
-            commitments: vec![alices.clone(), bobs.clone()],
-        },
-    );
+    stage.say("bob", &package([1; 16], vec![alices.clone(), bobs.clone()]));
     assert!(shares(&stage.hear()).is_empty(), "her trail is not written yet");
     stage.write(99);
     let given = shares(&stage.hear());
@@ -146,9 +142,9 @@ fn a_signature_is_passed_on_once_whoever_it_came_from() {
         shares.insert(signer.identifier, signer.share.sign(nonces, &commitments, &digest).unwrap());
     }
     let data = stage.others[&signers[0]].share.aggregate(&commitments, &shares, &digest).unwrap();
-    let message = GroupMessage::Signature {
+    let message = GroupMessage::Outcome {
         request: Some(id),
-        data,
+        outcome: Outcome::Signatures(vec![data]),
         signers: shares.keys().copied().collect(),
     };
     stage.hear();
@@ -170,37 +166,23 @@ fn commitments_that_are_replayed_or_exchanged_give_no_share() {
     assert_ne!(first, second);
     let (_, bobs) = bobs_commitments(&mut stage);
     // The commitments of one ceremony in the place of another's.
-    stage.say(
-        "bob",
-        &GroupMessage::SigningPackage {
-            ceremony: [2; 16],
-            commitments: vec![first.clone(), bobs.clone()],
-        },
-    );
+    stage.say("bob", &package([2; 16], vec![first.clone(), bobs.clone()]));
     stage.write(99);
     assert_eq!(stage.refusals(), ["has sent other commitments than this node's for it"]);
-    let package =
-        GroupMessage::SigningPackage { ceremony: [1; 16], commitments: vec![first, bobs.clone()] };
-    stage.say("bob", &package);
+    let first_package = package([1; 16], vec![first.clone(), bobs.clone()]);
+    stage.say("bob", &first_package);
     stage.write(99);
     assert_eq!(shares(&stage.hear()).len(), 1);
     // The same again, and with other commitments of bob's: two shares of one nonce would give her signing share away.
-    stage.say("bob", &package);
+    stage.say("bob", &first_package);
     let (_, others) = bobs_commitments(&mut stage);
-    let GroupMessage::SigningPackage { commitments, .. } = package else { unreachable!() };
-    let twice = GroupMessage::SigningPackage {
-        ceremony: [1; 16],
-        commitments: vec![commitments[0].clone(), others],
-    };
+    let twice = package([1; 16], vec![first, others]);
     stage.say("bob", &twice);
     stage.write(99);
     assert!(shares(&stage.hear()).is_empty());
     // Another member cannot use what she promised bob.
     let third = begun(&mut stage, id, [3; 16]);
-    stage.say(
-        "carol",
-        &GroupMessage::SigningPackage { ceremony: [3; 16], commitments: vec![third, bobs] },
-    );
+    stage.say("carol", &package([3; 16], vec![third, bobs]));
     stage.write(99);
     assert!(shares(&stage.hear()).is_empty());
 }
@@ -214,10 +196,7 @@ fn a_vote_that_is_taken_back_takes_the_promise_back() {
     stage.write(99);
     stage.hear();
     let (_, bobs) = bobs_commitments(&mut stage);
-    stage.say(
-        "bob",
-        &GroupMessage::SigningPackage { ceremony: [1; 16], commitments: vec![alices, bobs] },
-    );
+    stage.say("bob", &package([1; 16], vec![alices, bobs]));
     stage.write(99);
     assert!(shares(&stage.hear()).is_empty());
 }
@@ -278,10 +257,7 @@ fn no_nonce_is_ever_used_twice_whenever_the_process_is_killed() {
                 2..=4 if !open.is_empty() => {
                     let (ceremony, alices) = luck.pick(&open).clone();
                     let (_, bobs) = bobs_commitments(&mut stage);
-                    stage.say(
-                        "bob",
-                        &GroupMessage::SigningPackage { ceremony, commitments: vec![alices, bobs] },
-                    );
+                    stage.say("bob", &package(ceremony, vec![alices, bobs]));
                 }
                 5..=7 => stage.write(luck.index(3)),
                 _ => {
@@ -302,24 +278,21 @@ fn no_nonce_is_ever_used_twice_whenever_the_process_is_killed() {
                 })
                 .collect();
             for (_, message) in stage.hear() {
-                match message {
-                    GroupMessage::SigningCommitments { ceremony, data } => {
-                        assert!(seen.insert(data.clone()), "commitments come once");
-                        open.push((ceremony, data.clone()));
-                        used.insert(ceremony, data);
-                    }
-                    GroupMessage::SignatureShare { ceremony, .. } => {
-                        let commitments = used.get(&ceremony).unwrap();
-                        let hash: Digest = Sha256::digest(commitments).into();
-                        assert!(
-                            on_disk.contains(&hash),
-                            "the trail has to tell of a share before it leaves"
-                        );
-                        let count = given.entry(commitments.clone()).or_default();
-                        *count += 1;
-                        assert_eq!(*count, 1, "two shares for one nonce");
-                    }
-                    _ => {}
+                if let Some((ceremony, data)) = commitments_in(&message) {
+                    assert!(seen.insert(data.clone()), "commitments come once");
+                    open.push((ceremony, data.clone()));
+                    used.insert(ceremony, data);
+                }
+                if let Some((ceremony, _)) = share_in(&message) {
+                    let commitments = used.get(&ceremony).unwrap();
+                    let hash: Digest = Sha256::digest(commitments).into();
+                    assert!(
+                        on_disk.contains(&hash),
+                        "the trail has to tell of a share before it leaves"
+                    );
+                    let count = given.entry(commitments.clone()).or_default();
+                    *count += 1;
+                    assert_eq!(*count, 1, "two shares for one nonce");
                 }
             }
         }
@@ -367,10 +340,7 @@ fn a_name_that_another_coordinator_took_first_keeps_nobody_from_signing() {
     assert_eq!(stage.hear().len(), 1, "carol gets her commitments");
     let alices = begun(&mut stage, id, [1; 16]);
     let (_, bobs) = bobs_commitments(&mut stage);
-    stage.say(
-        "bob",
-        &GroupMessage::SigningPackage { ceremony: [1; 16], commitments: vec![alices, bobs] },
-    );
+    stage.say("bob", &package([1; 16], vec![alices, bobs]));
     stage.write(99);
     assert_eq!(shares(&stage.hear()).len(), 1);
 }
@@ -431,7 +401,7 @@ fn whoever_asks_over_and_over_what_is_held_is_told_once_a_second() {
     stage.now += 2_000;
     stage.hear();
     for _ in 0..50 {
-        stage.say("carol", &GroupMessage::Inventory(Vec::new()));
+        stage.say("carol", &inventory(Vec::new()));
     }
     let told = stage.hear().iter().filter(|(_, m)| matches!(m, GroupMessage::Request(_))).count();
     assert!((10..=40).contains(&told), "{told} requests told");
@@ -442,7 +412,7 @@ fn whoever_asks_over_and_over_what_is_held_is_told_once_a_second() {
         stage.say("bob", &GroupMessage::Vote(vote));
     }
     let asked =
-        stage.hear().iter().filter(|(_, m)| matches!(m, GroupMessage::Inventory(_))).count();
+        stage.hear().iter().filter(|(_, m)| matches!(m, GroupMessage::Inventory { .. })).count();
     assert_eq!(asked, 50);
 }
 
@@ -503,11 +473,7 @@ fn a_lie_is_found_and_passed_on_however_late() {
     stage.hear();
     stage.say(
         "carol",
-        &GroupMessage::Inventory(vec![InventoryItem {
-            request: id,
-            votes: vec![1, 9, 1],
-            signed: false,
-        }]),
+        &inventory(vec![InventoryItem { request: id, votes: vec![1, 9, 1], signed: false }]),
     );
     stage.input(Input::Tick);
     let heard = stage.hear();
@@ -539,7 +505,7 @@ fn a_signer_that_begins_anew_over_and_over_is_left_out() {
     let mut stage = Stage::new(3, 2);
     let command = Command::Request {
         pubkey: stage.record.info.pubkey.clone(),
-        content: text("with whom?"),
+        operation: Operation::sign(text("with whom?")).unwrap(),
         lifetime: 3_600,
     };
     stage.input(Input::Command(command));

@@ -3,10 +3,34 @@
 use frostmesh::channel::{Context, Frames, Handshake, HandshakeMessage, Window};
 use frostmesh::content::Content;
 use frostmesh::frost::{Identifier, Key};
-use frostmesh::group::{GroupMessage, Request};
+use frostmesh::group::{CeremonyId, GroupMessage, Request, RoundMessage};
 use frostmesh::identity::{Digest, IdentityKey, Signature};
 use frostmesh::wire::{PeerId, PeerMessage, SessionId};
 use rand_chacha::ChaCha20Rng;
+
+/// The commitments of all signers of one item.
+pub fn package(ceremony: CeremonyId, commitments: Vec<Vec<u8>>) -> GroupMessage {
+    GroupMessage::Round {
+        ceremony,
+        message: RoundMessage::SigningPackage { first: 0, commitments },
+    }
+}
+
+/// A signer's commitments of one item.
+pub fn commitments_in(message: &GroupMessage) -> Option<(CeremonyId, Vec<u8>)> {
+    let GroupMessage::Round { ceremony, message } = message else { return None };
+    let RoundMessage::SigningCommitments(all) = message else { return None };
+    let [one] = &all[..] else { panic!("of one item") };
+    Some((*ceremony, one.clone()))
+}
+
+/// A signer's share of one item.
+pub fn share_in(message: &GroupMessage) -> Option<(CeremonyId, Vec<u8>)> {
+    let GroupMessage::Round { ceremony, message } = message else { return None };
+    let RoundMessage::SignatureShares(all) = message else { return None };
+    let [one] = &all[..] else { panic!("of one item") };
+    Some((*ceremony, one.clone()))
+}
 
 enum End {
     Hello(Box<Handshake>),
@@ -120,7 +144,7 @@ impl Other {
                     return Default::default();
                 };
                 let mut opened = handshake.finish(&data).unwrap();
-                opened.frames.greet();
+                opened.frames.queue_initial_ack();
                 self.end = Some(End::Open(Box::new(opened.frames)));
                 (self.flush(), Vec::new())
             }
@@ -138,13 +162,13 @@ impl Other {
     /// Says something within the link: what has to be sent for it.
     pub fn say(&mut self, message: &GroupMessage) -> Vec<PeerMessage> {
         let Some(End::Open(frames)) = &mut self.end else { panic!("{} has no link", self.name) };
-        frames.say(message.to_text().as_bytes()).unwrap();
+        frames.queue(message.to_text().as_bytes()).unwrap();
         self.flush()
     }
 
     fn flush(&mut self) -> Vec<PeerMessage> {
         let Some(End::Open(frames)) = &mut self.end else { return Vec::new() };
-        let sealed = frames.to_send(Window::RELAY).into_iter().chain(frames.acknowledgement());
+        let sealed = frames.to_send(Window::RELAY).into_iter().chain(frames.take_ack());
         sealed
             .map(|frame| PeerMessage::Frame { session_id: Some(self.links.clone()), frame })
             .collect()

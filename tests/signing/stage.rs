@@ -9,20 +9,24 @@ use frostmesh::frost::{Identifier, Suite};
 use frostmesh::group::{CeremonyId, GroupMessage, RequestId, Vote, group_id};
 use frostmesh::identity::{Contacts, Digest, IdentityKey};
 use frostmesh::keystore::WalletRecord;
-use frostmesh::node::{Command, Config, Input, Node, Output, StoredWallet, Timestamp};
+use frostmesh::node::{
+    Command, Config, Input, Node, Output, ServerId, SocketEvent, StoredWallet, Timestamp,
+};
 use frostmesh::wire::{ClientMessage, PeerId, PeerMessage, RelayData, ServerMessage, SessionId};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-use crate::common::world::World;
+use crate::common::world::{World, machine_order};
 use crate::group::Group;
 use crate::other::Other;
 
+/// The server that alice connects to first.
+pub const HOME: ServerId = ServerId::new(1);
 pub const NOW: u64 = 1_800_000_000_000;
 
 /// The honest node, alice, and everything around her.
 pub struct Stage {
-    pub node: Option<Node<ChaCha20Rng>>,
+    pub node: Option<Node>,
     pub lives: u64,
     pub record: WalletRecord,
     pub trail: Vec<Entry>,
@@ -77,7 +81,9 @@ impl Stage {
         self.writing.clear();
         let key = World::identity_of(SEED * 100);
         let rng = ChaCha20Rng::seed_from_u64(1_000 + self.lives);
-        self.node = Some(Node::new(Config::default(), key, Contacts::default(), rng));
+        let mut node = Node::new(Config::default(), key, Contacts::default(), rng);
+        node.set_machine_order(machine_order(self.lives));
+        self.node = Some(node);
         self.others.values_mut().for_each(Other::unlink);
         let wallet = StoredWallet {
             record: self.record.clone(),
@@ -90,10 +96,10 @@ impl Stage {
             peer_id: "alice".parse().unwrap(),
         };
         self.input(Input::Command(connect));
-        self.input(Input::ServerOpened);
+        self.input(Input::Server { server: HOME, event: SocketEvent::Opened });
         let peers =
             ["alice".parse().unwrap()].into_iter().chain(self.others.keys().cloned()).collect();
-        self.input(Input::ServerText(ServerMessage::Peers { peers }.to_json()));
+        self.server_text(ServerMessage::Peers { peers }.to_json());
         assert!(self.others.values().all(Other::is_linked), "alice has a link to everyone");
     }
 
@@ -103,7 +109,7 @@ impl Stage {
         self.node.as_mut().unwrap().handle(now, input).unwrap();
         while let Some(output) = self.node.as_mut().unwrap().poll() {
             match output {
-                Output::SendServer(text) => {
+                Output::SendServer { text, .. } => {
                     if let Ok(ClientMessage::Relay { to, data }) = ClientMessage::parse(&text)
                         && let Ok((message, _)) = PeerMessage::parse(data.get())
                     {
@@ -116,9 +122,13 @@ impl Stage {
         }
     }
 
+    fn server_text(&mut self, text: String) {
+        self.input(Input::Server { server: HOME, event: SocketEvent::Text(text) });
+    }
+
     pub fn relay_in(&mut self, from: &PeerId, message: PeerMessage) {
         let data = RelayData::Peer(message, None).to_raw();
-        self.input(Input::ServerText(ServerMessage::Relay { from: from.clone(), data }.to_json()));
+        self.server_text(ServerMessage::Relay { from: from.clone(), data }.to_json());
     }
 
     fn relayed(&mut self, to: &PeerId, message: PeerMessage) {
@@ -217,10 +227,7 @@ impl Stage {
             if let GroupMessage::Refused { reason, .. } = m { Some(reason.clone()) } else { None }
         };
         let heard = self.hear();
-        assert!(!heard.iter().any(|(_, m)| matches!(
-            m,
-            GroupMessage::SignatureShare { .. } | GroupMessage::SigningCommitments { .. }
-        )));
+        assert!(!heard.iter().any(|(_, m)| matches!(m, GroupMessage::Round { .. })));
         heard.iter().filter_map(|(_, m)| refused(m)).collect()
     }
 }

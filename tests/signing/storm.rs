@@ -7,7 +7,7 @@ use frostmesh::node::{Command, RequestState};
 use crate::common::luck::Luck;
 use crate::common::weather::{Mishap, Weather};
 use crate::common::world::Happening;
-use crate::group::{Group, text};
+use crate::group::{Group, operation};
 
 /// How long it storms, and how long everyone has afterwards, in milliseconds.
 const STORM: u64 = 60_000;
@@ -59,7 +59,7 @@ pub fn play(seed: u64) -> (usize, usize) {
     for number in 0..luck.between((1, 4)) {
         let command = Command::Request {
             pubkey: group.pubkey.clone(),
-            content: text(&format!("request {number}")),
+            operation: operation(&format!("request {number}")),
             lifetime: 24 * 3_600,
         };
         group.world.command_at(luck.index(seats), start + luck.below(STORM / 2), command);

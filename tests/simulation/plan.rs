@@ -104,8 +104,8 @@ impl Plan {
             _ => Trust::Verified,
         };
         let carrier = match luck.below(10) {
-            0 if trust == Trust::Verified => CarrierChoice::Relay,
-            1 => CarrierChoice::Direct,
+            0 if trust == Trust::Verified => CarrierChoice::RELAY,
+            1 => CarrierChoice::DIRECT,
             _ => CarrierChoice::Auto,
         };
         let strangers = if trust == Trust::Plain { strangers } else { Vec::new() };

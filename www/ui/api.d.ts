@@ -33,10 +33,10 @@ export type Command =
   | { type: "confirm_words"; session_id: SessionId; they_match: boolean }
   /** Make an invite, and start the session when all guests have joined by it. */
   | { type: "invite"; session_id?: SessionId; total: number; threshold: number; suite?: Suite; name?: string; lifetime?: number }
-  /** Take part by an invite. The node has to be connected to its server: surfaces connect first. */
+  /** Take part by an invite. The node connects to the invite's server if that is not its own. */
   | { type: "join_invite"; invite: string; peer_id?: PeerId }
-  /** Ask the members of a wallet to sign something, and approve it. */
-  | { type: "request"; pubkey: string; content_kind: ContentKind; content: string; lifetime?: number }
+  /** Propose an operation to the members of a wallet, and approve it. */
+  | { type: "request"; pubkey: string; content_kind: ContentKind | "batch"; content: string; lifetime?: number }
   /** Approve a request, also one that was declined here. */
   | { type: "approve_request"; request: string; rule?: string }
   /** Decline a request, also one that was approved here, as long as it is not signed. */
@@ -208,7 +208,7 @@ export type PeerView = {
   /** How far the connection to it is. */
   state: PeerState;
   /** What carries messages to it, while it can be reached. */
-  carrier: Carrier | null;
+  carrier: CarrierId | null;
   /** Whether its identity is proven, and known to be its own: by an invite, or by words that were compared. */
   verified: boolean;
   /** The fingerprint of its identity, once that is proven. */
@@ -220,8 +220,8 @@ export type PeerView = {
 /** How far the connection to a participant is. */
 export type PeerState = "waiting" | "connecting" | "connected" | "ready" | "lost";
 
-/** What carries the frames of a secure channel. */
-export type Carrier = "direct" | "relay";
+/** The id of a carrier: `direct` is a WebRTC data channel, `relay` the signaling server, which sees ciphertext only. */
+export type CarrierId = "direct" | "relay";
 
 /** The last step of key generation that came from a participant. */
 export type ProtocolStep = "" | "accepted" | "mesh_ready" | "commitment" | "ready" | "share" | "wallet_created";
@@ -306,7 +306,7 @@ export type MemberView = {
   /** Can be reached right now. */
   online: boolean;
   /** What carries messages to it, while it can be reached, as far as known. */
-  carrier: Carrier | null;
+  carrier: CarrierId | null;
 };
 
 /** A health check. */
@@ -325,12 +325,14 @@ export type RequestView = {
   id: string;
   /** Its state. */
   state: RequestState;
-  /** The kind of content. */
-  kind: ContentKind;
-  /** What a person has to see before approving: names of fields, and their contents. */
+  /** The kind of operation: that of the one content to sign, or `batch`. */
+  kind: ContentKind | "batch";
+  /** What a person has to see of the one content: names of fields, and what stands in them. Of a batch: how many contents it has. */
   shown: Array<[string, string]>;
-  /** The 32 bytes that are signed, as hex. */
+  /** The 32 bytes that are signed, as hex: those of the first item. */
   digest: string;
+  /** All contents that are to be signed, in order: what a person has to see of each. */
+  contents: Array<ContentView>;
   /** Its proposer. */
   proposer: PeerId;
   /** When it was made. */
@@ -347,10 +349,30 @@ export type RequestView = {
   needs_decision: boolean;
   /** The signers that a ceremony waits for, while this node coordinates one. */
   waiting_for: Array<PeerId>;
-  /** The signature, as hex. */
+  /** The signature of the first item, as hex. */
   signature: string | null;
-  /** The signers, as reported by the member that sent the signature first. */
+  /** The signatures of all items, in their order; empty while there are none. */
+  signatures: Array<SignatureView>;
+  /** The signers, as the member that sent the signatures first names them. */
   signers: Array<PeerId>;
+};
+
+/** One content of a request, as people see it. */
+export type ContentView = {
+  /** The kind of content. */
+  kind: string;
+  /** What a person has to see before approving: names of fields, and their contents. */
+  shown: Array<[string, string]>;
+  /** The 32 bytes of each of its items, as hex. */
+  digests: Array<string>;
+};
+
+/** The signature of one item. */
+export type SignatureView = {
+  /** The 32 bytes that are signed, as hex. */
+  digest: string;
+  /** The signature, as hex. */
+  signature: string;
 };
 
 /** The state of a request. */
@@ -420,7 +442,7 @@ export type Event = {
   /** The peer. */
   peer_id: PeerId;
   /** What carries messages to it. */
-  carrier: Carrier;
+  carrier: CarrierId;
   /** Whether its identity is proven. */
   verified: boolean;
 } | {
@@ -428,7 +450,7 @@ export type Event = {
   /** The peer. */
   peer_id: PeerId;
   /** What carries them. */
-  carrier: Carrier;
+  carrier: CarrierId;
 } | {
   event: "peer_disconnected";
   /** The peer. */
@@ -514,7 +536,17 @@ export type Event = {
   /** Whether it can be reached. */
   online: boolean;
   /** What carries messages to it, while it can be reached, as far as known. */
-  carrier?: Carrier;
+  carrier?: CarrierId;
+} | {
+  event: "member_version";
+  /** The group key. */
+  pubkey: string;
+  /** The member. */
+  peer_id: PeerId;
+  /** Its version. */
+  version: number;
+  /** This node's version. */
+  ours: number;
 } | {
   event: "requested";
   /** The group key. */
@@ -523,12 +555,14 @@ export type Event = {
   request: string;
   /** Its proposer. */
   peer_id: PeerId;
-  /** The kind of content. */
-  kind: ContentKind;
-  /** The 32 bytes that would be signed, as hex. */
+  /** The kind of operation: that of the one content to sign, or `batch`. */
+  kind: ContentKind | "batch";
+  /** The 32 bytes that would be signed, as hex: those of the first item. */
   digest: string;
-  /** What a person has to see before approving: names of fields, and their contents. */
+  /** What a person has to see of the one content: names of fields, and what stands in them. */
   shown: Array<[string, string]>;
+  /** All contents that are to be signed, in order. */
+  contents: Array<ContentView>;
   /** When it ends, in milliseconds since 1970. */
   expires: number;
 } | {
@@ -569,10 +603,12 @@ export type Event = {
   request: string;
   /** The ciphersuite. */
   suite: Suite;
-  /** The 32 bytes that were signed, as hex. */
+  /** The 32 bytes that were signed, as hex: those of the first item. */
   digest: string;
-  /** The signature, as hex. */
+  /** The signature of the first item, as hex. */
   signature: string;
+  /** The signatures of all items, in their order. */
+  signatures: Array<SignatureView>;
   /** The signers. */
   signers: Array<PeerId>;
 } | {

@@ -2,7 +2,7 @@
 // Requests of the members of the wallets: to approve or decline, to follow, and to make.
 /** @import { Card, Context, GroupView, RequestView, Snapshot, View, WalletView } from "./types.js" */
 
-import { el, keyed, section, setText } from "./dom.js";
+import { el, keyed, later, section, setText } from "./dom.js";
 import { attempt, problemLine } from "./form.js";
 import { names, quote, setTimer, timer, visible } from "./format.js";
 import { t } from "./i18n.js";
@@ -50,7 +50,9 @@ export function requestsView(context) {
 }
 
 /** @type {Card<Item>} */
-function requestCard({ command }, { id, kind, shown, digest, created, wallet, group }) {
+function requestCard({ command }, item) {
+  const { id, kind, shown, digest, created, wallet, group } = item;
+  const isBatch = kind === "batch";
   const lead = el("p");
   const state = el("span.badge");
   const content = el("dl.content", { "data-testid": "content" });
@@ -59,6 +61,7 @@ function requestCard({ command }, { id, kind, shown, digest, created, wallet, gr
   }
   const warning = el("p.problem", { role: "alert" }, t("hash_warning"));
   warning.hidden = kind !== "hash";
+  const batch = later(async () => (await import("./batch.js")).batchView(item));
   const hash = copyable("digest", { "data-testid": "digest" });
   hash.update(digest);
   const votes = el("p.meta");
@@ -75,7 +78,7 @@ function requestCard({ command }, { id, kind, shown, digest, created, wallet, gr
   const self = group.members.find(({ me }) => me)?.peer_id;
   const asks = /** @type {const} */ (`asks_${kind === "nostr-event" ? "nostr" : kind}`);
   const node = el("article.card", { "data-testid": "request", "data-request-id": id },
-    el("div.row", {}, el("h3", { title: group.pubkey }, quote(title)), state), lead, content, warning, hash.node,
+    el("div.row", {}, el("h3", { title: group.pubkey }, quote(title)), state), lead, content, warning, batch.node, hash.node,
     votes, declined, wait, el("p.meta.dots", {}, since, left), signature.node, signers, problem, actions);
   approve.onclick = () => attempt(approve, problem, () => command({ type: "approve_request", request: id }));
   decline.onclick = () => attempt(decline, problem, () => command({ type: "decline_request", request: id }));
@@ -99,7 +102,10 @@ function requestCard({ command }, { id, kind, shown, digest, created, wallet, gr
       setText(wait, awaits || "");
       setTimer(since, created);
       setTimer(left, over ? null : request.expires);
-      signature.node.hidden = signers.hidden = !request.signature;
+      batch.update(isBatch ? request : null);
+      hash.node.hidden = content.hidden = isBatch;
+      signers.hidden = !request.signature;
+      signature.node.hidden = isBatch || !request.signature;
       signature.update(request.signature ?? "");
       setText(signers, t("signed_by", names(request.signers)));
       // A vote can be changed until the signature is there.

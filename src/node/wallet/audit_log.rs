@@ -1,50 +1,43 @@
-//! The audit trail as the node writes it: an entry goes to the driver at once, and what must not happen before it is durable
-//! waits for the driver's word.
+//! The audit log as the node writes it: an entry goes to the driver at once, and what must not happen before it is durable
+//! waits until the driver has answered.
 
 use std::collections::VecDeque;
 
-use rand_core::{CryptoRng, RngCore};
-
-use super::Act;
-use super::ledger::Rules;
+use super::group::Act;
+use super::rules::Rules;
 use crate::audit::{Body, Head};
-use crate::node::Timestamp;
-use crate::node::links::Tools;
+use crate::node::ctx::Ctx;
+use crate::wire::clip;
 
-/// The end of a trail.
-pub(super) struct Log {
+/// The end of an audit log.
+pub(super) struct AuditLog {
     head: Head,
     /// How many entries are durable.
     durable: u64,
-    /// What waits, and for how many entries to be durable.
+    /// Acts that wait, each for that many entries to be durable.
     waiting: VecDeque<(u64, Act)>,
     /// Why nothing can be written any more.
-    pub broken: Option<String>,
+    broken: Option<String>,
 }
 
-impl Log {
-    /// Goes on after what was kept.
+impl AuditLog {
+    /// Goes on after what was stored.
     pub(super) fn after(head: Head) -> Self {
         Self { head, durable: head.entries, waiting: VecDeque::new(), broken: None }
     }
 
-    /// Writes an entry.
-    pub(super) fn write<R: RngCore + CryptoRng>(
-        &mut self,
-        rules: &Rules,
-        body: &Body,
-        now: Timestamp,
-        tools: &mut Tools<'_, R>,
-    ) -> Option<Act> {
+    /// Writes an entry. `None` once the log is broken.
+    pub(super) fn write(&mut self, ctx: &mut Ctx<'_>, rules: &Rules, body: &Body) -> Option<Act> {
         if self.broken.is_some() {
             return None;
         }
-        let entry = self.head.write(&rules.group_id, now.millis(), body, tools.key, tools.rng);
+        let time = ctx.now.millis();
+        let entry = self.head.write(rules.group_id(), time, body, ctx.identity, &mut ctx.rng);
         Some(Act::Log(Box::new(entry), self.head))
     }
 
     /// An act that may happen once everything written so far is durable: now, later, or never.
-    pub(super) fn then(&mut self, act: Act) -> Option<Act> {
+    pub(super) fn once_durable(&mut self, act: Act) -> Option<Act> {
         if self.broken.is_some() {
             return None;
         }
@@ -55,16 +48,21 @@ impl Log {
         None
     }
 
-    /// Whether all of it is on disk.
+    /// Whether all of it is stored.
     pub(super) fn is_durable(&self) -> bool {
         self.durable == self.head.entries && self.broken.is_none()
     }
 
-    /// The driver has kept the entry of that number, or failed to. Returns what may happen now.
-    pub(super) fn kept(&mut self, number: u64, result: Result<(), String>) -> Vec<Act> {
+    /// Why nothing can be written any more.
+    pub(super) fn problem(&self) -> Option<&str> {
+        self.broken.as_deref()
+    }
+
+    /// The driver has stored the entry of that number, or failed to. Returns what may happen now.
+    pub(super) fn stored(&mut self, number: u64, result: Result<(), String>) -> Vec<Act> {
         if let Err(error) = result {
             self.waiting.clear(); // none of it may happen
-            self.broken.get_or_insert(error);
+            self.broken.get_or_insert(clip(&error));
         }
         if self.broken.is_some() {
             return Vec::new();

@@ -1,5 +1,5 @@
-//! How much of what costs disk each member may cause: within an hour so many requests of its own, and so many ceremonies. What
-//! honest people do stays far below.
+//! How much of what costs disk each member may cause within an hour: requests of its own, and ceremonies. What honest people
+//! do stays far below.
 
 use crate::frost::Identifier;
 use crate::node::Timestamp;
@@ -14,25 +14,66 @@ pub(super) enum Cost {
     Ceremony,
 }
 
+impl Cost {
+    /// How many a member may cause within an hour.
+    const fn most(self) -> usize {
+        match self {
+            Self::Request => 256,
+            Self::Ceremony => 512,
+        }
+    }
+}
+
 const HOUR: u64 = 3_600_000;
 
-/// Counts by member, within the hour that began at that time.
+/// Counts of one member and kind of cost, within the hour that began at `since`.
 #[derive(Default)]
-pub(super) struct Budget(Map<(Identifier, Cost), (Timestamp, u32)>);
+struct Used {
+    since: Timestamp,
+    count: usize,
+}
+
+/// What each member has used of its hour.
+#[derive(Default)]
+pub(super) struct Budget {
+    used: Map<(Identifier, Cost), Used>,
+}
 
 impl Budget {
-    /// Takes one of a member's share. False when there is none left.
-    pub(super) fn take(&mut self, identifier: Identifier, cost: Cost, now: Timestamp) -> bool {
-        let most = match cost {
-            Cost::Request => 256,
-            Cost::Ceremony => 512,
-        };
-        let (since, count) = self.0.or_default((identifier, cost));
-        if now.since(*since) >= HOUR {
-            (*since, *count) = (now, 0);
+    /// Takes so many of a member's share. False, and nothing is taken, when fewer are left.
+    pub(super) fn take(
+        &mut self,
+        now: Timestamp,
+        identifier: Identifier,
+        cost: Cost,
+        count: usize,
+    ) -> bool {
+        let used = self.used.or_default((identifier, cost));
+        if now.since(used.since) >= HOUR {
+            *used = Used { since: now, count: 0 };
         }
-        let left = *count < most;
-        *count += u32::from(left);
+        let left = used.count + count <= cost.most();
+        used.count += if left { count } else { 0 };
         left
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Budget, Cost, HOUR};
+    use crate::node::Timestamp;
+
+    #[test]
+    fn each_member_has_its_own_hour_of_each_cost() {
+        let mut budget = Budget::default();
+        let now = Timestamp::from_millis(HOUR);
+        assert!((0..128).all(|_| budget.take(now, 1, Cost::Request, 2)));
+        assert!(!budget.take(now, 1, Cost::Request, 1));
+        assert!(budget.take(now, 1, Cost::Ceremony, 1));
+        assert!(budget.take(now, 2, Cost::Request, 250));
+        assert!(!budget.take(now, 2, Cost::Request, 7));
+        assert!(budget.take(now, 2, Cost::Request, 6));
+        assert!(!budget.take(now.after(HOUR - 1), 1, Cost::Request, 1));
+        assert!(budget.take(now.after(HOUR), 1, Cost::Request, 1));
     }
 }

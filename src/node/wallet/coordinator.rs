@@ -1,441 +1,203 @@
-//! This node as a coordinator: it picks signers among those who approved and can be reached, gathers commitments and shares,
-//! and leaves out whoever is silent, refuses, or sends what does not verify. Nothing depends on who coordinates: every signer
-//! judges for itself.
+//! The ceremonies that this node coordinates, and the members that it does not ask for a while because a ceremony failed for
+//! them. Nothing depends on the member that coordinates: every signer judges for itself.
 
-use rand_core::{CryptoRng, RngCore};
-
-use super::ledger::Signed;
-use super::{Act, Group};
-use crate::api::RequestState;
-use crate::audit::Body;
 use crate::frost::Identifier;
-use crate::group::{CeremonyId, GroupMessage, RequestId, Vote};
-use crate::node::links::Tools;
-use crate::node::{Event, Timestamp};
+use crate::group::{CeremonyId, Outcome, RequestId, RoundMessage};
+use crate::node::Timestamp;
+use crate::node::ceremony::{Blame, Coordinated, Fault, Step};
+use crate::node::ctx::Ctx;
 use crate::sorted::Map;
 
-/// How long an approver waits for the proposer, or for an approver before it, to begin, in milliseconds.
-const GRACE: u64 = 1_000;
 /// Longest time for which a member that failed once is left out, in milliseconds.
 const LONGEST_PAUSE: u64 = 300_000;
+/// So often a member that comes back is asked again at once.
+const FORGIVEN: u32 = 3;
 
-/// One run of the two rounds.
-pub(super) struct Ceremony {
-    pub request: Option<RequestId>,
-    digest: [u8; 32],
-    pub signers: Vec<Identifier>,
-    commitments: Map<Identifier, Vec<u8>>,
-    shares: Map<Identifier, Vec<u8>>,
-    pub deadline: Timestamp,
-}
-
-impl Ceremony {
-    /// Those of whom the next message is awaited.
-    pub fn awaited(&self) -> impl Iterator<Item = Identifier> + '_ {
-        let committing = self.commitments.len() < self.signers.len();
-        let has = move |p: &Identifier| {
-            if committing { self.commitments.contains_key(p) } else { self.shares.contains_key(p) }
-        };
-        self.signers.iter().copied().filter(move |identifier| !has(identifier))
-    }
+/// A ceremony under way.
+struct Running {
+    /// The request that it carries out; none for a health check.
+    request: Option<RequestId>,
+    ceremony: Coordinated,
 }
 
 /// A member that is not asked for a while.
 #[derive(Default)]
-pub(super) struct LeftOut {
+struct LeftOut {
     until: Timestamp,
     times: u32,
     /// It sent what does not verify: it is not asked for this request any more.
     for_good: bool,
 }
 
-/// Why a ceremony failed, and by whom.
-pub(super) struct Failure {
-    culprits: Vec<Identifier>,
-    reason: String,
-    /// It was no matter of being there or of what was agreed on.
-    for_good: bool,
-    /// For how long they are left out at first, in milliseconds.
-    pause: u64,
+/// A ceremony that is over.
+pub(super) struct Over {
+    pub request: Option<RequestId>,
+    pub signers: Vec<Identifier>,
+    pub result: Result<Outcome, Vec<Blame>>,
 }
 
-impl Failure {
-    /// It was no matter of being there or of what was agreed on: who is at fault is not asked again.
-    fn proven(culprit: Identifier, reason: String) -> Self {
-        Self { culprits: vec![culprit], reason, for_good: true, pause: 0 }
-    }
-
-    /// They are left out for a while, in milliseconds.
-    fn passing(culprits: Vec<Identifier>, reason: impl Into<String>, pause: u64) -> Self {
-        Self { culprits, reason: reason.into(), for_good: false, pause }
-    }
+/// What a message led to.
+#[derive(Default)]
+pub(super) struct Progress {
+    /// Messages to send.
+    pub out: Vec<(Identifier, RoundMessage)>,
+    /// The ceremony is over.
+    pub over: Option<Over>,
 }
 
-impl Group {
-    /// Begins what this node has to coordinate now.
-    pub(super) fn coordinate<R: RngCore + CryptoRng>(
+/// The ceremonies that this node coordinates.
+#[derive(Default)]
+pub(super) struct Coordinator {
+    running: Map<CeremonyId, Running>,
+    left_out: Map<(RequestId, Identifier), LeftOut>,
+}
+
+impl Coordinator {
+    pub(super) fn is_idle(&self) -> bool {
+        self.running.len() == 0
+    }
+
+    /// Whether a ceremony for that runs: a request, or a health check.
+    pub(super) fn is_at(&self, request: Option<&RequestId>) -> bool {
+        self.running.values().any(|running| running.request.as_ref() == request)
+    }
+
+    /// The members that a ceremony for a request waits for.
+    pub(super) fn awaited(&self, request: &RequestId) -> Vec<Identifier> {
+        let of_it = self.running.values().find(|running| running.request == Some(*request));
+        of_it.map(|running| running.ceremony.awaited()).unwrap_or_default()
+    }
+
+    pub(super) fn begin(
         &mut self,
-        now: Timestamp,
-        tools: &mut Tools<'_, R>,
-    ) {
-        if self.log.broken.is_some() {
-            return;
-        }
-        let approved = |id: &RequestId| self.ceremonies.values().all(|c| c.request != Some(*id));
-        let approved: Vec<RequestId> = self
-            .book
-            .iter()
-            .filter(|(id, tracked)| {
-                approved(id) && tracked.state(&self.rules, now) == RequestState::Approved
-            })
-            .map(|(id, _)| *id)
-            .collect();
-        for id in approved {
-            if self.turn_at(&id, now).is_some_and(|at| at <= now)
-                && let Some(signers) = self.choose(&id, now)
-            {
-                self.begin(Some(id), signers, now, tools);
-            }
-        }
-    }
-
-    /// From when on this node coordinates a request, if it may: the proposer at once, then the approvers who can be reached,
-    /// one after the other, should those before them do nothing.
-    fn turn_at(&self, id: &RequestId, now: Timestamp) -> Option<Timestamp> {
-        let tracked = self.book.get(id)?;
-        let since = tracked.approved_since?;
-        let proposer = tracked.request.proposer;
-        if self.me == proposer {
-            return Some(since);
-        }
-        if !tracked.approves(self.me) {
-            return None;
-        }
-        let before = |identifier: &Identifier| *identifier == proposer || *identifier < self.me;
-        let others = tracked.approvers().filter(|p| *p != proposer).chain([proposer]);
-        let rank = others
-            .filter(|p| *p != self.me && before(p) && self.reachable.contains(p))
-            .count() as u64;
-        let busy = self.pledges.iter().filter(|p| p.request == Some(*id)).map(|p| p.until).max();
-        let at = since.after(GRACE + rank * 2 * self.deadlines.sign);
-        // Whoever is at it may finish, but nobody can be at it for ever.
-        let longest =
-            since.after(GRACE + 2 * u64::from(self.rules.total()) * 2 * self.deadlines.sign);
-        Some(busy.filter(|until| *until > now).map_or(at, |until| at.max(until.min(longest))))
-    }
-
-    /// Who signs: this node if it approved, and others who approved and can be reached. `None` while there are too few.
-    fn choose(&self, id: &RequestId, now: Timestamp) -> Option<Vec<Identifier>> {
-        let tracked = self.book.get(id)?;
-        let left_out = |identifier: Identifier| {
-            self.left_out.get(&(*id, identifier)).is_some_and(|l| l.for_good || l.until > now)
-        };
-        let ready = |identifier: &Identifier| self.is_here(*identifier) && !left_out(*identifier);
-        let mut signers: Vec<Identifier> = tracked.approvers().filter(ready).collect();
-        signers.sort_by_key(|identifier| (*identifier != self.me, *identifier));
-        signers.truncate(usize::from(self.rules.threshold));
-        signers.sort_unstable();
-        (signers.len() == usize::from(self.rules.threshold)).then_some(signers)
-    }
-
-    /// Asks signers for their commitments.
-    pub(super) fn begin<R: RngCore + CryptoRng>(
-        &mut self,
+        id: CeremonyId,
         request: Option<RequestId>,
-        signers: Vec<Identifier>,
-        now: Timestamp,
-        tools: &mut Tools<'_, R>,
+        ceremony: Coordinated,
     ) {
-        let Some(digest) = self.digest_of(request) else { return };
-        let mut ceremony: CeremonyId = [0; 16];
-        tools.rng.fill_bytes(&mut ceremony);
-        let votes =
-            |identifier: &Identifier| self.book.get(&request?)?.votes.get(identifier).copied();
-        let votes: Vec<Vote> = signers.iter().filter_map(votes).collect();
-        for identifier in &signers {
-            let (signers, votes) = (signers.clone(), votes.clone());
-            // This node's own vote is among them.
-            let start = self.log.then(Act::Send(
-                *identifier,
-                GroupMessage::Start { ceremony, request, signers, votes },
-            ));
-            self.acts.extend(start);
-        }
-        if let Some(id) = request {
-            let signers = self.names(&signers);
-            self.say(Event::Signing {
-                pubkey: self.info.pubkey.clone(),
-                request: hex::encode(id),
-                signers,
-            });
-        }
-        let (commitments, shares) = (Map::default(), Map::default());
-        let deadline = now.after(self.deadlines.sign);
-        self.ceremonies
-            .insert(ceremony, Ceremony { request, digest, signers, commitments, shares, deadline });
+        self.running.insert(id, Running { request, ceremony });
     }
 
-    /// A signer's commitments have come.
-    pub(super) fn committed<R: RngCore + CryptoRng>(
+    /// Hands a member's message to its ceremony.
+    pub(super) fn receive(
         &mut self,
+        ctx: &mut Ctx<'_>,
+        id: &CeremonyId,
         from: Identifier,
-        ceremony: CeremonyId,
-        data: Vec<u8>,
-        now: Timestamp,
-        tools: &mut Tools<'_, R>,
-    ) {
-        let Some(running) =
-            self.ceremonies.get_mut(&ceremony).filter(|c| c.signers.contains(&from))
-        else {
-            return;
+        message: RoundMessage,
+    ) -> Progress {
+        let Some(running) = self.running.get_mut(id) else { return Progress::default() };
+        let step = running.ceremony.receive(ctx, from, message);
+        let out = std::iter::from_fn(|| running.ceremony.poll()).collect();
+        let over = match step {
+            Step::Continue => None,
+            Step::Done(outcome) => self.end(id, Ok(outcome)),
+            Step::Failed(blames) => self.end(id, Err(blames)),
         };
-        if running.commitments.contains_key(&from) {
-            return;
-        }
-        if let Err(fault) = self.key.check_commitments(&data) {
-            return self.failed(ceremony, Failure::proven(from, fault.to_string()), now, tools);
-        }
-        running.commitments.insert(from, data);
-        if running.commitments.len() == running.signers.len() {
-            running.deadline = now.after(self.deadlines.sign);
-            let commitments: Vec<Vec<u8>> = running.commitments.values().cloned().collect();
-            for identifier in &running.signers {
-                let commitments = commitments.clone();
-                self.acts.push(Act::Send(
-                    *identifier,
-                    GroupMessage::SigningPackage { ceremony, commitments },
-                ));
-            }
-        }
+        Progress { out, over }
     }
 
-    /// A signer's share has come.
-    pub(super) fn shared<R: RngCore + CryptoRng>(
+    /// A member does not take part in a ceremony.
+    pub(super) fn refused(
         &mut self,
-        from: Identifier,
-        ceremony: CeremonyId,
-        data: Vec<u8>,
-        now: Timestamp,
-        tools: &mut Tools<'_, R>,
-    ) {
-        let Some(running) =
-            self.ceremonies.get_mut(&ceremony).filter(|c| c.awaited().any(|p| p == from))
-        else {
-            return;
-        };
-        if running.commitments.len() < running.signers.len() {
-            return; // before anyone could make one
-        }
-        running.shares.insert(from, data);
-        if running.shares.len() < running.signers.len() {
-            return;
-        }
-        let commitments = running
-            .commitments
-            .iter()
-            .map(|(identifier, data)| (*identifier, data.clone()))
-            .collect();
-        let shares =
-            running.shares.iter().map(|(identifier, data)| (*identifier, data.clone())).collect();
-        match self.key.aggregate(&commitments, &shares, &running.digest) {
-            Ok(signature) => self.signed(ceremony, signature, now, tools),
-            Err((Some(culprit), fault)) => {
-                self.failed(ceremony, Failure::proven(culprit, fault.to_string()), now, tools);
-            }
-            Err((None, fault)) => {
-                let failure = Failure::passing(
-                    running.signers.clone(),
-                    fault.to_string(),
-                    self.deadlines.sign,
-                );
-                self.failed(ceremony, failure, now, tools);
-            }
-        }
-    }
-
-    /// The signature is there.
-    fn signed<R: RngCore + CryptoRng>(
-        &mut self,
-        ceremony: CeremonyId,
-        signature: Vec<u8>,
-        now: Timestamp,
-        tools: &mut Tools<'_, R>,
-    ) {
-        let Some(Ceremony { request, signers, .. }) = self.ceremonies.remove(&ceremony) else {
-            return;
-        };
-        match request {
-            Some(id) => self.take_signature(self.me, id, Signed { signature, signers }, now, tools),
-            None => {
-                let (request, data) = (None, signature.clone());
-                let message = GroupMessage::Signature { request, data, signers: signers.clone() };
-                for identifier in signers.iter().filter(|identifier| **identifier != self.me) {
-                    self.acts.push(Act::Send(*identifier, message.clone()));
-                }
-                self.check_signed(self.me, &signers, &signature, now, tools);
-                self.check_done(&signers, now, tools);
-            }
-        }
-    }
-
-    /// A signer does not take part.
-    pub(super) fn refused<R: RngCore + CryptoRng>(
-        &mut self,
-        from: Identifier,
-        ceremony: CeremonyId,
+        id: &CeremonyId,
+        member: Identifier,
         reason: String,
-        now: Timestamp,
-        tools: &mut Tools<'_, R>,
-    ) {
-        if self.ceremonies.get(&ceremony).is_some_and(|c| c.signers.contains(&from)) {
-            let reason = format!("refuses: this node {reason}");
-            let failure = Failure::passing(vec![from], reason, self.deadlines.sign);
-            self.failed(ceremony, failure, now, tools);
-        }
+    ) -> Option<Over> {
+        let running = self.running.get(id)?;
+        let takes_part = running.ceremony.members().contains(&member);
+        let fault = Fault::Refused(reason);
+        takes_part.then(|| self.end(id, Err(vec![Blame { member, fault }])))?
     }
 
-    /// Ends a ceremony without a signature, and leaves out whoever is to blame.
-    pub(super) fn failed<R: RngCore + CryptoRng>(
-        &mut self,
-        ceremony: CeremonyId,
-        failure: Failure,
-        now: Timestamp,
-        tools: &mut Tools<'_, R>,
-    ) {
-        let Some(Ceremony { request, .. }) = self.ceremonies.remove(&ceremony) else { return };
-        let Failure { culprits, reason, for_good, pause } = failure;
-        // Who was not there, or refused, may have had a reason: the network's, or another member's.
-        let culprit = culprits.first().copied().filter(|_| for_good && culprits.len() == 1);
-        self.write(&Body::Aborted { request, reason: reason.clone(), culprit }, now, tools);
-        let Some(id) = request else { return self.check_failed(&culprits, &reason, now, tools) };
-        for identifier in &culprits {
-            let left_out = self.left_out.or_default((id, *identifier));
-            let pause = (pause << left_out.times.min(8)).min(LONGEST_PAUSE);
-            *left_out = LeftOut { until: now.after(pause), times: left_out.times + 1, for_good };
-        }
-        self.say(Event::SigningFailed {
-            pubkey: self.info.pubkey.clone(),
-            request: hex::encode(id),
-            culprits: self.names(&culprits),
-            reason,
-        });
-    }
-
-    /// Ends ceremonies that wait for somebody in vain.
-    pub(super) fn leave_out_the_silent<R: RngCore + CryptoRng>(
+    /// Ends the ceremonies that wait for members in vain: for those that went away, or for too long.
+    pub(super) fn end_overdue(
         &mut self,
         now: Timestamp,
-        tools: &mut Tools<'_, R>,
-    ) {
-        let gone = |identifier: &Identifier| !self.is_here(*identifier);
+        is_here: impl Fn(Identifier) -> bool,
+    ) -> Vec<Over> {
+        let blames = |members: Vec<Identifier>, fault: &Fault| -> Vec<Blame> {
+            let blame = |member| Blame { member, fault: fault.clone() };
+            members.into_iter().map(blame).collect()
+        };
         let mut failed = Vec::new();
-        for (id, ceremony) in self.ceremonies.iter() {
-            let lost: Vec<Identifier> = ceremony.awaited().filter(gone).collect();
-            if !lost.is_empty() {
-                failed.push((*id, lost, "cannot be reached any more".to_owned()));
-            } else if ceremony.deadline <= now {
-                let seconds = self.deadlines.sign / 1000;
-                failed.push((
-                    *id,
-                    ceremony.awaited().collect(),
-                    format!("did not answer within {seconds} s"),
-                ));
+        for (id, Running { ceremony, .. }) in self.running.iter() {
+            let awaited = ceremony.awaited();
+            let gone: Vec<Identifier> =
+                awaited.iter().copied().filter(|member| !is_here(*member)).collect();
+            if !gone.is_empty() {
+                failed.push((*id, blames(gone, &Fault::Unreachable)));
+            } else if ceremony.next_deadline().is_some_and(|at| at <= now) {
+                failed.push((*id, blames(awaited, &Fault::Silent(ceremony.patience() / 1000))));
             }
         }
-        for (id, culprits, reason) in failed {
-            self.failed(id, Failure::passing(culprits, reason, self.deadlines.sign), now, tools);
-        }
+        failed.into_iter().filter_map(|(id, blames)| self.end(&id, Err(blames))).collect()
     }
 
-    /// A member has a new link, and knows nothing of what it had promised over the old one.
-    pub(super) fn began_anew<R: RngCore + CryptoRng>(
+    /// A member has a new secure channel, and knows nothing of what it had reserved over the old one.
+    pub(super) fn restarted(&mut self, member: Identifier) -> Vec<Over> {
+        let with_it = self.running.iter().filter(|(_, r)| r.ceremony.members().contains(&member));
+        let void: Vec<CeremonyId> = with_it.map(|(id, _)| *id).collect();
+        let blame = || vec![Blame { member, fault: Fault::Restarted }];
+        void.iter().filter_map(|id| self.end(id, Err(blame()))).collect()
+    }
+
+    fn end(&mut self, id: &CeremonyId, result: Result<Outcome, Vec<Blame>>) -> Option<Over> {
+        let Running { request, ceremony } = self.running.remove(id)?;
+        Some(Over { request, signers: ceremony.members().to_vec(), result })
+    }
+
+    /// Leaves a member out of a request's ceremonies: for good if what it sent proves its fault, else for a pause (in
+    /// milliseconds) that doubles each time.
+    pub(super) fn leave_out(
         &mut self,
-        identifier: Identifier,
         now: Timestamp,
-        tools: &mut Tools<'_, R>,
+        request: &RequestId,
+        blame: &Blame,
+        pause: u64,
     ) {
-        let void =
-            self.ceremonies.iter().filter(|(_, ceremony)| ceremony.signers.contains(&identifier));
-        for id in void.map(|(id, _)| *id).collect::<Vec<_>>() {
-            self.failed(id, Failure::passing(vec![identifier], "began anew", GRACE), now, tools);
-        }
+        let left_out = self.left_out.or_default((*request, blame.member));
+        let pause = (pause << left_out.times.min(8)).min(LONGEST_PAUSE);
+        *left_out = LeftOut {
+            until: now.after(pause),
+            times: left_out.times + 1,
+            for_good: blame.fault.is_proven(),
+        };
     }
 
-    /// A member has come again: what it did not do before is forgiven, unless it was wrong or was so too often.
-    pub(super) fn forgive(&mut self, identifier: Identifier) {
-        const TIMES: u32 = 3;
-        for ((_, member), left_out) in self.left_out.iter_mut() {
-            if *member == identifier && !left_out.for_good && left_out.times < TIMES {
+    pub(super) fn is_left_out(
+        &self,
+        now: Timestamp,
+        request: &RequestId,
+        member: Identifier,
+    ) -> bool {
+        let left_out = self.left_out.get(&(*request, member));
+        left_out.is_some_and(|left_out| left_out.for_good || left_out.until > now)
+    }
+
+    /// A member has come back: what it did not do before is forgiven, unless it was wrong or was so too often.
+    pub(super) fn forgive(&mut self, member: Identifier) {
+        for ((_, other), left_out) in self.left_out.iter_mut() {
+            if *other == member && !left_out.for_good && left_out.times < FORGIVEN {
                 left_out.until = Timestamp::default();
             }
         }
     }
 
-    /// Forgets who is left out of what is over.
-    pub(super) fn forget_what_is_over(&mut self, now: Timestamp) {
-        let (book, rules) = (&self.book, &self.rules);
-        let open = |id: &RequestId| {
-            book.get(id).is_some_and(|t| t.state(rules, now) != RequestState::Expired)
-        };
-        self.left_out.retain(|(id, _), _| open(id));
+    /// A request is carried out: whatever else runs for it ends.
+    pub(super) fn completed(&mut self, request: &RequestId) {
+        self.running.retain(|_, running| running.request != Some(*request));
+        self.left_out.retain(|(other, _), _| other != request);
     }
 
-    /// The next moment at which the clock alone makes this node coordinate something.
-    pub(super) fn next_turn(&self, now: Timestamp) -> Option<Timestamp> {
-        let running = self.ceremonies.values().map(|c| c.deadline);
-        let approved =
-            self.book.iter().filter(|(_, t)| t.state(&self.rules, now) == RequestState::Approved);
-        let turns = approved.filter_map(|(id, _)| self.turn_at(id, now));
+    /// Forgets the members that are left out of requests that are over.
+    pub(super) fn forget(&mut self, is_over: impl Fn(&RequestId) -> bool) {
+        self.left_out.retain(|(request, _), _| !is_over(request));
+    }
+
+    /// When a ceremony has waited for too long, or a member can be asked again.
+    pub(super) fn next_deadline(&self, now: Timestamp) -> Option<Timestamp> {
+        let running = self.running.values().filter_map(|r| r.ceremony.next_deadline());
         let pauses = self.left_out.values().filter(|l| !l.for_good).map(|l| l.until);
-        running.chain(turns).chain(pauses).filter(|at| *at > now).min()
-    }
-
-    /// Takes a signature that is new here, and passes it on to everyone: who made it may be gone before all have heard it, and
-    /// whoever lacks it would ask those who have it to sign again.
-    fn take_signature<R: RngCore + CryptoRng>(
-        &mut self,
-        from: Identifier,
-        id: RequestId,
-        signed: Signed,
-        now: Timestamp,
-        tools: &mut Tools<'_, R>,
-    ) {
-        if self.lacks(from, &id) {
-            return;
-        }
-        let new = signed.clone();
-        match self.book.signature(&self.rules, &id, signed) {
-            Ok(false) => {}
-            Ok(true) => {
-                let Signed { signature, signers } = new;
-                let (request, data) = (Some(id), signature.clone());
-                self.broadcast(&GroupMessage::Signature {
-                    request,
-                    data,
-                    signers: signers.clone(),
-                });
-                self.write(&Body::Signed { request: id, signature, signers }, now, tools);
-                self.ceremonies.retain(|_, ceremony| ceremony.request != Some(id));
-                self.pledges.retain(|pledge| pledge.request != Some(id));
-                self.left_out.retain(|(request, _), _| *request != id);
-                self.tell_signature(&id);
-            }
-            Err(why) => self.ignore(from, why),
-        }
-    }
-
-    /// A member passes a signature on.
-    pub(super) fn signature_came<R: RngCore + CryptoRng>(
-        &mut self,
-        from: Identifier,
-        request: Option<RequestId>,
-        signed: Signed,
-        now: Timestamp,
-        tools: &mut Tools<'_, R>,
-    ) {
-        match request {
-            Some(id) => self.take_signature(from, id, signed, now, tools),
-            None => self.check_signed(from, &signed.signers, &signed.signature, now, tools),
-        }
+        running.chain(pauses).filter(|at| *at > now).min()
     }
 }

@@ -1,12 +1,13 @@
-//! The requests of one wallet and what its members say to them: the part of consensus that is the same for everyone who has
-//! heard the same. Statements are taken once, judged by their signatures, and never by who passed them on.
+//! The requests of one wallet and its members' votes: the part of consensus that is the same for all members that have
+//! received the same. A statement is taken once, and judged by its signature, never by the member that passed it on.
 
-use crate::agreement::Member;
+use super::refusal::LedgerError;
+use super::rules::Rules;
 use crate::api::{RequestState, Timestamp};
-use crate::content::Content;
-use crate::frost::{Identifier, Suite};
-use crate::group::{InventoryItem, MAX_INVENTORY, MAX_REQUEST_LIFE, Request, RequestId, Vote};
-use crate::identity::Digest;
+use crate::frost::Identifier;
+use crate::group::{
+    InventoryItem, MAX_INVENTORY, MAX_REQUEST_LIFE, Operation, Outcome, Request, RequestId, Vote,
+};
 use crate::sorted::Map;
 
 /// Most requests of one member that are open at once.
@@ -18,323 +19,343 @@ const MAX_SKEW: u64 = 3_600_000;
 /// Most requests that are remembered as forgotten.
 const MAX_FORGOTTEN: usize = 4 * MAX_INVENTORY;
 
-/// What a wallet's statements are judged by.
-pub(in crate::node) struct Rules {
-    /// What they are bound to.
-    pub group_id: Digest,
-    /// The group key, compressed.
-    pub pubkey: Vec<u8>,
-    pub suite: Suite,
-    pub threshold: u16,
-    pub members: Vec<Member>,
-}
-
-impl Rules {
-    pub fn member(&self, identifier: Identifier) -> Option<&Member> {
-        usize::from(identifier).checked_sub(1).and_then(|index| self.members.get(index))
-    }
-
-    pub fn total(&self) -> Identifier {
-        Identifier::try_from(self.members.len()).unwrap_or(Identifier::MAX)
-    }
-
-    /// The x-only key, if signatures are those of BIP-340.
-    pub fn author(&self) -> Option<[u8; 32]> {
-        self.suite.author(&self.pubkey)
-    }
-}
-
-/// A signature and who made it, by the word of whoever told it first.
+/// What came of a request, and the signers, as the member that sent it first names them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::node) struct Signed {
-    pub signature: Vec<u8>,
+pub(super) struct Completed {
+    pub outcome: Outcome,
     pub signers: Vec<Identifier>,
 }
 
 /// What a vote that came is to this node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::node) enum VoteOutcome {
+pub(super) enum VoteOutcome {
     /// Nothing new, or of no consequence any more.
     Duplicate,
-    /// The member's word from now on.
+    /// The member's vote from now on.
     Accepted,
-    /// With the same number the member signed this one, which says the contrary: its word is worth nothing any more.
+    /// The member signed this one with the same number and the contrary decision: its votes count no longer.
     Equivocation(Vote),
 }
 
+/// Two votes of one member with one number.
+struct Equivocation([Vote; 2]);
+
 /// A request and what became of it.
-pub(in crate::node) struct RequestEntry {
-    pub request: Request,
-    pub content: Content,
-    pub digest: [u8; 32],
-    pub votes: Map<Identifier, Vote>,
-    pub signed: Option<Signed>,
-    /// Votes that others have followed since: two with one number show a lie, however old they are.
+pub(super) struct RequestEntry {
+    request: Request,
+    operation: Operation,
+    votes: Map<Identifier, Vote>,
+    completed: Option<Completed>,
+    /// Votes that newer ones of their members have replaced. Two with one number are an equivocation, however old they are.
     older: Vec<Vote>,
-    /// Members who signed two different votes with one number, and the two: their word is worth nothing here.
-    pub liars: Map<Identifier, (Vote, Vote)>,
+    /// Members that signed two different votes with one number: their votes do not count here.
+    equivocations: Map<Identifier, Equivocation>,
     /// Since when enough approve.
-    pub approved_since: Option<Timestamp>,
+    approved_since: Option<Timestamp>,
+}
+
+/// What another member lacks of a request.
+pub(super) struct Lacking<'a> {
+    /// The request itself.
+    pub request: bool,
+    pub votes: Vec<Vote>,
+    pub completed: Option<&'a Completed>,
 }
 
 impl RequestEntry {
-    pub fn approves(&self, identifier: Identifier) -> bool {
+    pub(super) fn request(&self) -> &Request {
+        &self.request
+    }
+
+    pub(super) fn proposer(&self) -> Identifier {
+        self.request.proposer
+    }
+
+    pub(super) fn operation(&self) -> &Operation {
+        &self.operation
+    }
+
+    pub(super) fn completed(&self) -> Option<&Completed> {
+        self.completed.as_ref()
+    }
+
+    /// Since when enough approve; `None` while too few do.
+    pub(super) fn approved_since(&self) -> Option<Timestamp> {
+        self.approved_since
+    }
+
+    /// A member's last vote.
+    pub(super) fn vote(&self, identifier: Identifier) -> Option<Vote> {
+        self.votes.get(&identifier).copied()
+    }
+
+    pub(super) fn approves(&self, identifier: Identifier) -> bool {
         self.votes.get(&identifier).is_some_and(|vote| vote.approves)
-            && !self.liars.contains_key(&identifier)
+            && !self.equivocations.contains_key(&identifier)
     }
 
-    pub fn approvers(&self) -> impl Iterator<Item = Identifier> + '_ {
-        self.votes.keys().copied().filter(|identifier| self.approves(*identifier))
+    pub(super) fn approvers(&self) -> impl Iterator<Item = Identifier> + '_ {
+        self.voters().filter(|identifier| self.approves(*identifier))
     }
 
-    /// What another member, who holds that, lacks of it: the request itself, votes, the signature.
-    pub fn lacking(
+    /// Members that have voted and do not approve.
+    pub(super) fn decliners(&self) -> impl Iterator<Item = Identifier> + '_ {
+        self.voters().filter(|identifier| !self.approves(*identifier))
+    }
+
+    fn voters(&self) -> impl Iterator<Item = Identifier> + '_ {
+        self.votes.keys().copied()
+    }
+
+    /// What a member with that inventory lacks of this request.
+    pub(super) fn lacking(
         &self,
+        rules: &Rules,
         id: &RequestId,
         theirs: &[InventoryItem],
-    ) -> (bool, Vec<Vote>, Option<&Signed>) {
+    ) -> Lacking<'_> {
         let held = theirs.iter().find(|held| held.request == *id);
         let number = |identifier: Identifier| {
-            let index = usize::from(identifier).saturating_sub(1);
-            held.and_then(|held| held.votes.get(index)).copied().unwrap_or_default()
+            let index = rules.identifiers().position(|other| other == identifier);
+            held.and_then(|held| held.votes.get(index?)).copied().unwrap_or_default()
         };
         let newer = self.votes.values().filter(|vote| vote.number > number(vote.member)).copied();
-        // Numbers do not tell whether a lie is known there.
-        let votes =
-            newer.chain(self.liars.values().flat_map(|(one, other)| [*one, *other])).collect();
-        let signed = self.signed.as_ref().filter(|_| !held.is_some_and(|held| held.signed));
-        (held.is_none(), votes, signed)
-    }
-
-    pub fn state(&self, rules: &Rules, now: Timestamp) -> RequestState {
-        let declining = self.votes.keys().filter(|identifier| !self.approves(**identifier)).count();
-        let withdrawn = self.votes.get(&self.request.proposer).is_some_and(|vote| !vote.approves);
-        match () {
-            () if self.signed.is_some() => RequestState::Signed,
-            () if self.request.expires <= now.millis() => RequestState::Expired,
-            () if withdrawn || declining + usize::from(rules.threshold) > rules.members.len() => {
-                RequestState::Declined
-            }
-            () if self.approvers().count() >= usize::from(rules.threshold) => {
-                RequestState::Approved
-            }
-            () => RequestState::Open,
+        // Numbers do not tell whether an equivocation is known there.
+        let pairs = self.equivocations.values().flat_map(|Equivocation(pair)| *pair);
+        let signed = held.is_some_and(|held| held.signed);
+        Lacking {
+            request: held.is_none(),
+            votes: newer.chain(pairs).collect(),
+            completed: self.completed.as_ref().filter(|_| !signed),
         }
     }
+
+    pub(super) fn state(&self, now: Timestamp, rules: &Rules) -> RequestState {
+        let withdrawn = self.votes.get(&self.proposer()).is_some_and(|vote| !vote.approves);
+        if self.completed.is_some() {
+            RequestState::Signed
+        } else if self.request.expires <= now.millis() {
+            RequestState::Expired
+        } else if withdrawn || self.decliners().count() + rules.threshold() > rules.total() {
+            RequestState::Declined
+        } else if self.approvers().count() >= rules.threshold() {
+            RequestState::Approved
+        } else {
+            RequestState::Open
+        }
+    }
+
+    fn is_over(&self, now: Timestamp) -> bool {
+        self.completed.is_some() || self.request.expires <= now.millis()
+    }
+}
+
+/// A request that had to make room, and when it ends: until then it would be taken as a new one.
+struct Forgotten {
+    id: RequestId,
+    ends: u64,
 }
 
 /// All requests of a wallet, by id, and the order in which they came.
 #[derive(Default)]
-pub(in crate::node) struct Ledger {
+pub(super) struct Ledger {
     requests: Map<RequestId, RequestEntry>,
     order: Vec<RequestId>,
-    /// Those that had to make room, and when they end: until then they would come again as new ones.
-    forgotten: Vec<(RequestId, u64)>,
+    forgotten: Vec<Forgotten>,
 }
 
 impl Ledger {
-    pub fn get(&self, id: &RequestId) -> Option<&RequestEntry> {
+    pub(super) fn get(&self, id: &RequestId) -> Option<&RequestEntry> {
         self.requests.get(id)
     }
 
     /// All of them, oldest first.
-    pub fn iter(&self) -> impl Iterator<Item = (&RequestId, &RequestEntry)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&RequestId, &RequestEntry)> {
         self.order.iter().filter_map(|id| Some((id, self.requests.get(id)?)))
     }
 
-    /// Takes a request. True when it is new. `admit` says whether its proposer may cause one more to be kept: it is asked about
-    /// nothing else.
+    /// The requests that enough members approve and that are not carried out yet.
+    pub(super) fn approved(
+        &self,
+        now: Timestamp,
+        rules: &Rules,
+    ) -> impl Iterator<Item = (&RequestId, &RequestEntry)> {
+        self.iter().filter(move |(_, entry)| entry.state(now, rules) == RequestState::Approved)
+    }
+
+    /// Takes a request. True when it is new. `admit` says whether its proposer may cause one more to be stored; it is asked
+    /// about nothing else.
     ///
     /// # Errors
-    /// Why it is refused; nothing has changed.
-    pub fn request(
+    /// Why it is refused.
+    pub(super) fn request(
         &mut self,
+        now: Timestamp,
         rules: &Rules,
         request: Request,
-        now: Timestamp,
         admit: impl FnOnce() -> bool,
-    ) -> Result<bool, String> {
-        let id = request.id(&rules.group_id);
+    ) -> Result<bool, LedgerError> {
+        let id = request.id(rules.group_id());
         if self.knows(&id) {
             return Ok(false);
         }
-        let proposer = rules.member(request.proposer).ok_or("a request of no member")?;
-        if !request.is_signed(&rules.group_id, &proposer.identity) {
-            return Err(format!("a request that {} did not sign", proposer.peer_id));
+        let proposer = rules.member(request.proposer).ok_or(LedgerError::RequestOfNoMember)?;
+        let name = || proposer.peer_id.clone();
+        if !request.is_signed(rules.group_id(), &proposer.identity) {
+            return Err(LedgerError::RequestNotSigned(name()));
         }
         if request.expires.saturating_sub(request.created) > MAX_REQUEST_LIFE
             || request.expires <= request.created
         {
-            return Err(
-                "a request that ends before it begins, or after more than 31 days".to_owned()
-            );
+            return Err(LedgerError::Lifetime);
         }
         if request.expires > now.after(MAX_REQUEST_LIFE + MAX_SKEW).millis() {
-            return Err("a request from the future: one of the two clocks is wrong".to_owned());
+            return Err(LedgerError::Future);
         }
-        let content = Content::read(&request.kind, &request.content, rules.author().as_ref());
-        let content = content.map_err(|error| error.to_string())?;
+        let author = rules.author();
+        let operation = Operation::read(&request.kind, &request.content, author.as_ref())?;
+        operation.check_signers(rules.threshold())?;
         let over = request.expires <= now.millis();
-        let open = |t: &&RequestEntry| t.signed.is_none() && t.request.expires > now.millis();
-        let of_the_same = |t: &&RequestEntry| t.request.proposer == request.proposer;
-        if !over && self.requests.values().filter(open).filter(of_the_same).count() >= MAX_OPEN {
-            return Err(format!("more than {MAX_OPEN} open requests of {}", proposer.peer_id));
+        let of_the_same = |entry: &&RequestEntry| entry.proposer() == request.proposer;
+        let open = self.requests.values().filter(of_the_same).filter(|e| !e.is_over(now)).count();
+        if !over && open >= MAX_OPEN {
+            return Err(LedgerError::TooManyOpen { most: MAX_OPEN, proposer: name() });
         }
         let full = self.order.len() >= MAX_INVENTORY;
         if full && over {
             return Ok(false); // somebody remembers more than this node does
         }
         if !admit() {
-            return Err(format!("{} asks too often", proposer.peer_id));
+            return Err(LedgerError::TooOften(name()));
         }
         if full && !self.forget_one(now) {
-            return Err(format!("more than {MAX_INVENTORY} requests of this wallet"));
+            return Err(LedgerError::Full);
         }
-        let digest = content.digest();
-        let (votes, signed, older, liars) = (Map::default(), None, Vec::new(), Map::default());
-        let tracked = RequestEntry {
+        let entry = RequestEntry {
             request,
-            content,
-            digest,
-            votes,
-            signed,
-            older,
-            liars,
+            operation,
+            votes: Map::default(),
+            completed: None,
+            older: Vec::new(),
+            equivocations: Map::default(),
             approved_since: None,
         };
-        self.requests.insert(id, tracked);
+        self.requests.insert(id, entry);
         self.order.push(id);
         Ok(true)
     }
 
-    /// Makes room: the oldest that is over goes.
+    /// Makes room: the oldest request that is over goes.
     fn forget_one(&mut self, now: Timestamp) -> bool {
-        let over = |t: &RequestEntry| t.signed.is_some() || t.request.expires <= now.millis();
-        let index = self.order.iter().position(|id| self.requests.get(id).is_none_or(over));
-        if let Some(index) = index {
-            let id = self.order.remove(index);
-            let ends = self.requests.remove(&id).map_or(0, |tracked| tracked.request.expires);
-            self.forgotten.retain(|(_, ends)| *ends > now.millis());
-            self.forgotten.truncate(MAX_FORGOTTEN - 1);
-            self.forgotten.insert(0, (id, ends));
-        }
-        index.is_some()
+        let over = |id: &RequestId| self.requests.get(id).is_none_or(|entry| entry.is_over(now));
+        let Some(index) = self.order.iter().position(over) else { return false };
+        let id = self.order.remove(index);
+        let ends = self.requests.remove(&id).map_or(0, |entry| entry.request.expires);
+        self.forgotten.retain(|forgotten| forgotten.ends > now.millis());
+        self.forgotten.truncate(MAX_FORGOTTEN - 1);
+        self.forgotten.insert(0, Forgotten { id, ends });
+        true
     }
 
     /// Whether a request is here, or was.
-    pub fn knows(&self, id: &RequestId) -> bool {
-        self.requests.contains_key(id)
-            || self.forgotten.iter().any(|(forgotten, _)| forgotten == id)
+    pub(super) fn knows(&self, id: &RequestId) -> bool {
+        self.requests.contains_key(id) || self.forgotten.iter().any(|forgotten| forgotten.id == *id)
     }
 
     /// Takes a vote.
     ///
     /// # Errors
-    /// Why it is refused; nothing has changed.
-    pub fn vote(
+    /// Why it is refused.
+    pub(super) fn vote(
         &mut self,
+        now: Timestamp,
         rules: &Rules,
         vote: Vote,
-        now: Timestamp,
-    ) -> Result<VoteOutcome, String> {
-        let Some(tracked) = self.requests.get_mut(&vote.request) else {
-            return if self.knows(&vote.request) {
-                Ok(VoteOutcome::Duplicate)
-            } else {
-                Err("a vote on a request that is not known".into())
-            };
-        };
-        let member = rules.member(vote.member).ok_or("a vote of no member")?;
-        let of_the_member = tracked.votes.get(&vote.member).into_iter().chain(&tracked.older);
+    ) -> Result<VoteOutcome, LedgerError> {
+        if !self.requests.contains_key(&vote.request) && self.knows(&vote.request) {
+            return Ok(VoteOutcome::Duplicate);
+        }
+        let entry = self.requests.get_mut(&vote.request).ok_or(LedgerError::VoteOnUnknown)?;
+        let member = rules.member(vote.member).ok_or(LedgerError::VoteOfNoMember)?;
+        let last = entry.vote(vote.member);
+        let of_the_member = last.iter().chain(&entry.older);
         let same =
             of_the_member.copied().find(|v| (v.member, v.number) == (vote.member, vote.number));
-        // Signing anew makes another signature of the same word.
-        if tracked.liars.contains_key(&vote.member)
+        // A second signature of the same decision is the same vote.
+        if entry.equivocations.contains_key(&vote.member)
             || same.is_some_and(|same| same.approves == vote.approves)
         {
             return Ok(VoteOutcome::Duplicate);
         }
         if !(1..=MAX_VOTES).contains(&vote.number) {
-            return Err(format!(
-                "vote {} of {}: {MAX_VOTES} are the most",
-                vote.number, member.peer_id
-            ));
+            let (number, member) = (vote.number, member.peer_id.clone());
+            return Err(LedgerError::TooManyVotes { number, member, most: MAX_VOTES });
         }
-        if !vote.is_signed(&rules.group_id, &member.identity) {
-            return Err(format!("a vote that {} did not sign", member.peer_id));
+        if !vote.is_signed(rules.group_id(), &member.identity) {
+            return Err(LedgerError::VoteNotSigned(member.peer_id.clone()));
         }
-        let heard = match (same, tracked.votes.get(&vote.member).copied()) {
-            (Some(same), _) => {
-                tracked.liars.insert(vote.member, (same, vote));
-                VoteOutcome::Equivocation(same)
-            }
-            (None, Some(newer)) if newer.number > vote.number => {
-                tracked.older.push(vote);
-                VoteOutcome::Duplicate
-            }
-            (None, last) => {
-                tracked.older.extend(last);
-                tracked.votes.insert(vote.member, vote);
-                VoteOutcome::Accepted
-            }
+        let outcome = if let Some(same) = same {
+            entry.equivocations.insert(vote.member, Equivocation([same, vote]));
+            VoteOutcome::Equivocation(same)
+        } else if last.is_some_and(|last| last.number > vote.number) {
+            entry.older.push(vote);
+            VoteOutcome::Duplicate
+        } else {
+            entry.older.extend(last);
+            entry.votes.insert(vote.member, vote);
+            VoteOutcome::Accepted
         };
-        let enough = tracked.approvers().count() >= usize::from(rules.threshold);
-        tracked.approved_since = enough.then(|| tracked.approved_since.unwrap_or(now));
-        Ok(heard)
+        let enough = entry.approvers().count() >= rules.threshold();
+        entry.approved_since = enough.then(|| entry.approved_since.unwrap_or(now));
+        Ok(outcome)
     }
 
-    /// Takes a signature, verified here. True when there was none.
+    /// Takes what came of a request, and verifies it. True when nothing had come of it before.
     ///
     /// # Errors
-    /// Why it is refused; nothing has changed.
-    pub fn signature(
+    /// Why it is refused.
+    pub(super) fn complete(
         &mut self,
         rules: &Rules,
         id: &RequestId,
-        signed: Signed,
-    ) -> Result<bool, String> {
-        let Some(tracked) = self.requests.get_mut(id) else {
-            return if self.knows(id) {
-                Ok(false)
-            } else {
-                Err("a signature of a request that is not known".into())
-            };
-        };
-        if tracked.signed.is_some() {
+        completed: Completed,
+    ) -> Result<bool, LedgerError> {
+        if !self.requests.contains_key(id) && self.knows(id) {
             return Ok(false);
         }
-        if signed.signers.iter().any(|identifier| rules.member(*identifier).is_none()) {
-            return Err("a signature by others than members".to_owned());
+        let entry = self.requests.get_mut(id).ok_or(LedgerError::OutcomeOfUnknown)?;
+        if entry.completed.is_some() {
+            return Ok(false);
         }
-        let verified = rules.suite.verify(&rules.pubkey, &tracked.digest, &signed.signature);
-        verified.map_err(|error| error.to_string())?;
-        tracked.signed = Some(signed);
+        if completed.signers.iter().any(|identifier| rules.member(*identifier).is_none()) {
+            return Err(LedgerError::SignersAreNoMembers);
+        }
+        entry.operation.verify(rules.suite(), rules.pubkey(), &completed.outcome)?;
+        entry.completed = Some(completed);
         Ok(true)
     }
 
     /// The number of the next vote of a member. `None` when it has had its last.
-    pub fn next_vote(&self, id: &RequestId, member: Identifier) -> Option<u32> {
+    pub(super) fn next_vote(&self, id: &RequestId, member: Identifier) -> Option<u32> {
         let last = self.get(id)?.votes.get(&member).map_or(0, |vote| vote.number);
         (last < MAX_VOTES).then_some(last + 1)
     }
 
     /// What is held here, for another member to compare with.
-    pub fn holdings(&self, rules: &Rules) -> Vec<InventoryItem> {
-        let votes = |t: &RequestEntry| {
-            (1..=rules.total()).map(|p| t.votes.get(&p).map_or(0, |v| v.number)).collect()
+    pub(super) fn inventory(&self, rules: &Rules) -> Vec<InventoryItem> {
+        let number = |entry: &RequestEntry, member| entry.vote(member).map_or(0, |v| v.number);
+        let item = |(id, entry): (&RequestId, &RequestEntry)| InventoryItem {
+            request: *id,
+            votes: rules.identifiers().map(|member| number(entry, member)).collect(),
+            signed: entry.completed.is_some(),
         };
-        self.iter()
-            .map(|(id, t)| InventoryItem {
-                request: *id,
-                votes: votes(t),
-                signed: t.signed.is_some(),
-            })
-            .collect()
+        self.iter().map(item).collect()
     }
 
     /// The next moment at which a request ends.
-    pub fn next_end(&self, now: Timestamp) -> Option<Timestamp> {
-        let ends = self.requests.values().filter(|t| t.signed.is_none()).map(|t| t.request.expires);
+    pub(super) fn next_end(&self, now: Timestamp) -> Option<Timestamp> {
+        let open = self.requests.values().filter(|entry| entry.completed.is_none());
+        let ends = open.map(|entry| entry.request.expires);
         ends.filter(|end| *end > now.millis()).min().map(Timestamp::from_millis)
     }
 }

@@ -1,398 +1,292 @@
-//! Consensus of the members of one wallet: they propose, vote, and what enough of them approve is carried out, now as
-//! signatures. A [`Group`] is one wallet as its node sees it: it knows members by their place, and nothing of links or servers.
+//! The wallets of this node and what their members do together: they propose, vote, and what enough of them approve is
+//! carried out (docs/PROTOCOL.md, section 5). A machine of the node: it takes inputs, hands out effects, and knows members
+//! and messages, but nothing of secure channels, carriers or servers.
 //!
-//! Whatever it hears and does goes into the audit trail, from which it starts again. Only what is in the trail durably is
-//! said to others, where it must not be unsaid: this node's own requests and votes, that its share leaves, and that it has
-//! signed a test.
+//! Everything that a member sends and that this node does goes into the wallet's audit log, from which it starts again. What
+//! must not be taken back leaves only once it is in the log durably: this node's own requests and votes, that its signature
+//! share leaves, and that it has signed in a health check.
 
 mod audit_log;
 mod budget;
 mod coordinator;
+mod group;
 mod health_check;
 mod inventory;
 mod ledger;
-mod signer;
-mod statements;
-mod view;
+mod refusal;
+mod reservations;
+mod rules;
+mod unusable;
 
-use rand_core::{CryptoRng, RngCore};
+use std::collections::VecDeque;
 
-pub(super) use ledger::{Ledger, RequestEntry, Rules, Signed};
+use zeroize::Zeroizing;
 
-use self::audit_log::Log;
-use self::budget::{Budget, Cost};
-use self::coordinator::{Ceremony, LeftOut};
-use self::health_check::Check;
-use self::signer::Reservation;
-use super::Deadlines;
-use super::links::Tools;
-use crate::api::{CheckView, Event, Timestamp};
-use crate::audit::{self, Body, End, Entry, Head};
-use crate::frost::{Identifier, Key, Suite};
-use crate::group::{CeremonyId, GroupMessage, InventoryItem, RequestId, group_id};
+use self::group::Group;
+use super::ctx::Ctx;
+use super::{Error, Event, Timestamp};
+use crate::api::GroupView;
+use crate::audit::{Entry, Head};
+use crate::group::{Operation, RequestId};
 use crate::identity::Identity;
-use crate::keystore::{WalletInfo, WalletRecord};
-use crate::sorted::{Map, Set};
-use crate::wire::{PeerId, SessionId, WireError, clip};
+use crate::keystore::WalletRecord;
+use crate::wire::{PeerId, SessionId};
 
-/// What a circle asks of the node.
-pub(super) enum Act {
-    /// Say to a member, if there is a link to it. To this node itself it comes back at once.
-    Send(Identifier, GroupMessage),
-    /// Keep an entry of the trail, and its new head; answered by [`Group::kept`].
-    Log(Box<Entry>, Head),
-    /// Tell the outside.
+/// A wallet as it was stored: its key, and its audit log.
+#[derive(Debug)]
+pub struct StoredWallet {
+    /// The key.
+    pub record: WalletRecord,
+    /// The entries of its audit log, in order.
+    pub trail: Vec<Entry>,
+    /// The head of its audit log, once there is an entry.
+    pub head: Option<Head>,
+}
+
+/// What a person, or a program in place of one, wants of a wallet.
+pub(super) enum WalletCommand {
+    /// Propose an operation to the members, and approve it here.
+    Request {
+        /// The group key, as hex.
+        pubkey: String,
+        /// What is to be done.
+        operation: Operation,
+        /// For how long it can be approved and signed, in seconds.
+        lifetime: u64,
+    },
+    /// Approve or decline a request, or change that.
+    Vote {
+        /// Which.
+        request: RequestId,
+        /// For it.
+        approves: bool,
+        /// The rule of a policy that decided, if no person did.
+        rule: Option<String>,
+    },
+    /// Run a health check with every member that can be reached.
+    Check {
+        /// The group key, as hex.
+        pubkey: String,
+    },
+}
+
+/// What happens to the wallets.
+pub(super) enum Input {
+    /// A wallet to take into use. One that nothing can be signed with is reported, and stays as it is.
+    Open(Box<StoredWallet>),
+    /// A secure channel with a member stands. The identity at its other end is the one that the certificate names.
+    ChannelOpened {
+        /// The wallet's session id.
+        session: SessionId,
+        /// The member.
+        peer: PeerId,
+    },
+    /// A member sent a message over its secure channel.
+    Received {
+        /// The wallet's session id.
+        session: SessionId,
+        /// The member.
+        peer: PeerId,
+        /// The message: JSON text, unparsed.
+        message: Zeroizing<Vec<u8>>,
+    },
+    /// A member can be reached from now on, or cannot any more.
+    Reachable {
+        /// The wallet's session id.
+        session: SessionId,
+        /// The member.
+        peer: PeerId,
+        /// It can be reached.
+        reachable: bool,
+    },
+    /// The signaling server has this node again. A member that restarted meanwhile finds by a message that its channel is gone.
+    Registered,
+    /// The driver has stored the entry of that number of a wallet's audit log, or failed to.
+    EntryStored {
+        /// The group key, as hex.
+        pubkey: String,
+        /// The entry's number.
+        number: u64,
+        /// What went wrong, if anything.
+        result: Result<(), String>,
+    },
+}
+
+/// What the wallets want done.
+pub(super) enum Effect {
+    /// Keep a secure channel with each of these members, under this session id.
+    Join {
+        /// The wallet's session id: its group id as hex.
+        session: SessionId,
+        /// What this node is called in the wallet.
+        me: PeerId,
+        /// The other members, and the identity that each has to prove.
+        members: Vec<(PeerId, Identity)>,
+    },
+    /// Send a message to a member, if a secure channel with it stands; else drop it.
+    Send {
+        /// The wallet's session id.
+        session: SessionId,
+        /// The member.
+        peer: PeerId,
+        /// The message, as JSON text.
+        text: Zeroizing<String>,
+    },
+    /// Something goes on for which direct connections to the members are worth it, or no longer.
+    Busy {
+        /// The wallet's session id.
+        session: SessionId,
+        /// It does.
+        busy: bool,
+    },
+    /// An entry of an audit log to store, or an event.
+    Output(Output),
+}
+
+/// The part of the node's outputs that wallets have.
+pub(super) enum Output {
+    /// Store an entry of a wallet's audit log and the new head. Answered by [`Input::EntryStored`].
+    StoreEntry {
+        /// The group key, as hex.
+        pubkey: String,
+        /// The entry.
+        entry: Box<Entry>,
+        /// Where the log ends now.
+        head: Head,
+    },
+    /// Something happened that people and programs want to know of.
     Event(Event),
 }
 
-/// One wallet and its members.
-pub(super) struct Group {
-    pub info: WalletInfo,
-    /// Names its links.
-    pub links: SessionId,
-    pub(super) rules: Rules,
-    pub(super) me: Identifier,
-    key: Box<dyn Key>,
-    pub(super) book: Ledger,
-    log: Log,
-    ceremonies: Map<CeremonyId, Ceremony>,
-    pledges: Vec<Reservation>,
-    /// Who was not there, or refused, and by when it is asked again.
-    left_out: Map<(RequestId, Identifier), LeftOut>,
-    check: Option<Check>,
-    last_check: Option<CheckView>,
-    /// Health checks of late: for whom, and when.
-    check_pledges: Vec<(Identifier, Timestamp)>,
-    /// Who has signed in a health check, by its own word.
-    checked: Set<Identifier>,
-    /// Everyone has.
-    pub ready: bool,
-    /// The next check that nobody asks for: not before that, not without everyone before that, and how many there were.
-    next_check: Timestamp,
-    patience: Timestamp,
-    own_checks: u32,
-    /// Members who can be reached.
-    pub(super) reachable: Set<Identifier>,
-    /// What members hold, who are to be told what that lacks; and when each was told last.
-    owed: Map<Identifier, Vec<InventoryItem>>,
-    told: Map<Identifier, Timestamp>,
-    /// Requests that members spoke of and that are not known here: each is asked about once.
-    asked: Set<(Identifier, RequestId)>,
-    budget: Budget,
-    /// Coordinators to whom a share for a health check was given.
-    gave_check: Set<Identifier>,
-    deadlines: Deadlines,
-    acts: Vec<Act>,
+/// A wallet that nothing can be signed with.
+struct Unusable {
+    pubkey: String,
+    reason: String,
 }
 
-impl Group {
-    /// A wallet, and the trail that was kept of it.
+/// All wallets of this node.
+#[derive(Default)]
+pub(super) struct Wallets {
+    groups: Vec<Group>,
+    unusable: Vec<Unusable>,
+    effects: VecDeque<Effect>,
+}
+
+impl Wallets {
+    /// Carries out a command.
     ///
     /// # Errors
-    /// Why nothing can be signed with it.
-    pub(super) fn open<R: RngCore + CryptoRng>(
-        record: &WalletRecord,
-        trail: (&[Entry], Option<&Head>),
-        deadlines: Deadlines,
-        now: Timestamp,
-        tools: &mut Tools<'_, R>,
-    ) -> Result<Self, String> {
-        let info = record.info.clone();
-        let certificate = record.certificate.as_ref().ok_or(
-            "it has no certificate: nothing proves who its other members are, and so nobody could tell whose votes count",
-        )?;
-        let me = info.identifier;
-        let identity = tools.key.identity();
-        if certificate.agreement.member(me).map(|member| member.identity) != Some(identity) {
-            return Err("it was made by another identity than this node's".to_owned());
-        }
-        let suite = Suite::of_id(&info.ciphersuite).ok_or("its ciphersuite is not known here")?;
-        let key = suite
-            .key(&record.key_package, &record.public_key_package)
-            .map_err(|fault| fault.to_string())?;
-        let bound = group_id(&certificate.agreement, &info.pubkey);
-        let rules = Rules {
-            group_id: bound,
-            pubkey: hex::decode(&info.pubkey).map_err(|_| "its key is not hexadecimal")?,
-            suite,
-            threshold: info.threshold,
-            members: certificate.agreement.members.clone(),
-        };
-        let links = hex::encode(bound).parse().map_err(|_| "its links cannot be named")?;
-        let (entries, head) = trail;
-        let of = (info.pubkey.as_str(), me, &identity);
-        let (bodies, head) = audit::verify(&bound, of, entries, End::Kept(head))
-            .map_err(|error| error.to_string())?;
-        let mut this = Self {
-            info,
-            links,
-            rules,
-            me,
-            key,
-            book: Ledger::default(),
-            log: Log::after(head),
-            ceremonies: Map::default(),
-            pledges: Vec::new(),
-            left_out: Map::default(),
-            check: None,
-            last_check: None,
-            check_pledges: Vec::new(),
-            checked: Set::default(),
-            ready: false,
-            next_check: Timestamp::default(),
-            patience: now.after(deadlines.step),
-            own_checks: 0,
-            reachable: Set::default(),
-            owed: Map::default(),
-            told: Map::default(),
-            asked: Set::default(),
-            budget: Budget::default(),
-            gave_check: Set::default(),
-            deadlines,
-            acts: Vec::new(),
-        };
-        this.replay(entries.iter().map(|entry| Timestamp::from_millis(entry.time)).zip(bodies));
-        if entries.is_empty() {
-            let body = Body::Opened { pubkey: this.info.pubkey.clone(), member: me };
-            this.write(&body, now, tools);
-        }
-        this.ready_once_all_have(now, tools);
-        Ok(this)
-    }
-
-    /// Hears again what the trail tells, each at its time: what was taken then is taken again, and what had to make room does so.
-    fn replay(&mut self, told: impl Iterator<Item = (Timestamp, Body)>) {
-        for (now, body) in told {
-            let _ = match body {
-                Body::Request { request } => self.book.request(&self.rules, *request, now, || true),
-                Body::Vote { vote } => self.book.vote(&self.rules, vote, now).map(|_| true),
-                Body::Signed { request, signature, signers } => {
-                    self.book.signature(&self.rules, &request, Signed { signature, signers })
-                }
-                Body::Ready => {
-                    self.ready = true;
-                    self.checked.extend(1..=self.rules.total());
-                    Ok(true)
-                }
-                Body::Checked { member } => {
-                    self.checked.insert(member);
-                    Ok(true)
-                }
-                Body::Opened { .. }
-                | Body::Decision { .. }
-                | Body::Commit { .. }
-                | Body::Aborted { .. } => Ok(true),
-            };
-        }
-    }
-
-    pub(super) fn peer(&self, identifier: Identifier) -> Option<&PeerId> {
-        self.rules.member(identifier).map(|member| &member.peer_id)
-    }
-
-    pub(super) fn identifier_of(&self, peer: &PeerId) -> Option<Identifier> {
-        (1..=self.rules.total()).find(|identifier| self.peer(*identifier) == Some(peer))
-    }
-
-    pub(super) fn identity_of(&self, peer: &PeerId) -> Option<&Identity> {
-        self.rules.member(self.identifier_of(peer)?).map(|member| &member.identity)
-    }
-
-    /// Whether it is this node, or can be reached.
-    fn is_here(&self, identifier: Identifier) -> bool {
-        identifier == self.me || self.reachable.contains(&identifier)
-    }
-
-    /// The other members.
-    pub(super) fn others(&self) -> impl Iterator<Item = (Identifier, &PeerId)> {
-        (1..=self.rules.total()).filter(|p| *p != self.me).filter_map(|p| Some((p, self.peer(p)?)))
-    }
-
-    /// Something goes on for which fast ways to the members are worth it.
-    pub(super) fn is_busy(&self) -> bool {
-        self.ceremonies.len() > 0 || !self.pledges.is_empty() || self.check.is_some()
-    }
-
-    /// Why nothing can be done any more.
-    pub(super) fn problem(&self) -> Option<&str> {
-        self.log.broken.as_deref()
-    }
-
-    fn name(&self, identifier: Identifier) -> Option<&str> {
-        self.peer(identifier).map(PeerId::as_str)
-    }
-
-    fn names(&self, identifiers: &[Identifier]) -> Vec<PeerId> {
-        identifiers.iter().filter_map(|identifier| self.peer(*identifier).cloned()).collect()
-    }
-
-    fn say(&mut self, event: Event) {
-        self.acts.push(Act::Event(event));
-    }
-
-    fn ignore(&mut self, from: Identifier, reason: String) {
-        if let (true, Some(peer)) = (from != self.me, self.peer(from).cloned()) {
-            self.say(Event::Ignored { peer_id: Some(peer), reason });
-        }
-    }
-
-    fn broadcast(&mut self, message: &GroupMessage) {
-        let others: Vec<Identifier> = self.others().map(|(identifier, _)| identifier).collect();
-        self.acts
-            .extend(others.into_iter().map(|identifier| Act::Send(identifier, message.clone())));
-    }
-
-    fn write<R: RngCore + CryptoRng>(
+    /// Why it cannot be carried out; nothing has changed then.
+    pub(super) fn command(
         &mut self,
-        body: &Body,
-        now: Timestamp,
-        tools: &mut Tools<'_, R>,
-    ) {
-        let entry = self.log.write(&self.rules, body, now, tools);
-        self.acts.extend(entry);
-    }
-
-    /// Says something to all others once what was written so far is durable.
-    fn broadcast_durably(&mut self, message: &GroupMessage) {
-        let others: Vec<Identifier> = self.others().map(|(identifier, _)| identifier).collect();
-        for identifier in others {
-            let act = self.log.then(Act::Send(identifier, message.clone()));
-            self.acts.extend(act);
-        }
-    }
-
-    // ---- what happens ----
-
-    /// What to do, in order, after everything that this node says to itself has been heard.
-    pub(super) fn settle<R: RngCore + CryptoRng>(
-        &mut self,
-        now: Timestamp,
-        tools: &mut Tools<'_, R>,
-    ) -> Vec<Act> {
-        self.leave_out_the_silent(now, tools);
-        self.tell_what_is_owed(now);
-        self.pledges.retain(|pledge| pledge.until > now);
-        self.forget_what_is_over(now);
-        self.check_by_itself(now, tools);
-        let mut out = Vec::new();
-        loop {
-            self.coordinate(now, tools);
-            if self.acts.is_empty() {
-                return out;
+        ctx: &mut Ctx<'_>,
+        command: WalletCommand,
+    ) -> Result<(), Error> {
+        match command {
+            WalletCommand::Request { pubkey, operation, lifetime } => {
+                let lifetime = lifetime.saturating_mul(1000);
+                self.wallet(&pubkey)?.request(ctx, &operation, lifetime)
             }
-            for act in std::mem::take(&mut self.acts) {
-                match act {
-                    Act::Send(identifier, message) if identifier == self.me => {
-                        self.message(identifier, message, now, tools)
-                    }
-                    act => out.push(act),
+            WalletCommand::Vote { request, approves, rule } => {
+                let group = self.groups.iter_mut().find(|group| group.has_request(&request));
+                let group = group.ok_or_else(|| Error::NoSuchRequest(hex::encode(request)))?;
+                group.decide(ctx, &request, approves, rule)
+            }
+            WalletCommand::Check { pubkey } => {
+                self.wallet(&pubkey)?.start_health_check(ctx);
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes an input. Drain [`Wallets::poll`] afterwards.
+    pub(super) fn handle(&mut self, ctx: &mut Ctx<'_>, input: Input) {
+        match input {
+            Input::Open(wallet) => self.open(ctx, &wallet),
+            Input::ChannelOpened { session, peer } => {
+                if let Some(group) = self.group(&session) {
+                    group.channel_opened(ctx, &peer);
+                }
+            }
+            Input::Received { session, peer, message } => {
+                if let Some(group) = self.group(&session) {
+                    group.received(ctx, &peer, &message);
+                }
+            }
+            Input::Reachable { session, peer, reachable } => {
+                if let Some(group) = self.group(&session) {
+                    group.set_reachable(&peer, reachable);
+                }
+            }
+            Input::Registered => self.groups.iter_mut().for_each(Group::send_inventory_to_all),
+            Input::EntryStored { pubkey, number, result } => {
+                let group = self.groups.iter_mut().find(|group| group.pubkey() == pubkey);
+                if let Some(group) = group {
+                    group.entry_stored(number, result);
                 }
             }
         }
     }
 
-    /// Notes who can be reached now.
-    pub(super) fn reach(&mut self, reachable: Set<Identifier>) {
-        let before = std::mem::replace(&mut self.reachable, reachable);
-        for identifier in 1..=self.rules.total() {
-            let online = self.reachable.contains(&identifier);
-            if let (true, Some(peer_id)) =
-                (before.contains(&identifier) != online, self.peer(identifier).cloned())
-            {
-                let pubkey = self.info.pubkey.clone();
-                self.say(Event::Member { pubkey, peer_id, online, carrier: None });
+    /// The next thing to do, if any. Does what is due by the clock, too.
+    pub(super) fn poll(&mut self, ctx: &mut Ctx<'_>) -> Option<Effect> {
+        if self.effects.is_empty() {
+            for group in &mut self.groups {
+                group.settle(ctx, &mut self.effects);
             }
         }
+        self.effects.pop_front()
     }
 
-    /// Takes a message of a member, or of this node itself.
-    pub(super) fn message<R: RngCore + CryptoRng>(
-        &mut self,
-        from: Identifier,
-        message: GroupMessage,
-        now: Timestamp,
-        tools: &mut Tools<'_, R>,
-    ) {
-        match message {
-            GroupMessage::Inventory(theirs) => drop(self.owed.insert(from, theirs)),
-            GroupMessage::Request(request) => self.take_request(from, *request, now, tools),
-            GroupMessage::Vote(vote) => self.take_vote(from, vote, now, tools),
-            GroupMessage::Signature { request, data: signature, signers } => {
-                self.signature_came(from, request, Signed { signature, signers }, now, tools);
-            }
-            GroupMessage::Start { ceremony, request, signers, votes } => {
-                self.pledge(from, ceremony, request, (signers, votes), now, tools);
-            }
-            GroupMessage::SigningCommitments { ceremony, data } => {
-                self.committed(from, ceremony, data, now, tools)
-            }
-            GroupMessage::SigningPackage { ceremony, commitments } => {
-                self.give_share(from, ceremony, commitments, now, tools);
-            }
-            GroupMessage::SignatureShare { ceremony, data } => {
-                self.shared(from, ceremony, data, now, tools)
-            }
-            GroupMessage::Refused { ceremony, reason } => {
-                self.refused(from, ceremony, reason, now, tools)
-            }
-            GroupMessage::Checked => self.has_checked(from, now, tools),
-        }
-    }
-
-    /// The same for what is still text.
-    pub(super) fn text<R: RngCore + CryptoRng>(
-        &mut self,
-        from: Identifier,
-        text: &str,
-        now: Timestamp,
-        tools: &mut Tools<'_, R>,
-    ) {
-        match GroupMessage::parse(text) {
-            Ok(message) => self.message(from, message, now, tools),
-            Err(WireError::UnknownType(_)) => {} // of a newer version
-            Err(error) => self.ignore(from, error.to_string()),
-        }
-    }
-
-    /// A link to a member stands: it hears what is held here.
-    pub(super) fn linked<R: RngCore + CryptoRng>(
-        &mut self,
-        identifier: Identifier,
-        now: Timestamp,
-        tools: &mut Tools<'_, R>,
-    ) {
-        self.forgive(identifier);
-        self.began_anew(identifier, now, tools);
-        self.forget_what_was_asked(identifier);
-        self.tell_holdings(identifier);
-        if self.checked.contains(&self.me) {
-            let word = self.log.then(Act::Send(identifier, GroupMessage::Checked));
-            self.acts.extend(word);
-        }
-    }
-
-    /// Whether all that was written is durable.
-    pub(super) fn is_durable(&self) -> bool {
-        self.log.is_durable()
-    }
-
-    /// The driver has kept the entry of that number, or failed to.
-    pub(super) fn kept(&mut self, number: u64, result: Result<(), String>) {
-        let broken = self.log.broken.is_some();
-        let ready = self.log.kept(number, result.map_err(|error| clip(&error)));
-        self.acts.extend(ready);
-        if let (false, Some(problem)) = (broken, self.log.broken.clone()) {
-            let reason = format!(
-                "the audit trail of a wallet cannot be written, so nothing is signed with it: {problem}"
-            );
-            self.say(Event::Ignored { peer_id: None, reason });
-        }
-    }
-
+    /// When the clock alone makes something due.
     pub(super) fn next_deadline(&self, now: Timestamp) -> Option<Timestamp> {
-        let pledges = self.pledges.iter().map(|pledge| pledge.until);
-        let times = [self.next_turn(now), self.book.next_end(now), self.next_check_at(now)];
-        let owed = self.owed.keys().map(|identifier| self.may_tell(*identifier));
-        times.into_iter().flatten().chain(pledges).chain(owed).filter(|at| *at > now).min()
+        self.groups.iter().filter_map(|group| group.next_deadline(now)).min()
+    }
+
+    /// What people see of the wallets in use.
+    pub(super) fn views(&self, now: Timestamp) -> Vec<GroupView> {
+        self.groups.iter().map(|group| group.view(now)).collect()
+    }
+
+    /// Whether every entry of every audit log is stored, as far as it can be.
+    pub(super) fn is_durable(&self) -> bool {
+        self.groups.iter().all(Group::is_durable)
+    }
+
+    /// Whether the members of a wallet use this session id.
+    pub(super) fn uses(&self, session: &SessionId) -> bool {
+        self.groups.iter().any(|group| group.session() == session)
+    }
+
+    fn open(&mut self, ctx: &mut Ctx<'_>, wallet: &StoredWallet) {
+        let pubkey = &wallet.record.info.pubkey;
+        if self.groups.iter().any(|group| group.pubkey() == pubkey) {
+            return;
+        }
+        self.unusable.retain(|unusable| unusable.pubkey != *pubkey);
+        match Group::open(ctx, wallet) {
+            Ok(group) => {
+                self.effects.push_back(group.join());
+                self.groups.push(group);
+            }
+            Err(error) => {
+                let (pubkey, reason) = (pubkey.clone(), error.to_string());
+                self.unusable.push(Unusable { pubkey: pubkey.clone(), reason: reason.clone() });
+                let event = Event::WalletUnusable { pubkey, reason };
+                self.effects.push_back(Effect::Output(Output::Event(event)));
+            }
+        }
+    }
+
+    fn group(&mut self, session: &SessionId) -> Option<&mut Group> {
+        self.groups.iter_mut().find(|group| group.session() == session)
+    }
+
+    fn wallet(&mut self, pubkey: &str) -> Result<&mut Group, Error> {
+        if let Some(unusable) = self.unusable.iter().find(|unusable| unusable.pubkey == pubkey) {
+            return Err(Error::WalletUnusable(unusable.reason.clone()));
+        }
+        let found = self.groups.iter_mut().find(|group| group.pubkey() == pubkey);
+        found.ok_or_else(|| Error::NoSuchWallet(pubkey.to_owned()))
     }
 }

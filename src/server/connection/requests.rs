@@ -1,4 +1,5 @@
-//! What a client's frames ask for, and the answers: register, list, relay, and each refusal (section 1).
+//! The requests of a client and their answers: register, list, relay, and each refusal
+//! (docs/PROTOCOL.md, section 1).
 
 use std::ops::ControlFlow;
 
@@ -8,7 +9,7 @@ use crate::server::outbox::Refusal;
 use crate::wire::{ClientMessage, ErrorCode, PeerId, ServerMessage, WireError};
 
 impl Connection {
-    /// Does what a frame asks for.
+    /// Handles a frame of the client.
     pub(super) fn handle(&mut self, received: Received) -> ControlFlow<End> {
         match received {
             Received::Text(text) => match ClientMessage::parse(&text) {
@@ -31,7 +32,7 @@ impl Connection {
 
     fn request(&mut self, message: ClientMessage) {
         match message {
-            ClientMessage::Register { peer_id, claim } => self.register(peer_id, claim),
+            ClientMessage::Register { peer_id, claim, .. } => self.register(peer_id, claim),
             ClientMessage::ListPeers => self.outbox.answer(self.shared.peers.list()),
             ClientMessage::Relay { to, data } => {
                 let Some(from) = &self.id else {
@@ -84,7 +85,7 @@ impl Connection {
 
     fn register(&mut self, wanted: PeerId, claim: Option<[u8; 32]>) {
         match &self.id {
-            // A repeat is harmless.
+            // A repeat changes nothing.
             Some(id) if *id == wanted => {}
             Some(id) => {
                 let text =
@@ -94,12 +95,13 @@ impl Connection {
             None => match self.shared.peers.claim(&wanted, &self.outbox, claim) {
                 Ok(()) => self.id = Some(wanted),
                 Err(holder) => {
-                    // It may be this very peer, back before the server knows that its last connection is dead.
+                    // The holder may be a dead connection of this very peer, which the server does
+                    // not know yet.
                     holder.probe();
-                    let patience = self.shared.limits.probe_timeout.as_secs() + 1;
+                    let wait = self.shared.limits.probe_timeout.as_secs() + 1;
                     let text = format!(
                         "'{wanted}' is taken by another connection: choose another id, or, if that one was yours and is \
-                         dead, try again in {patience} s"
+                         dead, try again in {wait} s"
                     );
                     self.error(ErrorCode::PeerIdTaken, &text, None);
                 }
@@ -122,7 +124,7 @@ fn code_of(error: &WireError) -> ErrorCode {
     }
 }
 
-/// What was wrong, and what to send instead.
+/// The text of an error: what is wrong with the message, and what to send instead.
 fn advice(error: &WireError) -> String {
     match error {
         WireError::Malformed(_) => {

@@ -1,0 +1,161 @@
+//! What a carrier is: something that moves the frames of secure channels, and says when it can.
+//!
+//! A carrier is one file that implements [`Carrier`] and one line in [`all`]. Secure channels do not
+//! know their carriers: the transport picks one for every flush, the first in the list that is open.
+//! So a carrier that opens, stalls or breaks changes nothing that a session or a wallet could see.
+
+use std::collections::VecDeque;
+
+use zeroize::Zeroizing;
+
+use super::{Effect, relay, webrtc};
+use crate::api::{CarrierChoice, Timestamp};
+use crate::channel::Window;
+use crate::node::Config;
+use crate::node::ctx::Ctx;
+use crate::node::presence::{Address, ServerId};
+use crate::sorted::Set;
+use crate::wire::{IceCandidate, PeerId, PeerMessage, RelayData};
+
+/// Every carrier of a node, the preferred one first.
+pub(super) fn all(config: &Config, random: u32) -> Vec<Box<dyn Carrier>> {
+    vec![Box::new(webrtc::WebRtc::new(&config.deadlines, random)), Box::new(relay::Relay)]
+}
+
+/// What every carrier says of itself, the preferred one first.
+pub(super) const SPECS: &[&CarrierSpec] = &[&webrtc::SPEC, &relay::SPEC];
+
+/// What a carrier says of itself.
+#[derive(Debug)]
+pub(crate) struct CarrierSpec {
+    /// Its id in events, views, and on the command line.
+    pub id: &'static str,
+    /// What it is, for the help of the command line.
+    pub about: &'static str,
+    /// How much may be under way on it unacknowledged.
+    pub window: Window,
+    /// Whether it works only while the signaling server does.
+    pub needs_server: bool,
+    /// Whether handshakes use it whenever it is open, whatever carries the rest: they then go beside
+    /// offer and answer, and cost no time of their own.
+    pub carries_handshakes: bool,
+}
+
+/// What is known of the way to a peer that does not depend on the signaling server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(in crate::node) struct Path {
+    /// Since when a data channel is open.
+    pub opened_at: Option<Timestamp>,
+    /// Whether it works right now.
+    pub works: bool,
+    /// The peer has answered the connection attempt.
+    pub answered: bool,
+    /// The peer sends attempt ids: it is no baseline peer.
+    pub peer_sends_attempt_ids: bool,
+}
+
+/// What a driver reports of a WebRTC connection; `attempt` names it.
+pub(in crate::node) enum DriverInput {
+    LocalDescription { peer: PeerId, attempt: u32, sdp: String },
+    LocalCandidate { peer: PeerId, attempt: u32, candidate: IceCandidate },
+    Opened { peer: PeerId, attempt: u32 },
+    Text { peer: PeerId, attempt: u32, text: Zeroizing<String> },
+    Interrupted { peer: PeerId, attempt: u32, interrupted: bool },
+    Closed { peer: PeerId, attempt: u32, reason: String },
+}
+
+impl DriverInput {
+    pub(super) fn peer(&self) -> &PeerId {
+        match self {
+            Self::LocalDescription { peer, .. }
+            | Self::LocalCandidate { peer, .. }
+            | Self::Opened { peer, .. }
+            | Self::Text { peer, .. }
+            | Self::Interrupted { peer, .. }
+            | Self::Closed { peer, .. } => peer,
+        }
+    }
+
+    pub(super) fn attempt(&self) -> u32 {
+        match self {
+            Self::LocalDescription { attempt, .. }
+            | Self::LocalCandidate { attempt, .. }
+            | Self::Opened { attempt, .. }
+            | Self::Text { attempt, .. }
+            | Self::Interrupted { attempt, .. }
+            | Self::Closed { attempt, .. } => *attempt,
+        }
+    }
+}
+
+/// One carrier. Only the first three methods and [`Carrier::send`] are needed by all of them; the
+/// others are for carriers that open connections of their own.
+pub(super) trait Carrier: Send {
+    /// What it says of itself.
+    fn spec(&self) -> &'static CarrierSpec;
+
+    /// Whether something can be sent to a peer right now.
+    fn is_open(&self, ctx: &Ctx<'_>, to: &Address) -> bool;
+
+    /// Whether a peer receives what is sent, as far as known.
+    fn reaches(&self, ctx: &Ctx<'_>, to: &Address) -> bool {
+        self.is_open(ctx, to)
+    }
+
+    /// Sends a message to a peer, where it is open.
+    fn send(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        out: &mut VecDeque<Effect>,
+        to: &Address,
+        message: &PeerMessage,
+    );
+
+    /// Whether it runs WebRTC connections, over which baseline peers talk, too.
+    fn runs_connections(&self) -> bool {
+        false
+    }
+
+    /// The driver says whether a peer can be reached by it, for a carrier that the driver runs by
+    /// itself.
+    fn set_up(&mut self, _: &Address, _: bool) {}
+
+    /// Peers of sessions and wallets, whose early messages must not be dropped.
+    fn expect(&mut self, _: &Set<Address>) {}
+
+    /// Peers to whom a direct connection is worth it now.
+    fn want(&mut self, _: &Set<Address>) {}
+
+    /// The way to a peer that does not depend on the signaling server.
+    fn path(&self, _: &Address) -> Path {
+        Path::default()
+    }
+
+    /// A peer relayed something that is about connections.
+    fn relayed(&mut self, _: &mut Ctx<'_>, _: &mut VecDeque<Effect>, _: &Address, _: RelayData) {}
+
+    /// The driver reports something of a connection.
+    fn driver(&mut self, _: &mut Ctx<'_>, _: &mut VecDeque<Effect>, _: DriverInput) {}
+
+    /// The server did not know the peer to whom something was relayed.
+    fn not_delivered(&mut self, _: &Address) {}
+
+    /// A session begins with this peer: a connection that was idle is not trusted to be alive.
+    fn refresh(&mut self, _: &mut VecDeque<Effect>, _: &Address) {}
+
+    /// This node does not use a server any more.
+    fn forget(&mut self, _: &mut VecDeque<Effect>, _: ServerId) {}
+
+    /// Does what is due: opens what is wanted, repeats, replaces, closes.
+    fn tick(&mut self, _: &mut Ctx<'_>, _: &mut VecDeque<Effect>) {}
+
+    /// When [`Carrier::tick`] has something to do that waits for the clock alone.
+    fn next_deadline(&self, _: Timestamp) -> Option<Timestamp> {
+        None
+    }
+}
+
+/// Whether a node's settings allow a carrier.
+pub(super) fn is_allowed(choice: CarrierChoice, spec: &CarrierSpec) -> bool {
+    choice.only().is_none_or(|only| only.id() == spec.id)
+}

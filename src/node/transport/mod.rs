@@ -1,0 +1,507 @@
+//! Secure channels over carriers, for sessions and wallets alike.
+//!
+//! Its users name the peers that they want to talk to, by the id under which they do so: a session's
+//! id, or for a wallet's members the hex of the group id. The transport handshakes with them, seals
+//! and numbers their messages, picks the carrier anew for every flush, and sends again what was not
+//! acknowledged. Baseline peers have no secure channel: their messages pass through it in the clear.
+//!
+//! - `carrier` says what a carrier is; `webrtc` and `relay` are the two that stand.
+//! - `channel` is one secure channel; `handshakes` makes them; `flush` hands frames to carriers.
+
+mod carrier;
+mod channel;
+mod flush;
+mod handshakes;
+mod relay;
+mod webrtc;
+
+use std::collections::VecDeque;
+
+use zeroize::Zeroizing;
+
+use self::carrier::{Carrier, SPECS};
+pub(in crate::node) use self::carrier::{CarrierSpec, DriverInput, Path};
+use self::channel::SecureChannel;
+use super::ctx::Ctx;
+use super::early::EarlyMessages;
+use super::presence::{Address, Presence, ServerId};
+use super::{CarrierEvent, Config, Output};
+use crate::api::{CarrierId, Event, Timestamp};
+use crate::channel::HandshakeError;
+use crate::identity::Identity;
+use crate::sorted::{Map, Set};
+use crate::wire::{PROTOCOL_VERSION, PeerId, PeerMessage, RelayData, SessionId, WireError};
+
+/// The ids of all carriers and what they are, the preferred one first.
+pub fn carriers() -> impl Iterator<Item = (&'static str, &'static str)> {
+    SPECS.iter().map(|spec| (spec.id, spec.about))
+}
+
+/// How far a session is, as far as the transport has to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::node) enum Stage {
+    /// Not accepted yet: handshake messages wait.
+    Pending,
+    /// Handshake messages are answered.
+    Active,
+    /// Over; its channels stay for what is still on its way.
+    Ending,
+    /// Over and done: its channels are dropped, and late handshake messages with them.
+    Over,
+}
+
+/// Whose handshake messages are answered in an active session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::node) enum Admission {
+    /// Those of its peers.
+    Peers,
+    /// Those of anyone who knows the secret of the session's invite.
+    Anyone,
+}
+
+/// What a session needs of the transport.
+#[derive(Clone, PartialEq, Eq)]
+pub(in crate::node) struct SessionScope {
+    /// The server at which its participants are.
+    pub server: ServerId,
+    /// The other participants, as far as known.
+    pub peers: Vec<PeerId>,
+    pub admission: Admission,
+    pub stage: Stage,
+    /// The pre-shared key of its handshakes, in a session by invite.
+    pub psk: Option<Zeroizing<[u8; 32]>>,
+    /// A direct connection to each peer is wanted.
+    pub direct: bool,
+}
+
+/// The members of a wallet, who keep channels to each other.
+struct Group {
+    server: Option<ServerId>,
+    me: PeerId,
+    members: Vec<(PeerId, Identity)>,
+    /// Something goes on for which a direct connection is worth it.
+    busy: bool,
+}
+
+impl Group {
+    /// The server at which the members are, if this node has its name of the wallet there.
+    fn server(&self, presence: &Presence) -> Option<ServerId> {
+        let server = self.server.or_else(|| presence.home())?;
+        (presence.me(server) == Some(&self.me)).then_some(server)
+    }
+
+    fn identity_of(&self, peer: &PeerId) -> Option<&Identity> {
+        self.members.iter().find(|(id, _)| id == peer).map(|(_, identity)| identity)
+    }
+}
+
+enum Scope {
+    Session(SessionScope),
+    Group(Group),
+}
+
+/// The channel to one peer of one session or wallet.
+struct Slot {
+    channel: SecureChannel,
+    /// The channel of a member that restarted. It replaces `channel` once it is proven: until then
+    /// nobody can knock that out with a hello.
+    successor: Option<SecureChannel>,
+    /// What carries it now, as reported to its user.
+    carried: Option<&'static CarrierSpec>,
+    /// What people were told last of what carries it.
+    announced: Option<&'static str>,
+    /// Whether its user knows that the other end has it, too.
+    confirmed: bool,
+}
+
+impl Slot {
+    fn new(channel: SecureChannel) -> Self {
+        Self { channel, successor: None, carried: None, announced: None, confirmed: false }
+    }
+}
+
+/// What the transport is asked for, and what happens outside.
+pub(in crate::node) enum Input {
+    /// A session needs this from now on; nothing any more if there is no scope.
+    Session { session: SessionId, scope: Option<SessionScope> },
+    /// The members of a wallet keep channels under this id.
+    Group {
+        session: SessionId,
+        server: Option<ServerId>,
+        me: PeerId,
+        members: Vec<(PeerId, Identity)>,
+    },
+    /// Whether a direct connection between the members of a wallet is worth it now.
+    Busy { session: SessionId, busy: bool },
+    /// Send a hello to a peer of a session, unless there is a channel.
+    Hello { session: SessionId, peer: PeerId },
+    /// Send a message over the channel, where it stands.
+    Send { session: SessionId, peer: PeerId, text: Zeroizing<String> },
+    /// Send everything again that was not acknowledged.
+    Resend { session: SessionId, peer: PeerId },
+    /// Send a message in the clear over the data channel, where one is open.
+    SendPlain { address: Address, message: PeerMessage },
+    /// Send a message in the clear through the server.
+    RelayPlain { address: Address, message: PeerMessage },
+    /// A session begins that finds an idle connection to a peer.
+    Refresh { address: Address },
+    /// A peer relayed something.
+    Relayed { from: Address, data: RelayData },
+    /// The server did not know a peer to whom something was relayed.
+    NotDelivered { to: Address },
+    /// The server has this node (again).
+    Registered { server: ServerId },
+    /// The node does not use a server any more.
+    Forget { server: ServerId },
+    /// The driver reports something of a connection.
+    Driver(DriverInput),
+    /// The driver reports something of another carrier.
+    Carrier { carrier: CarrierId, from: Address, event: CarrierEvent },
+}
+
+/// What the transport does, and what it reports to its users.
+pub(in crate::node) enum Effect {
+    /// For the driver.
+    Output(Output),
+    /// Send something to a peer through a server.
+    Relay { server: ServerId, to: PeerId, data: RelayData },
+    /// A channel stands, with that identity at the other end.
+    Opened { session: SessionId, peer: PeerId, identity: Identity },
+    /// The other end has shown that the channel stands there, too.
+    Confirmed { session: SessionId, peer: PeerId },
+    /// A handshake of a session failed.
+    Failed { session: SessionId, peer: PeerId, error: HandshakeError },
+    /// A message came over a channel.
+    Received { session: SessionId, peer: PeerId, message: Zeroizing<Vec<u8>> },
+    /// A peer of a session sealed what is no message.
+    Malformed { session: SessionId, peer: PeerId },
+    /// What carries a channel has changed. `None`: nothing does.
+    Carried { session: SessionId, peer: PeerId, carrier: Option<&'static CarrierSpec> },
+    /// The direct way to a peer has changed.
+    Path { address: Address, path: Path },
+    /// A data channel opened.
+    DataChannelOpened { address: Address },
+    /// Text came over a data channel. The transport reads it itself.
+    DataChannelText { address: Address, text: Zeroizing<String> },
+    /// A peer said on its data channel what it speaks.
+    Greeted { address: Address, protocol: Option<u32> },
+    /// A message came in the clear.
+    Plaintext { address: Address, by_relay: bool, message: PeerMessage },
+    /// A peer sent nonsense over its data channel. For people: what.
+    Misbehaved { address: Address, text: String },
+}
+
+/// The machine.
+pub(in crate::node) struct Transport {
+    carriers: Vec<Box<dyn Carrier>>,
+    scopes: Map<SessionId, Scope>,
+    slots: Map<(SessionId, PeerId), Slot>,
+    /// Handshake messages for sessions that are not known or not accepted yet.
+    early: EarlyMessages,
+    /// Paths as reported last.
+    paths: Map<Address, Path>,
+    effects: VecDeque<Effect>,
+}
+
+impl Transport {
+    /// `random` should be a random number: it keeps the attempts of two processes apart.
+    pub(in crate::node) fn new(config: &Config, random: u32) -> Self {
+        Self {
+            carriers: carrier::all(config, random),
+            scopes: Map::default(),
+            slots: Map::default(),
+            early: EarlyMessages::default(),
+            paths: Map::default(),
+            effects: VecDeque::new(),
+        }
+    }
+
+    /// Takes an input. What it leads to comes from [`Transport::poll`].
+    pub(in crate::node) fn handle(&mut self, ctx: &mut Ctx<'_>, input: Input) {
+        match input {
+            Input::Session { session, scope } => self.set_session(ctx, session, scope),
+            Input::Group { session, server, me, members } => {
+                self.join_group(ctx, session, Group { server, me, members, busy: false });
+            }
+            Input::Busy { session, busy } => {
+                if let Some(Scope::Group(group)) = self.scopes.get_mut(&session) {
+                    group.busy = busy;
+                }
+            }
+            Input::Hello { session, peer } => self.hello(ctx, &session, &peer),
+            Input::Send { session, peer, text } => self.send(&session, &peer, &text),
+            Input::Resend { session, peer } => {
+                if let Some(slot) = self.slots.get_mut(&(session, peer)) {
+                    slot.channel.resend_all();
+                }
+            }
+            Input::SendPlain { address, message } => self.send_plain(ctx, &address, &message),
+            Input::RelayPlain { address, message } => {
+                let data = RelayData::Peer(message, None);
+                let (server, to) = (address.server, address.peer);
+                self.effects.push_back(Effect::Relay { server, to, data });
+            }
+            Input::Refresh { address } => {
+                let out = &mut self.effects;
+                self.carriers.iter_mut().for_each(|carrier| carrier.refresh(out, &address));
+            }
+            Input::Relayed { from, data } => self.relayed(ctx, from, data),
+            Input::NotDelivered { to } => {
+                self.carriers.iter_mut().for_each(|carrier| carrier.not_delivered(&to));
+            }
+            Input::Registered { server } => self.registered(ctx, server),
+            Input::Forget { server } => {
+                let out = &mut self.effects;
+                self.carriers.iter_mut().for_each(|carrier| carrier.forget(out, server));
+            }
+            Input::Driver(input) => {
+                let out = &mut self.effects;
+                if let Some(carrier) = self.carriers.iter_mut().find(|c| c.runs_connections()) {
+                    carrier.driver(ctx, out, input);
+                }
+            }
+            Input::Carrier { carrier, from, event } => {
+                self.carrier_event(ctx, carrier, &from, event);
+            }
+        }
+    }
+
+    /// Something happened on a carrier that the driver runs by itself. Only what is sealed counts there.
+    fn carrier_event(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        id: CarrierId,
+        from: &Address,
+        event: CarrierEvent,
+    ) {
+        let Some(carrier) = self.carriers.iter_mut().find(|c| c.spec().id == id.id()) else {
+            return;
+        };
+        let text = match event {
+            CarrierEvent::Up => return carrier.set_up(from, true),
+            CarrierEvent::Down => return carrier.set_up(from, false),
+            CarrierEvent::Text(text) => text,
+        };
+        match PeerMessage::parse(&text) {
+            Ok((message @ (PeerMessage::Handshake { .. } | PeerMessage::Frame { .. }), _)) => {
+                self.peer_message(ctx, from, true, message)
+            }
+            Ok((other, _)) => {
+                let reason =
+                    format!("'{}' came over {}, where it does not count", other.kind(), id.id());
+                self.ignored(&from.peer, reason);
+            }
+            Err(error) => self.ignored(&from.peer, error.to_string()),
+        }
+    }
+
+    /// The next thing to do. Also does what is due by the clock.
+    pub(in crate::node) fn poll(&mut self, ctx: &mut Ctx<'_>) -> Option<Effect> {
+        loop {
+            if self.effects.is_empty() {
+                self.tick(ctx);
+            }
+            match self.effects.pop_front()? {
+                Effect::DataChannelText { address, text } => {
+                    self.data_channel_text(ctx, address, &text);
+                }
+                Effect::DataChannelOpened { address } => {
+                    if let Some(me) = ctx.presence.me(address.server).cloned() {
+                        let protocol = Some(PROTOCOL_VERSION);
+                        let hello = PeerMessage::ChannelOpen { peer_id: me, protocol };
+                        self.send_plain(ctx, &address, &hello);
+                    }
+                    return Some(Effect::DataChannelOpened { address });
+                }
+                effect => return Some(effect),
+            }
+        }
+    }
+
+    /// When the clock alone moves it.
+    pub(in crate::node) fn next_deadline(&self, ctx: &Ctx<'_>) -> Option<Timestamp> {
+        let carriers = self.carriers.iter().filter_map(|carrier| carrier.next_deadline(ctx.now));
+        let slots = self.slots.values().flat_map(|s| [Some(&s.channel), s.successor.as_ref()]);
+        let channels = slots.flatten().filter_map(SecureChannel::next_deadline);
+        carriers.chain(channels).min()
+    }
+
+    /// Whether every peer that can be reached has acknowledged everything.
+    pub(in crate::node) fn is_delivered(&self, presence: &Presence) -> bool {
+        self.slots.iter().all(|((session, peer), slot)| {
+            let waits = slot.channel.is_open() && slot.channel.is_waiting();
+            let address = self.address(presence, session, peer);
+            !waits || !address.is_some_and(|to| presence.is_present(&to) || self.path(&to).works)
+        })
+    }
+
+    // ---- what its users want ----
+
+    fn set_session(&mut self, ctx: &mut Ctx<'_>, session: SessionId, scope: Option<SessionScope>) {
+        let Some(scope) = scope else {
+            self.scopes.remove(&session);
+            self.slots.retain(|(id, _), _| *id != session);
+            return;
+        };
+        if scope.stage == Stage::Over {
+            self.slots.retain(|(id, _), _| *id != session);
+        }
+        let peers = if scope.stage == Stage::Active { scope.peers.clone() } else { Vec::new() };
+        let server = scope.server;
+        self.scopes.insert(session.clone(), Scope::Session(scope));
+        self.replay_early(ctx, &session, peers.iter().map(|peer| Address::new(server, peer)));
+    }
+
+    fn join_group(&mut self, ctx: &mut Ctx<'_>, session: SessionId, group: Group) {
+        let server = group.server(ctx.presence);
+        let peers: Vec<PeerId> = group.members.iter().map(|(peer, _)| peer.clone()).collect();
+        self.scopes.insert(session.clone(), Scope::Group(group));
+        if let Some(server) = server {
+            self.replay_early(ctx, &session, peers.iter().map(|peer| Address::new(server, peer)));
+        }
+    }
+
+    /// Takes handshake messages that came too early.
+    fn replay_early(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        session: &SessionId,
+        peers: impl Iterator<Item = Address>,
+    ) {
+        for address in peers {
+            for message in self.early.take(&address, session) {
+                self.peer_message(ctx, &address, true, message);
+            }
+        }
+    }
+
+    fn send(&mut self, session: &SessionId, peer: &PeerId, text: &str) {
+        let Some(slot) = self.slots.get_mut(&(session.clone(), peer.clone())) else { return };
+        if let Err(error) = slot.channel.send(text) {
+            self.ignored(peer, error.to_string());
+        }
+    }
+
+    fn send_plain(&mut self, ctx: &mut Ctx<'_>, to: &Address, message: &PeerMessage) {
+        let out = &mut self.effects;
+        if let Some(carrier) = self.carriers.iter_mut().find(|c| c.runs_connections()) {
+            carrier.send(ctx, out, to, message);
+        }
+    }
+
+    // ---- what comes from peers ----
+
+    fn relayed(&mut self, ctx: &mut Ctx<'_>, from: Address, data: RelayData) {
+        let RelayData::Peer(message, msg_id) = data else {
+            let out = &mut self.effects;
+            if let Some(carrier) = self.carriers.iter_mut().find(|c| c.runs_connections()) {
+                carrier.relayed(ctx, out, &from, data);
+            }
+            return;
+        };
+        if let Some(msg_id) = msg_id {
+            let data = RelayData::Peer(PeerMessage::Ack { msg_id }, None);
+            let (server, to) = (from.server, from.peer.clone());
+            self.effects.push_back(Effect::Relay { server, to, data });
+        }
+        match message {
+            PeerMessage::SessionProposal(_)
+            | PeerMessage::SessionResponse { .. }
+            | PeerMessage::Handshake { .. }
+            | PeerMessage::Frame { .. }
+            | PeerMessage::Ack { .. } => self.peer_message(ctx, &from, true, message),
+            // The server may have written it: steps of key generation count on a data channel or in
+            // a sealed frame only.
+            other => {
+                let reason = format!("'{}' came by relay, where it does not count", other.kind());
+                self.ignored(&from.peer, reason);
+            }
+        }
+    }
+
+    fn data_channel_text(&mut self, ctx: &mut Ctx<'_>, from: Address, text: &str) {
+        let (message, msg_id) = match PeerMessage::parse(text) {
+            Ok(parsed) => parsed,
+            // Of a newer protocol, or an acknowledgement that was never asked for: nothing is missing.
+            Err(error @ (WireError::UnknownType(_) | WireError::Missing { kind: "ack", .. })) => {
+                return self.ignored(&from.peer, error.to_string());
+            }
+            Err(error) => {
+                let text = format!("sent something that is no message of the protocol: {error}");
+                return self.effects.push_back(Effect::Misbehaved { address: from, text });
+            }
+        };
+        if let Some(msg_id) = msg_id {
+            self.send_plain(ctx, &from, &PeerMessage::Ack { msg_id });
+        }
+        match message {
+            PeerMessage::ChannelOpen { peer_id, .. } if peer_id != from.peer => {
+                let text = format!("calls itself {peer_id} on its own channel");
+                self.effects.push_back(Effect::Misbehaved { address: from, text });
+            }
+            PeerMessage::ChannelOpen { protocol, .. } => {
+                self.effects.push_back(Effect::Greeted { address: from, protocol });
+            }
+            message => self.peer_message(ctx, &from, false, message),
+        }
+    }
+
+    fn peer_message(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        from: &Address,
+        by_relay: bool,
+        message: PeerMessage,
+    ) {
+        match message {
+            PeerMessage::Handshake { session_id: Some(session), data } => {
+                self.receive_handshake(ctx, from, &session, data);
+            }
+            PeerMessage::Frame { session_id: Some(session), frame } => {
+                self.receive_frame(ctx, from, &session, &frame);
+            }
+            PeerMessage::Handshake { .. }
+            | PeerMessage::Frame { .. }
+            | PeerMessage::ChannelOpen { .. }
+            | PeerMessage::Ack { .. } => {}
+            message => {
+                let address = from.clone();
+                self.effects.push_back(Effect::Plaintext { address, by_relay, message });
+            }
+        }
+    }
+
+    // ---- helpers ----
+
+    /// Where a peer of a session or wallet is.
+    fn address(&self, presence: &Presence, session: &SessionId, peer: &PeerId) -> Option<Address> {
+        let server = match self.scopes.get(session)? {
+            Scope::Session(scope) => Some(scope.server),
+            Scope::Group(group) => group.server(presence),
+        };
+        server.map(|server| Address::new(server, peer))
+    }
+
+    fn path(&self, to: &Address) -> Path {
+        let paths = self.carriers.iter().map(|carrier| carrier.path(to));
+        paths.max_by_key(|path| (path.works, path.opened_at.is_some())).unwrap_or_default()
+    }
+
+    /// Peers of sessions that are not over.
+    fn expected(&self) -> Set<Address> {
+        let mut expected = Set::default();
+        for scope in self.scopes.values() {
+            if let Scope::Session(SessionScope { server, peers, stage, .. }) = scope
+                && matches!(stage, Stage::Pending | Stage::Active)
+            {
+                expected.extend(peers.iter().map(|peer| Address::new(*server, peer)));
+            }
+        }
+        expected
+    }
+
+    fn ignored(&mut self, peer: &PeerId, reason: String) {
+        let event = Event::Ignored { peer_id: Some(peer.clone()), reason };
+        self.effects.push_back(Effect::Output(Output::Event(event)));
+    }
+}
