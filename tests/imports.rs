@@ -38,13 +38,12 @@ const CIRCLES_ALLOWED_IN: [&str; 1] = ["browser"];
 
 /// The files and folders of `src/node/` from bottom to top, in layers like [`LAYERS`]: names
 /// without `.rs`, and `mod` for `node/mod.rs`.
-const LAYERS_OF_NODE: [&[&str]; 7] = [
-    &["presence"],
-    &["config"],
+const LAYERS_OF_NODE: [&[&str]; 6] = [
+    &["presence", "config"],
+    &["io"],
     &["ctx", "early"],
     &["transport", "signaling", "ceremony"],
     &["keygen", "wallet"],
-    &["io"],
     &["router", "mod"],
 ];
 
