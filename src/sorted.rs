@@ -1,8 +1,8 @@
-//! Ordered maps and sets of a few dozen things, as sorted lists.
+//! Ordered maps and sets of a few dozen entries, as sorted lists.
 //!
-//! A tree of the standard library costs 6 to 8 KB of wasm for each pair of types, and a node keeps
-//! a dozen kinds; a list costs less than one. Looking up is as fast; inserting in the middle moves
-//! what comes after, which nobody notices here.
+//! A tree of the standard library takes 6 to 8 KB of the wasm module for each pair of types; a list
+//! takes less than one. Lookups are as fast. An insertion moves all entries behind it, which is
+//! cheap in lists of this size. docs/decisions/0001-sorted-maps.md compares the crate `litemap`.
 
 /// An ordered map.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl<K: Ord, V> Map<K, V> {
         self.index(key).is_ok()
     }
 
-    /// Puts a value in the place of the one that was there, and returns that.
+    /// Sets the value of a key. Returns the value that it had before.
     pub(crate) fn insert(&mut self, key: K, value: V) -> Option<V> {
         match self.index(&key) {
             Ok(index) => Some(std::mem::replace(&mut self.0[index].1, value)),
@@ -46,7 +46,7 @@ impl<K: Ord, V> Map<K, V> {
         self.index(key).ok().map(|index| self.0.remove(index).1)
     }
 
-    /// The value of a key; a default one, if there was none.
+    /// The value of a key. Inserts a default value if there was none.
     pub(crate) fn or_default(&mut self, key: K) -> &mut V
     where
         V: Default,
@@ -121,7 +121,7 @@ impl<T: Ord> Set<T> {
         self.0.binary_search(item).is_ok()
     }
 
-    /// Adds a thing. False when it was there.
+    /// Adds an item. Returns false if it was there.
     pub(crate) fn insert(&mut self, item: T) -> bool {
         let index = self.0.binary_search(&item);
         if let Err(index) = index {

@@ -99,7 +99,7 @@ fn a_request_that_too_many_decline_is_not_signed_unless_they_change_their_minds(
     assert!((0..3).all(|s| group.requests(s)[0].state == RequestState::Declined));
     group.vote(2, &id, true);
     assert!(group.world.run_until_true(|w| (0..3).all(|s| Group::is_signed(w, s, &id))));
-    let late = Command::Vote { request: group::id_of(&id), approves: false, rule: None };
+    let late = Command::vote(id.as_str(), false);
     assert!(group.world.command(1, late).is_err(), "it is signed");
 }
 
@@ -122,7 +122,7 @@ fn a_request_ends_when_its_time_is_over() {
     let id = group.ask_for(0, "today only", 60);
     group.world.run_for(61_000);
     assert!((0..3).all(|s| group.requests(s)[0].state == RequestState::Expired));
-    let late = Command::Vote { request: group::id_of(&id), approves: true, rule: None };
+    let late = Command::vote(id.as_str(), true);
     assert!(group.world.command(1, late).is_err());
 }
 

@@ -4,6 +4,8 @@
 #![cfg(not(target_family = "wasm"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+#[path = "wire/document.rs"]
+mod document;
 #[path = "wire/edges.rs"]
 mod edges;
 
@@ -12,7 +14,7 @@ use std::collections::BTreeMap;
 use frostmesh::frost::Suite;
 use frostmesh::wire::{
     Cause, ClientMessage, ErrorCode, IceCandidate, MAX_FRAME, MAX_PEER_MESSAGE, PeerId,
-    PeerMessage, Proposal, RelayData, ServerMessage, SessionId, WireError,
+    PeerMessage, Proof, Proposal, RelayData, Sealed, ServerMessage, SessionId, WireError,
 };
 use proptest::prelude::{any, proptest};
 use rand_chacha::ChaCha20Rng;
@@ -118,6 +120,101 @@ fn every_peer_message_is_read_and_written_as_the_text_says() {
         assert_eq!(json(message.to_text().as_str()), vector, "{name}");
     }
     assert!(expected.is_empty(), "no vectors for {:?}", expected.keys());
+}
+
+#[test]
+fn messages_keep_their_bytes() {
+    let session_id = session();
+    let data = vec![0x0a; 2];
+    let signature = Some([7; 64]);
+    let proof = Some(Box::new(Proof { signature, ..Proof::default() }));
+    let proof_text = format!(r#""proof":{{"signature":"{}"}}"#, "07".repeat(64));
+    let nonce = "05".repeat(32);
+    let frame = Sealed { number: 3, acknowledges: true, data: data.clone() };
+    for (message, expected) in [
+        (
+            PeerMessage::SessionProposal(Proposal {
+                session_id: "s1".parse().unwrap(),
+                total: 2,
+                threshold: 2,
+                participants: vec!["a".to_owned(), "b".to_owned()],
+                ciphersuite: Some("x".to_owned()),
+                allow_unverified: Some(false),
+                protocol: Some(1),
+                name: Some("n \"".to_owned()),
+                nonce: Some([5; 32]),
+            }),
+            format!(
+                r#"{{"type":"session_proposal","payload":{{"session_id":"s1","total":2,"threshold":2,"participants":["a","b"],"ciphersuite":"x","allow_unverified":false,"protocol":1,"name":"n \"","nonce":"{nonce}"}}}}"#
+            ),
+        ),
+        (
+            PeerMessage::SessionResponse {
+                session_id: session_id.clone(),
+                accepted: false,
+                reason: Some("r".to_owned()),
+                cause: Some(Cause { kind: "k".to_owned(), culprit: None }),
+                protocol: Some(1),
+            },
+            r#"{"type":"session_response","payload":{"session_id":"s1","accepted":false,"reason":"r","cause":{"kind":"k"},"protocol":1}}"#.to_owned(),
+        ),
+        (
+            PeerMessage::ChannelOpen { peer_id: peer("a"), protocol: Some(1) },
+            r#"{"type":"channel_open","payload":{"peer_id":"a","protocol":1}}"#.to_owned(),
+        ),
+        (
+            PeerMessage::Round1Package {
+                session_id: session_id.clone(),
+                data: data.clone(),
+                proof: proof.clone(),
+            },
+            format!(
+                r#"{{"type":"commitment","payload":{{"session_id":"s1",{proof_text},"data":"0a0a"}}}}"#
+            ),
+        ),
+        (
+            PeerMessage::WalletCreated {
+                session_id: session_id.clone(),
+                pubkey: "02ab".to_owned(),
+                proof,
+            },
+            format!(
+                r#"{{"type":"wallet_created","payload":{{"session_id":"s1",{proof_text},"pubkey":"02ab"}}}}"#
+            ),
+        ),
+        (
+            PeerMessage::Frame { session_id: session_id.clone(), frame },
+            r#"{"type":"frame","payload":{"session_id":"s1","number":3,"acknowledges":true,"data":"0a0a"}}"#.to_owned(),
+        ),
+        (
+            PeerMessage::Handshake { session_id, data },
+            r#"{"type":"link","payload":{"session_id":"s1","data":"0a0a"}}"#.to_owned(),
+        ),
+    ] {
+        assert_eq!(message.to_text().as_str(), expected);
+        assert!(PeerMessage::parse(&expected).unwrap().0 == message, "{expected}");
+    }
+    let candidate =
+        IceCandidate { candidate: "c".to_owned(), sdp_mid: None, sdp_m_line_index: Some(0) };
+    assert_eq!(
+        RelayData::IceCandidate { candidate, attempt: Some(2) }.to_raw().get(),
+        r#"{"type":"ice-candidate","candidate":"c","sdpMid":null,"sdpMLineIndex":0,"attempt":2}"#
+    );
+    let register =
+        ClientMessage::Register { peer_id: peer("a"), protocol: Some(1), claim: Some([5; 32]) };
+    assert_eq!(
+        register.to_json(),
+        format!(r#"{{"type":"register","peer_id":"a","protocol":1,"claim":"{nonce}"}}"#)
+    );
+    let error = ServerMessage::Error {
+        error: "no".to_owned(),
+        code: Some(ErrorCode::TargetOffline),
+        peer_id: Some(peer("a")),
+    };
+    assert_eq!(
+        error.to_json(),
+        r#"{"type":"error","peer_id":"a","error":"no","code":"target_offline"}"#
+    );
 }
 
 #[test]

@@ -6,7 +6,8 @@ use serde::Serialize;
 /// ciphertext only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub struct CarrierId(&'static str);
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct CarrierId(#[cfg_attr(test, ts(type = "\"direct\" | \"relay\""))] &'static str);
 
 impl CarrierId {
     /// A WebRTC data channel.

@@ -11,6 +11,7 @@ use crate::wire::{PeerId, SessionId};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum Event {
     /// The server took the peer id.
     Registered {
@@ -83,7 +84,7 @@ pub enum Event {
     PeerConnected {
         /// Who.
         peer_id: PeerId,
-        /// How: `direct` is a WebRTC data channel.
+        /// What carries messages to it.
         carrier: CarrierId,
         /// Whether its identity is proven.
         verified: bool,
@@ -92,7 +93,7 @@ pub enum Event {
     Carrier {
         /// Who.
         peer_id: PeerId,
-        /// `direct` is a WebRTC data channel, `relay` the server, which sees ciphertext.
+        /// What carries them.
         carrier: CarrierId,
     },
     /// A participant cannot be reached any more.
@@ -121,6 +122,7 @@ pub enum Event {
         /// What to hand to the guests. Secret: whoever has it can take part.
         uri: InviteUri,
         /// When it ends, in seconds since 1970.
+        #[cfg_attr(test, ts(type = "number"))]
         expires: u64,
     },
     /// A guest has come by invite.
@@ -211,6 +213,7 @@ pub enum Event {
         /// Who asks.
         peer_id: PeerId,
         /// The kind of operation: that of the one content to sign, or `batch`.
+        #[cfg_attr(test, ts(type = "ContentKind | \"batch\""))]
         kind: &'static str,
         /// The 32 bytes that would be signed, as hex: those of the first item.
         digest: String,
@@ -219,6 +222,7 @@ pub enum Event {
         /// All contents that are to be signed, in order.
         contents: Vec<ContentView>,
         /// When it ends, in milliseconds since 1970.
+        #[cfg_attr(test, ts(type = "number"))]
         expires: u64,
     },
     /// A member voted on a request.
@@ -285,4 +289,37 @@ pub enum Event {
         /// What was wrong with it.
         reason: String,
     },
+}
+
+impl Event {
+    /// The request that it is about, if it is about one: its id.
+    #[must_use]
+    pub fn request(&self) -> Option<&str> {
+        match self {
+            Self::Requested { request, .. }
+            | Self::Voted { request, .. }
+            | Self::Signing { request, .. }
+            | Self::SigningFailed { request, .. }
+            | Self::Signature { request, .. } => Some(request),
+            _ => None,
+        }
+    }
+
+    /// The wallet that it is about, if it is about one: its group key as hex.
+    #[must_use]
+    pub fn pubkey(&self) -> Option<&str> {
+        match self {
+            Self::WalletCreated { pubkey, .. }
+            | Self::WalletReady { pubkey }
+            | Self::WalletUnusable { pubkey, .. }
+            | Self::Checked { pubkey, .. }
+            | Self::Member { pubkey, .. }
+            | Self::Requested { pubkey, .. }
+            | Self::Voted { pubkey, .. }
+            | Self::Signing { pubkey, .. }
+            | Self::SigningFailed { pubkey, .. }
+            | Self::Signature { pubkey, .. } => Some(pubkey),
+            _ => None,
+        }
+    }
 }

@@ -1,24 +1,33 @@
 //! What surfaces can ask of a node and what they are told: the one list of it, for the command line, the control socket, the
-//! browser, the tests, and the types of the user interface.
+//! browser, the tests, and the types of the user interface (`www/ui/api.d.ts`, which a test here writes).
+
+#[macro_use]
+mod declare;
 
 mod carrier;
 mod command;
 mod error;
 mod event;
+mod field;
 mod reason;
+mod snapshot;
 mod time;
+#[cfg(test)]
+mod types;
 mod view;
 mod wallet_view;
 
 pub use carrier::{CarrierChoice, CarrierId};
-pub use command::{Command, ContactChange};
-pub use error::{Error, MAX_SESSIONS};
+pub use command::{Command, KeystoreCommand, MIN_REQUEST_DIGITS, unknown_command};
+pub use error::{Error, ErrorCode, MAX_SESSIONS, Refusal};
 pub use event::Event;
+pub use field::{Field, Fields, JsonFields, MAX_NUMBER, WriteField, WrongKind, missing};
 pub use reason::{Reason, ReasonKind};
+pub use snapshot::{KeystoreState, Snapshot, WalletStatus, WalletView};
 pub use time::Timestamp;
 pub use view::{
     ConnectionState, ConnectionView, ContactView, InviteView, PeerState, PeerView, PhaseName,
-    SessionView, View,
+    ProtocolStep, SessionView, View,
 };
 pub use wallet_view::{
     CheckView, ContentView, GroupView, MemberView, RequestState, RequestView, SignatureView,

@@ -7,6 +7,7 @@ use crate::wire::{Cause, PeerId, clip};
 /// The kind of a [`Reason`]; its name travels in `cause.kind` and in the `aborted` event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum ReasonKind {
     /// A participant said no.
     Declined,
@@ -81,6 +82,7 @@ impl ReasonKind {
 
 /// Why a session ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Reason {
     /// What happened.
     pub kind: ReasonKind,

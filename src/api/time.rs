@@ -5,6 +5,7 @@ use serde::Serialize;
 /// A moment, in milliseconds of the driver's clock. Drivers start it at the time since 1970 and let it run monotonically.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
 #[serde(transparent)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(type = "number"))]
 pub struct Timestamp(u64);
 
 impl Timestamp {

@@ -2,13 +2,14 @@
 
 use serde::Serialize;
 
-use super::{CarrierId, GroupView, Reason, Timestamp};
+use super::{CarrierId, Error, GroupView, Reason, RequestView, Timestamp};
 use crate::frost::Suite;
 use crate::identity::InviteUri;
 use crate::wire::{PeerId, SessionId};
 
 /// Everything that a user interface shows of a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "NodeView"))]
 pub struct View {
     /// The signaling server.
     pub connection: ConnectionView,
@@ -26,8 +27,25 @@ pub struct View {
     pub groups: Vec<GroupView>,
 }
 
+impl View {
+    /// The request whose id begins so. `None` when there is none.
+    ///
+    /// # Errors
+    /// There are several.
+    pub fn request(&self, beginning: &str) -> Result<Option<&RequestView>, Error> {
+        let requests = self.groups.iter().flat_map(|group| &group.requests);
+        let mut found = requests.filter(|request| request.id.starts_with(beginning));
+        let first = found.next();
+        if found.next().is_some() {
+            return Err(Error::SeveralRequests(beginning.to_owned()));
+        }
+        Ok(first)
+    }
+}
+
 /// A contact, as people see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ContactView {
     /// What it is called here.
     pub name: String,
@@ -45,6 +63,7 @@ pub struct ContactView {
 
 /// The connection to the signaling server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ConnectionView {
     /// Where it stands.
     pub state: ConnectionState,
@@ -61,6 +80,7 @@ pub struct ConnectionView {
 /// Where the connection to the server stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum ConnectionState {
     /// Not wanted, or refused.
     Offline,
@@ -72,6 +92,7 @@ pub enum ConnectionState {
 
 /// One session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SessionView {
     /// Its id.
     pub session_id: SessionId,
@@ -119,24 +140,64 @@ pub struct SessionView {
 
 /// Another participant of a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PeerView {
     /// Who.
     pub peer_id: PeerId,
     /// How far the way to it is.
     pub state: PeerState,
-    /// What carries messages to it: `direct` is a WebRTC data channel.
+    /// What carries messages to it, while it can be reached.
     pub carrier: Option<CarrierId>,
     /// Whether its identity is proven, and known to be its own: by an invite, or by words that were compared.
     pub verified: bool,
     /// Of its identity, once that is proven.
     pub fingerprint: Option<String>,
     /// The last step that came from it.
-    pub step: &'static str,
+    pub step: ProtocolStep,
+}
+
+/// The last step of key generation that came from a participant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum ProtocolStep {
+    /// None so far.
+    #[serde(rename = "")]
+    None,
+    /// It takes part.
+    Accepted,
+    /// Its channels to all others are open.
+    MeshReady,
+    /// Its round-1 package.
+    Commitment,
+    /// Its agreement to everyone's round-1 packages.
+    Ready,
+    /// Its round-2 package.
+    Share,
+    /// The group key that it made.
+    WalletCreated,
+}
+
+impl ProtocolStep {
+    /// Its name in views and reasons; empty for none.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Accepted => "accepted",
+            Self::MeshReady => "mesh_ready",
+            Self::Commitment => "commitment",
+            Self::Ready => "ready",
+            Self::Share => "share",
+            Self::WalletCreated => "wallet_created",
+        }
+    }
 }
 
 /// How far the way to a participant is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum PeerState {
     /// It has not accepted, as far as known.
     Waiting,
@@ -152,6 +213,7 @@ pub enum PeerState {
 
 /// An invite, for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct InviteView {
     /// The session that it is for.
     pub session_id: SessionId,
@@ -168,16 +230,16 @@ pub struct InviteView {
     /// Signers needed.
     pub threshold: u16,
     /// When it ends, in seconds since 1970.
+    #[cfg_attr(test, ts(type = "number"))]
     pub expires: u64,
     /// Who has come, with the fingerprint of its identity.
     pub guests: Vec<(PeerId, String)>,
 }
 
-// ---- sessions ----
-
 /// The phases as people and tests see them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum PhaseName {
     /// Waiting for a decision.
     Proposed,

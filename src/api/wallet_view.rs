@@ -2,11 +2,12 @@
 
 use serde::Serialize;
 
-use super::Timestamp;
+use super::{CarrierId, Timestamp};
 use crate::wire::PeerId;
 
 /// A wallet in use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct GroupView {
     /// The group key, as hex.
     pub pubkey: String,
@@ -26,6 +27,7 @@ pub struct GroupView {
 
 /// A health check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct CheckView {
     /// It is not over yet.
     pub running: bool,
@@ -37,6 +39,7 @@ pub struct CheckView {
 
 /// A member of a wallet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct MemberView {
     /// Who.
     pub peer_id: PeerId,
@@ -44,16 +47,20 @@ pub struct MemberView {
     pub me: bool,
     /// Can be reached right now.
     pub online: bool,
+    /// What carries messages to it, while it can be reached and the node tells.
+    pub carrier: Option<CarrierId>,
 }
 
 /// A request, as people see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RequestView {
     /// Its id, as hex.
     pub id: String,
     /// Where it stands.
     pub state: RequestState,
     /// The kind of operation: that of the one content to sign, or `batch`.
+    #[cfg_attr(test, ts(type = "ContentKind | \"batch\""))]
     pub kind: &'static str,
     /// What a person has to see of the one content: names of fields, and what stands in them. Of a batch: how many contents it has.
     pub shown: Vec<(&'static str, String)>,
@@ -87,6 +94,7 @@ pub struct RequestView {
 
 /// One content of a request, as people see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ContentView {
     /// The kind of content.
     pub kind: &'static str,
@@ -98,6 +106,7 @@ pub struct ContentView {
 
 /// The signature of one item.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SignatureView {
     /// The 32 bytes that are signed, as hex.
     pub digest: String,
@@ -108,6 +117,7 @@ pub struct SignatureView {
 /// Where a request stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum RequestState {
     /// Fewer approve than have to.
     Open,

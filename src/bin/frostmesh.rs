@@ -2,7 +2,7 @@
 
 #[cfg(not(target_family = "wasm"))]
 fn main() -> std::process::ExitCode {
-    frostmesh::native::cli::main()
+    frostmesh::native::main()
 }
 
 /// In a browser the library is the program.

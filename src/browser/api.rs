@@ -6,14 +6,14 @@ use js_sys::Function;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use super::command::{Refusal, UiCommand};
+use super::command::UiCommand;
 use super::driver::{Driver, now};
 use super::fatal;
-use super::snapshot::to_js;
 use super::store::Store;
-use crate::group::Operation;
+use super::to_js;
+use crate::api::{Command, ConnectionState, Error, ErrorCode, KeystoreCommand, Refusal};
+use crate::identity::Invite;
 use crate::keystore::{KdfParams, Keystore, Kind};
-use crate::node::{Command, ConnectionState, Error};
 use crate::random::SystemRng;
 use crate::wire::{PeerId, SessionId};
 
@@ -60,7 +60,8 @@ impl Frostmesh {
     /// An `Error` with a `code`.
     pub async fn command(&self, command: JsValue) -> Result<JsValue, JsValue> {
         let driver = self.driver.clone();
-        Ok(run(&driver, UiCommand::parse(command)?).await?)
+        let command = UiCommand::read(&command, &driver)?;
+        Ok(run(&driver, command).await?)
     }
 }
 
@@ -70,86 +71,84 @@ async fn remembered(store: &Store) -> Option<Remembered> {
 
 async fn run(driver: &Rc<Driver>, command: UiCommand) -> Result<JsValue, Refusal> {
     match command {
-        UiCommand::SetPassword { password } => {
-            let keystore = Keystore::create(&password, KdfParams::default(), &mut SystemRng)?;
-            let envelope = keystore.envelope(&mut SystemRng)?;
-            driver.store.create(Kind::Keystore, &envelope).await.map_err(Refusal::storage)?;
-            driver.unlocked(keystore).await?;
+        UiCommand::Keystore(command) => keystore(driver, command).await?,
+        UiCommand::Node(Command::Connect { server_url, peer_id }) => {
+            connect(driver, server_url, peer_id).await?;
         }
-        UiCommand::Unlock { password } => {
-            let envelope = driver.store.only(Kind::Keystore).await.map_err(Refusal::storage)?;
-            let envelope =
-                envelope.ok_or_else(|| Refusal::new("locked", "no password has been set yet"))?;
-            let keystore = Keystore::unlock(&envelope, &password)?;
-            keystore.open(Kind::Keystore, &envelope)?;
-            driver.unlocked(keystore).await?;
-            if let Some(last) = remembered(&driver.store).await.filter(|last| last.connect) {
-                connect(driver, last.server_url, &last.peer_id)?;
-            }
-        }
-        UiCommand::Lock => driver.lock(),
-        UiCommand::Connect { server_url, peer_id } => {
-            connect(driver, server_url.clone(), &peer_id)?;
-            remember(driver, server_url, peer_id, true).await?;
-        }
-        UiCommand::Disconnect => {
+        UiCommand::Node(Command::Disconnect) => {
             driver.command(Command::Disconnect)?;
             if let Some((server_url, peer_id)) = driver.remembered() {
                 remember(driver, server_url, peer_id, false).await?;
             }
         }
-        UiCommand::Propose { session_id, participants, threshold, suite, allow_unverified } => {
-            let participants: Result<Vec<PeerId>, _> =
-                participants.iter().map(|id| id.trim().parse()).collect();
-            let participants = participants.map_err(|e| Refusal::new("bad_proposal", e))?;
-            let session_id = match session_id.filter(|id| !id.is_empty()) {
-                Some(id) => session(&id)?,
-                None => SessionId::random(&mut SystemRng),
+        UiCommand::Node(Command::JoinInvite { invite, peer_id }) => {
+            join_invite(driver, invite, peer_id).await?;
+        }
+        UiCommand::Node(command) => {
+            let session_id = match &command {
+                Command::Propose { session_id, .. } => Some(session_id.clone()),
+                _ => None,
             };
-            let id = session_id.clone();
-            driver.command(Command::Propose {
-                session_id,
-                participants,
-                threshold,
-                suite,
-                allow_unverified,
-            })?;
-            #[derive(serde::Serialize)]
-            struct Proposed {
-                session_id: SessionId,
-            }
-            return Ok(to_js(&Proposed { session_id: id }));
+            driver.command(command)?;
+            return Ok(session_id.map_or(JsValue::NULL, |id| to_js(&Proposed { session_id: id })));
         }
-        UiCommand::JoinInvite { invite, peer_id } => {
-            // Else it would leave its server, and the sessions there, for nothing.
-            if invite.has_expired(now().millis()) {
-                return Err(Error::Invite("the invite has expired: ask for a new one").into());
-            }
-            let here = driver.view().connection;
-            let (server_url, known) =
-                (invite.server_url.clone(), here.peer_id.map(|id| id.as_str().to_owned()));
-            let stays = here.state != ConnectionState::Offline
-                && here.server_url.as_ref() == Some(&server_url);
-            if !stays || peer_id.as_ref().is_some_and(|id| known.as_ref() != Some(id)) {
-                let peer_id = peer_id.or(known).unwrap_or_else(random_name);
-                connect(driver, server_url.clone(), &peer_id)?;
-                remember(driver, server_url, peer_id, true).await?;
-            }
-            driver.command(Command::JoinInvite(invite))?;
-        }
-        UiCommand::Request { pubkey, kind, content, lifetime } => {
-            let author = driver.author(&pubkey);
-            let operation = Operation::read(&kind, &content, author.as_ref())
-                .map_err(|e| Refusal::new("bad_request", e))?;
-            driver.command(Command::Request { pubkey, operation, lifetime })?;
-        }
-        UiCommand::Node(command) => driver.command(command)?,
     }
     Ok(JsValue::NULL)
 }
 
-fn session(id: &str) -> Result<SessionId, Refusal> {
-    id.parse().map_err(|e| Refusal::new("no_such_session", e))
+/// What JavaScript is told of a session that it proposed.
+#[derive(serde::Serialize)]
+struct Proposed {
+    session_id: SessionId,
+}
+
+async fn keystore(driver: &Rc<Driver>, command: KeystoreCommand) -> Result<(), Refusal> {
+    match command {
+        KeystoreCommand::SetPassword { password } => {
+            let keystore = Keystore::create(&password, KdfParams::default(), &mut SystemRng)?;
+            let envelope = keystore.envelope(&mut SystemRng)?;
+            driver.store.create(Kind::Keystore, &envelope).await.map_err(Refusal::storage)?;
+            driver.unlocked(keystore).await?;
+        }
+        KeystoreCommand::Unlock { password } => {
+            let envelope = driver.store.only(Kind::Keystore).await.map_err(Refusal::storage)?;
+            let none = || Refusal::new(ErrorCode::Locked, "no password has been set yet");
+            let envelope = envelope.ok_or_else(none)?;
+            let keystore = Keystore::unlock(&envelope, &password)?;
+            keystore.open(Kind::Keystore, &envelope)?;
+            driver.unlocked(keystore).await?;
+            if let Some(last) = remembered(&driver.store).await.filter(|last| last.connect) {
+                open_server(driver, last.server_url, peer_id(&last.peer_id)?)?;
+            }
+        }
+        KeystoreCommand::Lock => driver.lock(),
+    }
+    Ok(())
+}
+
+/// Takes part by an invite: connects to its server first, unless this node is there already.
+async fn join_invite(
+    driver: &Rc<Driver>,
+    invite: Box<Invite>,
+    wanted: Option<PeerId>,
+) -> Result<(), Refusal> {
+    // Otherwise it would leave its server, and the sessions there, for nothing.
+    if invite.has_expired(now().millis()) {
+        return Err(Error::Invite("the invite has expired: ask for a new one").into());
+    }
+    let here = driver.view().connection;
+    let server_url = invite.server_url.clone();
+    let stays = here.state != ConnectionState::Offline
+        && here.server_url.as_ref() == Some(&server_url)
+        && (wanted.is_none() || wanted == here.peer_id);
+    if !stays {
+        let peer_id = match wanted.or(here.peer_id) {
+            Some(peer_id) => peer_id,
+            None => peer_id(&random_name())?,
+        };
+        connect(driver, server_url, peer_id).await?;
+    }
+    driver.command(Command::JoinInvite { invite, peer_id: None })
 }
 
 /// A name for a person who has not given one.
@@ -158,13 +157,22 @@ fn random_name() -> String {
     format!("node-{}", random.as_str().get(..8).unwrap_or_default())
 }
 
-fn connect(driver: &Rc<Driver>, server_url: String, peer_id: &str) -> Result<(), Refusal> {
+fn peer_id(text: &str) -> Result<PeerId, Refusal> {
+    text.parse().map_err(|error| Refusal::new(ErrorCode::BadPeerId, error))
+}
+
+/// Connects to a signaling server, and remembers that.
+async fn connect(driver: &Rc<Driver>, server_url: String, peer_id: PeerId) -> Result<(), Refusal> {
+    open_server(driver, server_url.clone(), peer_id.clone())?;
+    remember(driver, server_url, peer_id.as_str().to_owned(), true).await
+}
+
+fn open_server(driver: &Rc<Driver>, server_url: String, peer_id: PeerId) -> Result<(), Refusal> {
     let rest = server_url.strip_prefix("ws://").or_else(|| server_url.strip_prefix("wss://"));
     if rest.is_none_or(str::is_empty) {
         let text = format!("{server_url} is no signaling server: use ws://HOST:PORT or wss://HOST");
-        return Err(Refusal::new("bad_server_url", text));
+        return Err(Refusal::new(ErrorCode::BadServerUrl, text));
     }
-    let peer_id = peer_id.parse().map_err(|e| Refusal::new("bad_peer_id", e))?;
     driver.command(Command::Connect { server_url, peer_id })
 }
 
@@ -176,6 +184,6 @@ async fn remember(
 ) -> Result<(), Refusal> {
     driver.remember(server_url.clone(), peer_id.clone());
     let value = serde_json::to_string(&Remembered { server_url, peer_id, connect });
-    let value = value.map_err(|e| Refusal::new("internal", e))?;
+    let value = value.map_err(|e| Refusal::new(ErrorCode::Internal, e))?;
     driver.store.set_setting(CONNECTION, &value).await.map_err(Refusal::storage)
 }

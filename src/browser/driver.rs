@@ -9,18 +9,19 @@ use js_sys::Function;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
 
-use super::command::Refusal;
 use super::fatal;
 use super::inbox::Inbox;
 use super::keeping::Writing;
 use super::peer_connection::PeerConnection;
-use super::snapshot::{KeystoreState, Snapshot, Wallet, to_js};
 use super::store::Store;
+use super::to_js;
 use super::websocket::Socket;
-use crate::keystore::Keystore;
-use crate::node::{
-    Command, ConnectionState, ConnectionView, Event, Input, Node, Output, Timestamp, View,
+use crate::api::{
+    Command, ConnectionState, ConnectionView, Event, KeystoreState, Refusal, Snapshot, Timestamp,
+    View, WalletView,
 };
+use crate::keystore::Keystore;
+use crate::node::{Input, Node, Output};
 use crate::random::SystemRng;
 use crate::wire::PeerId;
 
@@ -53,7 +54,7 @@ pub(super) struct State {
     /// Since when it is as it is, for a locked one.
     since: Timestamp,
     remembered: Option<(String, String)>,
-    pub wallets: Vec<Wallet>,
+    pub wallets: Vec<WalletView>,
     pub problems: Vec<String>,
     publishing: bool,
     /// Entries of audit trails that wait to be kept, and whether a task is at it.
@@ -199,6 +200,7 @@ impl Driver {
                         connection.send(text.as_str());
                     }
                 }
+                Output::SendOver { .. } => {} // no such carrier is run here
                 Output::CloseConnection { peer, attempt } => state.close(&peer, attempt),
                 Output::Store { session_id, request } => self.keep(state, session_id, request),
                 Output::StoreEntry { pubkey, entry, head } => {

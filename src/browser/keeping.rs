@@ -4,10 +4,9 @@ use std::rc::Rc;
 
 use wasm_bindgen_futures::spawn_local;
 
-use super::command::Refusal;
 use super::driver::{Driver, Report, State};
-use super::snapshot::{Status, Wallet};
 use crate::agreement::{Evidence, package_hash};
+use crate::api::{Refusal, WalletStatus, WalletView};
 use crate::audit::{Entry, Head};
 use crate::frost::Suite;
 use crate::identity::{Contacts, IdentityKey};
@@ -48,7 +47,7 @@ impl Driver {
     /// Hands the node its wallets, and what their audit trails tell.
     async fn use_wallets(self: &Rc<Self>) {
         let Some(keystore) = self.state.borrow().keystore.clone() else { return };
-        let active = |wallet: &Wallet| wallet.status == Status::Active;
+        let active = |wallet: &WalletView| wallet.status == WalletStatus::Active;
         let wallets: Vec<String> = self
             .state
             .borrow()
@@ -161,9 +160,9 @@ impl Driver {
 
     async fn load_wallets(self: &Rc<Self>) -> Result<(), String> {
         let Some(keystore) = self.state.borrow().keystore.clone() else { return Ok(()) };
-        let (mut wallets, mut problems) = (Vec::<Wallet>::new(), Vec::new());
+        let (mut wallets, mut problems) = (Vec::<WalletView>::new(), Vec::new());
         for (kind, status) in
-            [(Kind::Wallet, Status::Active), (Kind::Unconfirmed, Status::Unconfirmed)]
+            [(Kind::Wallet, WalletStatus::Active), (Kind::Unconfirmed, WalletStatus::Unconfirmed)]
         {
             for envelope in self.store.all(kind).await? {
                 match keystore.open_record(kind, &envelope) {
@@ -171,7 +170,7 @@ impl Driver {
                         // The oldest first. Few enough to do without a map or a sort, which take 7 KB of module each.
                         let age = |info: &WalletInfo| (info.created, info.pubkey.clone());
                         let index = wallets.iter().position(|other| age(&other.info) > age(&info));
-                        let wallet = Wallet { certified: certificate.is_some(), info, status };
+                        let wallet = WalletView { certified: certificate.is_some(), info, status };
                         wallets.insert(index.unwrap_or(wallets.len()), wallet);
                     }
                     Err(error) => problems.push(format!("a stored key cannot be opened: {error}")),

@@ -10,7 +10,6 @@ mod fatal;
 mod inbox;
 mod keeping;
 mod peer_connection;
-mod snapshot;
 mod store;
 mod websocket;
 
@@ -18,6 +17,7 @@ pub use api::Frostmesh;
 pub use peer_connection::PeerConnection;
 pub use store::Store;
 
+use serde::Serialize;
 use wasm_bindgen::JsValue;
 
 /// What an error of the browser says.
@@ -27,4 +27,9 @@ fn text_of(error: &JsValue) -> String {
         Some(error) => String::from(error.message()),
         None => error.as_string().unwrap_or_else(|| "the browser gave no reason".to_owned()),
     }
+}
+
+/// A plain JavaScript value.
+fn to_js(value: &impl Serialize) -> JsValue {
+    value.serialize(&serde_wasm_bindgen::Serializer::json_compatible()).unwrap_or(JsValue::NULL)
 }

@@ -26,11 +26,13 @@ pub struct WalletRecord {
 
 /// The part of a wallet that is no secret, but nobody else's business either: it stays sealed on disk too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct WalletInfo {
     /// The group's verifying key, compressed, as hex.
     pub pubkey: String,
     /// What the group calls it, if anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub name: Option<String>,
     /// The session that made it.
     pub session_id: SessionId,
@@ -47,6 +49,7 @@ pub struct WalletInfo {
     /// Whether every participant was verified when the key was made, by safety words or an invite.
     pub verified: bool,
     /// When the key was made, in milliseconds since 1970.
+    #[cfg_attr(test, ts(type = "number"))]
     pub created: u64,
 }
 

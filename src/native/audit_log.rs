@@ -7,9 +7,10 @@ use serde_json::json;
 
 use super::cli::{Local, Log};
 use super::exit::{Exit, Failure, OrExit};
+use super::open::open_existing;
 use super::report::{line, printable, short};
 use super::store::Store;
-use super::wallets::{one, open_existing};
+use super::stored_wallet::one;
 use crate::agreement::Certificate;
 use crate::audit::{self, Body, End, Entry, Head};
 use crate::frost::Identifier;

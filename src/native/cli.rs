@@ -1,20 +1,19 @@
-//! The command line: what can be said, and its help. What it does stands in `commands`.
+//! The command line: its arguments and its help. `commands` carries them out.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::api::CarrierChoice;
 use crate::content::Hash;
 use crate::frost::Suite;
-use crate::node::CarrierChoice;
 use crate::wire::{PeerId, SessionId};
 
 /// Make and use a k-of-n FROST key together with other nodes, in browsers and on command lines.
 #[derive(Parser)]
 #[command(name = "frostmesh", version, max_term_width = 100, after_help = EXIT_CODES)]
-pub struct Cli {
+pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Command,
 }
@@ -474,30 +473,4 @@ pub(super) struct Local {
     /// Say more
     #[arg(short, long)]
     pub verbose: bool,
-}
-
-/// Reads the command line, runs the command, and says how it went.
-#[must_use]
-pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let result = match runtime {
-        Ok(runtime) => {
-            let result = runtime.block_on(super::commands::run(cli.command));
-            // A prompt that waits for a key stroke must not keep the program alive.
-            runtime.shutdown_background();
-            result
-        }
-        Err(error) => Err(super::exit::Failure::new(super::Exit::Other, error)),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            if let Some(text) = failure.text {
-                eprintln!("frostmesh: {text}");
-            }
-            failure.exit.into()
-        }
-    }
 }

@@ -1,24 +1,54 @@
 //! What each command does.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::Parser;
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use super::cli::{self, Command as Cli, Local};
+use super::cli::{self, Command as Cli};
+use super::endpoint::{Endpoint, check_url, random_peer_id};
 use super::exit::{Exit, Failure, OrExit};
-use super::participation::Endpoint;
+use super::interrupt::interrupted;
 use super::report::line;
 use super::websocket::Socket;
-use super::{Store, audit_log, member, participation, password, people, signatures, wallets};
+use super::{audit_log, member, participation, people, signatures, wallets};
+use crate::api::Command;
 use crate::identity::Invite;
-use crate::node::{Command, SocketEvent};
+use crate::node::SocketEvent;
 use crate::random::SystemRng;
 use crate::server;
 use crate::wire::{ClientMessage, PROTOCOL_VERSION, PeerId, ServerMessage, SessionId};
 
-pub(super) async fn run(command: Cli) -> Result<(), Failure> {
+/// Reads the command line, runs the command, and reports how it went.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let result = match runtime {
+        Ok(runtime) => {
+            let result = runtime.block_on(run(cli.command));
+            // A prompt that waits for a key stroke must not keep the program alive.
+            runtime.shutdown_background();
+            result
+        }
+        Err(error) => Err(Failure::new(Exit::Other, error)),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if let Some(text) = failure.text {
+                eprintln!("frostmesh: {text}");
+            }
+            failure.exit.into()
+        }
+    }
+}
+
+async fn run(command: Cli) -> Result<(), Failure> {
     match command {
         Cli::Serve(args) => serve(args).await,
         Cli::Create(args) => create(args).await,
@@ -65,21 +95,6 @@ async fn serve(args: cli::Serve) -> Result<(), Failure> {
     server.run(interrupted()).await.or_exit(Exit::Other, "the server stopped")
 }
 
-/// Waits for Ctrl-C or SIGTERM.
-pub(super) async fn interrupted() {
-    #[cfg(unix)]
-    if let Ok(mut terminate) =
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-    {
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminate.recv() => {}
-        }
-        return;
-    }
-    let _ = tokio::signal::ctrl_c().await;
-}
-
 // ---- create and join ----
 
 async fn create(args: cli::Create) -> Result<(), Failure> {
@@ -107,16 +122,16 @@ async fn create(args: cli::Create) -> Result<(), Failure> {
 }
 
 async fn join(args: cli::Join) -> Result<(), Failure> {
-    let name = || format!("node-{}", &SessionId::random(&mut SystemRng).as_str()[..8]);
     let peer_id = match args.peer_id {
         Some(peer_id) => peer_id,
-        None => name().parse().or_exit(Exit::Other, "no name")?,
+        None => random_peer_id("node")?,
     };
     let (server, session_id, first) = match (args.invite, args.server) {
         (Some(text), _) => {
             let invite: Invite = text.parse().map_err(|error| Failure::new(Exit::Usage, error))?;
             let (server, session_id) = (invite.server_url.clone(), invite.session_id.clone());
-            (server, Some(session_id), Some(Command::JoinInvite(Box::new(invite))))
+            let invite = Box::new(invite);
+            (server, Some(session_id), Some(Command::JoinInvite { invite, peer_id: None }))
         }
         (None, Some(server)) => (server, args.session_id, None),
         (None, None) => {
@@ -131,29 +146,6 @@ async fn join(args: cli::Join) -> Result<(), Failure> {
         first,
     )
     .await
-}
-
-pub(super) fn check_url(url: &str) -> Result<(), Failure> {
-    let rest = url.strip_prefix("ws://").or_else(|| url.strip_prefix("wss://"));
-    if rest.is_some_and(|rest| !rest.is_empty()) {
-        return Ok(());
-    }
-    Err(Failure::new(
-        Exit::Usage,
-        format_args!("{url} is no signaling server: use ws://HOST:PORT or wss://HOST"),
-    ))
-}
-
-/// Unlocks the keys, or sets a password for a new folder.
-pub(super) fn open_store(local: &Local) -> Result<Store, Failure> {
-    let folder = local.data_dir.clone().or_else(Store::default_folder);
-    let folder =
-        folder.ok_or_else(|| Failure::new(Exit::Usage, "no home folder: give --data-dir DIR"))?;
-    let password = password::read(local.password_file.as_deref(), !Store::exists(&folder))?;
-    Store::open(&folder, &password).map_err(|e| {
-        let exit = if e.is_wrong_password() { Exit::Keystore } else { Exit::Other };
-        Failure::new(exit, format_args!("the keys cannot be opened: {e}"))
-    })
 }
 
 // ---- peers ----

@@ -198,6 +198,7 @@ impl Driver {
             Output::SendDataChannel { peer, attempt, text } => {
                 self.with_peer(peer, attempt, |connection| connection.send(text));
             }
+            Output::SendOver { .. } => {} // no such carrier is run here
             Output::CloseConnection { peer, attempt } => {
                 if let Some(connection) = self.peers.remove(&(peer, attempt)) {
                     self.closing.retain(|task| !task.is_finished());

@@ -4,24 +4,31 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::{Instant, sleep_until};
 
 use super::cli::{Decide, Local, NodeArgs, Reach, Requests, Sign};
-use super::commands::{check_url, interrupted};
-use super::control::{Control, Order, Ordered, Waiting};
-use super::driver::since_1970;
+use super::content;
+use super::control::{Accepted, Control, Delegated, Waiting};
+use super::driver::{Driver, Settings, since_1970};
+use super::endpoint::check_url;
 use super::exit::{Exit, Failure, OrExit};
+use super::interrupt::interrupted;
+use super::open::open_existing;
+use super::outcome::Outcome;
 use super::policy::Policy;
-use super::report::{Reporter, as_json, line, names, printable, short};
+use super::report::{Reporter, line, names, printable, short};
 use super::store::Store;
-use super::wallets::{one, open_existing};
-use super::{Driver, Settings, content};
+use super::stored_wallet::one;
+use crate::api::{
+    Command, ErrorCode, Event, JsonFields, MIN_REQUEST_DIGITS, Refusal, RequestState, RequestView,
+    Timestamp, View, unknown_command,
+};
 use crate::audit::Body;
 use crate::frost::Suite;
 use crate::group::Operation;
 use crate::keystore::{Kind, WalletInfo};
-use crate::node::{Command, Config, Deadlines, Event, RequestState, RequestView, Timestamp, View};
+use crate::node::{Config, Deadlines};
 use crate::wire::PeerId;
 
 /// How long `requests` waits for the members that are there to tell what is new, at most.
@@ -37,18 +44,18 @@ pub(super) async fn sign(args: Sign) -> Result<(), Failure> {
         return Err(Failure::new(Exit::Keystore, text));
     }
     let content = content::read(&args.subject, author(&wallet.info).as_ref())?;
-    let order = Order::Sign {
-        pubkey: wallet.info.pubkey.clone(),
-        kind: content.kind().to_owned(),
-        content: content.written(),
-        lifetime: args.expires,
-    };
-    carry_out(store, order, Some(&wallet.info), args.timeout, args.reach, args.local).await
+    let operation = Operation::sign(content).or_exit(Exit::Usage, "this cannot be asked for")?;
+    let pubkey = wallet.info.pubkey.clone();
+    let command = Command::Request { pubkey, operation, lifetime: args.expires };
+    carry_out(store, command, Some(&wallet.info), args.timeout, args.reach, args.local).await
 }
 
 pub(super) async fn decide(args: Decide, approves: bool) -> Result<(), Failure> {
     let request = args.id.to_ascii_lowercase();
-    if request.len() < 4 || request.len() > 64 || !request.bytes().all(|b| b.is_ascii_hexdigit()) {
+    if request.len() < MIN_REQUEST_DIGITS
+        || request.len() > 64
+        || !request.bytes().all(|b| b.is_ascii_hexdigit())
+    {
         let text = format!(
             "'{}' is no id of a request: give at least four of its hexadecimal digits",
             args.id
@@ -56,8 +63,8 @@ pub(super) async fn decide(args: Decide, approves: bool) -> Result<(), Failure> 
         return Err(Failure::new(Exit::Usage, text));
     }
     let store = Arc::new(open_existing(&args.local)?);
-    carry_out(store, Order::Vote { request, approves }, None, args.timeout, args.reach, args.local)
-        .await
+    let command = Command::vote(request, approves);
+    carry_out(store, command, None, args.timeout, args.reach, args.local).await
 }
 
 pub(super) async fn check(
@@ -68,14 +75,14 @@ pub(super) async fn check(
 ) -> Result<(), Failure> {
     let store = Arc::new(open_existing(&local)?);
     let wallet = one(&store, pubkey)?;
-    let order = Order::Check { pubkey: wallet.info.pubkey.clone() };
-    carry_out(store, order, Some(&wallet.info), timeout, reach, local).await
+    let command = Command::Check { pubkey: wallet.info.pubkey.clone() };
+    carry_out(store, command, Some(&wallet.info), timeout, reach, local).await
 }
 
-/// Carries an order out: by the node that runs in this folder, or as one.
+/// Carries a command out: by the node that runs in this folder, or as one.
 async fn carry_out(
     store: Arc<Store>,
-    order: Order,
+    command: Command,
     wallet: Option<&WalletInfo>,
     timeout: u64,
     reach: Reach,
@@ -84,45 +91,44 @@ async fn carry_out(
     let end = Instant::now() + Duration::from_secs(timeout);
     match Member::start(store.clone(), wallet, reach, &local)? {
         Some(mut member) => {
-            let result = member.until_done(&order, end, timeout).await;
+            let result = member.until_done(&command, end, timeout).await;
             member.finish().await;
             result
         }
-        None => by_running_node(&store, &order, end, timeout, &local).await,
+        None => by_running_node(&store, &command, end, timeout, &local).await,
     }
 }
 
 /// Has the running node do it, and follows what happens.
 async fn by_running_node(
     store: &Store,
-    order: &Order,
+    command: &Command,
     end: Instant,
     timeout: u64,
     local: &Local,
 ) -> Result<(), Failure> {
-    let mut ordered = Ordered::from_running_node(store, order).await?;
+    let mut delegated = Delegated::to_running_node(store, command).await?;
     let reporter = Reporter::new(nobody()?, local.json, local.verbose);
-    if let Order::Vote { .. } = order {
+    if vote(command).is_some() {
         if local.json {
-            line(&json!({ "event": "decided", "request": ordered.awaits }));
+            line(&json!({ "event": "decided", "request": delegated.awaits }));
         }
         reporter.say("done: the node that runs here goes on with it");
         return Ok(());
     }
     reporter.say("the node that runs here does it; waiting for the others");
     loop {
-        let event = tokio::select! {
-            event = ordered.next() => event.ok_or_else(|| Failure::new(Exit::Other, "the node that runs here has ended"))?,
+        let report = tokio::select! {
+            report = delegated.next() => report,
             () = sleep_until(end) => return Err(out_of_time(&reporter, timeout)),
         };
-        let ours = [&event["request"], &event["pubkey"]]
-            .iter()
-            .any(|v| v.as_str() == Some(&ordered.awaits));
-        if local.json && ours {
-            line(&event);
+        let ended = || Failure::new(Exit::Other, "the node that runs here has ended");
+        let report = report.ok_or_else(ended)?;
+        if local.json {
+            line(&report.event);
         }
-        if let Some(result) = outcome(order, &ordered.awaits, &event, &reporter) {
-            return result;
+        if let Some(outcome) = report.outcome {
+            return outcome.finish(&reporter);
         }
     }
 }
@@ -140,30 +146,11 @@ fn out_of_time(reporter: &Reporter, seconds: u64) -> Failure {
     Failure::told(Exit::TimedOut)
 }
 
-/// Whether an event is the end of an order, and how.
-fn outcome(
-    order: &Order,
-    awaits: &str,
-    event: &Value,
-    reporter: &Reporter,
-) -> Option<Result<(), Failure>> {
-    let text = |name: &str| event[name].as_str().unwrap_or_default();
-    match (order, text("event")) {
-        (Order::Sign { .. } | Order::Vote { .. }, "signature") if text("request") == awaits => {
-            reporter.result("signature", text("signature"));
-            Some(Ok(()))
-        }
-        (Order::Sign { .. }, "voted")
-            if text("request") == awaits && text("state") == "declined" =>
-        {
-            let why = "so many members declined that it cannot be signed";
-            reporter.aborted(None, why, None);
-            Some(Err(Failure::told(Exit::Aborted)))
-        }
-        (Order::Check { .. }, "checked") if text("pubkey") == awaits => {
-            let failed = event["failed"].as_array().is_some_and(|failed| !failed.is_empty());
-            Some(if failed { Err(Failure::told(Exit::Other)) } else { Ok(()) })
-        }
+/// The request that a command votes on, if it does, and whether for it.
+fn vote(command: &Command) -> Option<(&str, bool)> {
+    match command {
+        Command::ApproveRequest { request, .. } => Some((request, true)),
+        Command::DeclineRequest { request, .. } => Some((request, false)),
         _ => None,
     }
 }
@@ -369,10 +356,10 @@ impl Member {
         self.driver.finish().await;
     }
 
-    /// Runs until an order is done, or its time is over.
+    /// Runs until a command is done, or its time is over.
     async fn until_done(
         &mut self,
-        order: &Order,
+        command: &Command,
         end: Instant,
         seconds: u64,
     ) -> Result<(), Failure> {
@@ -384,17 +371,17 @@ impl Member {
             let event = tokio::select! {
                 event = self.driver.next() => event,
                 () = sleep_until(end) => {
-                    if let (None, Order::Vote { request, .. }) = (&awaits, order) {
-                        let text = format!("no member that is there knows a request {request}");
-                        return Err(Failure::new(Exit::TimedOut, text));
-                    }
-                    return Err(out_of_time(&self.reporter, seconds));
+                    let Some((request, _)) = vote(command).filter(|_| awaits.is_none()) else {
+                        return Err(out_of_time(&self.reporter, seconds));
+                    };
+                    let text = format!("no member that is there knows a request {request}");
+                    return Err(Failure::new(Exit::TimedOut, text));
                 }
                 () = &mut interrupted => return Err(Failure::new(Exit::Aborted, "stopped; what was asked for stands")),
             };
             // What others ask for meanwhile is news for 'requests', and would be taken for the answer here.
-            if request_of(&event).is_none_or(|id| {
-                awaits.as_deref().is_none_or(|ours| ours == id) && is_ours(order, id)
+            if event.request().is_none_or(|id| {
+                awaits.as_deref().is_none_or(|ours| ours == id) && may_be_about(command, id)
             }) {
                 self.reporter.event(&event);
             }
@@ -411,10 +398,12 @@ impl Member {
             }
             // A health check is of those who are there: they have to be linked first.
             let ready = registered
-                && (!matches!(order, Order::Check { .. }) || self.members_are_linked(order));
+                && (!matches!(command, Command::Check { .. }) || self.members_are_linked(command));
             if awaits.is_none() && ready {
-                awaits = self.obey(order).map_err(|text| Failure::new(Exit::Usage, text))?;
-                if awaits.is_some() && matches!(order, Order::Vote { approves: false, .. }) {
+                awaits = self
+                    .obey(command)
+                    .map_err(|refusal| Failure::new(Exit::Usage, refusal.message))?;
+                if awaits.is_some() && matches!(command, Command::DeclineRequest { .. }) {
                     return Ok(());
                 }
                 // It may have been signed before.
@@ -424,15 +413,15 @@ impl Member {
                 }
             }
             if let Some(awaits) = &awaits
-                && let Some(result) = outcome(order, awaits, &as_json(&event), &self.reporter)
+                && let Some(outcome) = Outcome::of(command, awaits, &event)
             {
-                return result;
+                return outcome.finish(&self.reporter);
             }
         }
     }
 
-    fn members_are_linked(&self, order: &Order) -> bool {
-        let Order::Check { pubkey } = order else { return true };
+    fn members_are_linked(&self, command: &Command) -> bool {
+        let Command::Check { pubkey } = command else { return true };
         let view = self.driver.view();
         let there = |peer: &PeerId| view.peers_online.contains(peer);
         let group = view.groups.iter().find(|group| group.pubkey == *pubkey);
@@ -444,44 +433,27 @@ impl Member {
         requests.into_iter().find(|request| request.id == id)?.signature
     }
 
-    /// Gives the node an order. Returns what to wait for; `None` while the request is not known here.
-    fn obey(&mut self, order: &Order) -> Result<Option<String>, String> {
-        let failed = |error: crate::node::Error| error.to_string();
-        match order {
-            Order::Sign { pubkey, kind, content, lifetime } => {
-                let wallet = one(&self.store, pubkey).map_err(|f| f.text.unwrap_or_default())?;
-                let operation = Operation::read(kind, content, author(&wallet.info).as_ref());
-                let operation = operation.map_err(|error| error.to_string())?;
-                let command =
-                    Command::Request { pubkey: pubkey.clone(), operation, lifetime: *lifetime };
-                self.driver.command(command).map_err(failed)?;
-                let group =
-                    self.driver.view().groups.into_iter().find(|group| group.pubkey == *pubkey);
-                Ok(group.and_then(|mut group| Some(group.requests.pop()?.id)))
+    /// Gives the node a command. Returns what to wait for; `None` while the request to vote on is not known here.
+    fn obey(&mut self, command: &Command) -> Result<Option<String>, Refusal> {
+        if let Some((request, _)) = vote(command) {
+            let view = self.driver.view();
+            let Some(request) = view.request(request)? else { return Ok(None) };
+            // What is signed already is what the vote is for.
+            if request.signature.is_none() {
+                self.driver.command(command.clone())?;
             }
-            Order::Vote { request, approves } => {
-                let groups = self.driver.view().groups;
-                let mut found =
-                    groups.iter().flat_map(|c| &c.requests).filter(|r| r.id.starts_with(request));
-                let Some(one) = found.next() else { return Ok(None) };
-                if found.next().is_some() {
-                    return Err(format!(
-                        "{request} is the beginning of several requests: give more of it"
-                    ));
-                }
-                let mut id = [0; 32];
-                hex::decode_to_slice(&one.id, &mut id).map_err(|error| error.to_string())?;
-                if one.signature.is_none() {
-                    let command = Command::Vote { request: id, approves: *approves, rule: None };
-                    self.driver.command(command).map_err(failed)?;
-                }
-                Ok(Some(one.id.clone()))
-            }
-            Order::Check { pubkey } => {
-                self.driver.command(Command::Check { pubkey: pubkey.clone() }).map_err(failed)?;
-                Ok(Some(pubkey.clone()))
-            }
+            return Ok(Some(request.id.clone()));
         }
+        self.driver.command(command.clone())?;
+        Ok(match command {
+            Command::Request { pubkey, .. } => {
+                let groups = self.driver.view().groups;
+                let group = groups.into_iter().find(|group| group.pubkey == *pubkey);
+                group.and_then(|mut group| Some(group.requests.pop()?.id))
+            }
+            Command::Check { pubkey } => Some(pubkey.clone()),
+            _ => None,
+        })
     }
 
     // ---- unattended ----
@@ -492,15 +464,15 @@ impl Member {
         tokio::pin!(interrupted);
         let mut look = tokio::time::interval(LOOK);
         loop {
-            let order = async {
+            let waiting = async {
                 match &mut self.control {
-                    Some(control) => control.orders.recv().await,
+                    Some(control) => control.waiting.recv().await,
                     None => None,
                 }
             };
             let event = tokio::select! {
                 event = self.driver.next() => event,
-                Some(waiting) = order => {
+                Some(waiting) = waiting => {
                     self.answer(waiting);
                     continue;
                 }
@@ -512,7 +484,7 @@ impl Member {
             };
             self.reporter.event(&event);
             if let Some(control) = &self.control {
-                control.tell(&as_json(&event));
+                control.tell(&event);
             }
             match &event {
                 Event::Registered { .. } => self.store.remember_server(&self.server),
@@ -523,12 +495,22 @@ impl Member {
         }
     }
 
-    /// Carries out what another command has ordered.
-    fn answer(&mut self, (order, answer): Waiting) {
-        let unknown =
-            || "no such request is known here; 'frostmesh requests' lists them".to_owned();
-        let result = self.obey(&order).and_then(|awaits| awaits.ok_or_else(unknown));
-        let _ = answer.send(result); // who ordered may have gone
+    /// Carries out what another process asks for, and answers it.
+    fn answer(&mut self, Waiting { text, answer }: Waiting) {
+        let _ = answer.send(self.accept(&text)); // the other process may have gone away
+    }
+
+    fn accept(&mut self, text: &str) -> Result<Accepted, Refusal> {
+        let author_of = |pubkey: &str| author(&one(&self.store, pubkey).ok()?.info);
+        let fields = JsonFields::parse(text, &author_of)?;
+        let kind = fields.kind()?;
+        let command = Command::read(&kind, &fields)?.ok_or_else(|| unknown_command(&kind))?;
+        let awaits = self.obey(&command)?;
+        if awaits.is_none() && vote(&command).is_some() {
+            let text = "no such request is known here; 'frostmesh requests' lists them";
+            return Err(Refusal::new(ErrorCode::NoSuchRequest, text));
+        }
+        Ok(Accepted { command, awaits })
     }
 
     /// Decides what waits for a decision and is in the policy.
@@ -539,19 +521,17 @@ impl Member {
                 else {
                     continue;
                 };
-                let mut id = [0; 32];
-                if hex::decode_to_slice(&request.id, &mut id).is_ok() {
-                    let does = if approves { "approved" } else { "declined" };
-                    let text =
-                        format!("request {} is {does} by the rule '{rule}'", short(&request.id));
-                    match self.driver.command(Command::Vote {
-                        request: id,
-                        approves,
-                        rule: Some(rule),
-                    }) {
-                        Ok(()) => self.reporter.note("decision", &text),
-                        Err(error) => self.reporter.note("decision_failed", &error.to_string()),
-                    }
+                let does = if approves { "approved" } else { "declined" };
+                let text = format!("request {} is {does} by the rule '{rule}'", short(&request.id));
+                let (request, rule) = (request.id.clone(), Some(rule));
+                let command = if approves {
+                    Command::ApproveRequest { request, rule }
+                } else {
+                    Command::DeclineRequest { request, rule }
+                };
+                match self.driver.command(command) {
+                    Ok(()) => self.reporter.note("decision", &text),
+                    Err(error) => self.reporter.note("decision_failed", &error.to_string()),
                 }
             }
         }
@@ -574,24 +554,11 @@ impl Member {
     }
 }
 
-/// The request that an event is about, if it is.
-fn request_of(event: &Event) -> Option<&str> {
-    match event {
-        Event::Requested { request, .. }
-        | Event::Voted { request, .. }
-        | Event::Signing { request, .. }
-        | Event::SigningFailed { request, .. }
-        | Event::Signature { request, .. } => Some(request),
-        _ => None,
-    }
-}
-
-/// Whether a request can be what an order is about, before that is known for sure.
-fn is_ours(order: &Order, id: &str) -> bool {
-    match order {
-        Order::Vote { request, .. } => id.starts_with(request.as_str()),
-        Order::Sign { .. } => true,
-        Order::Check { .. } => false,
+/// Whether a request can be what a command is about, before that is known for sure.
+fn may_be_about(command: &Command, id: &str) -> bool {
+    match vote(command) {
+        Some((request, _)) => id.starts_with(request),
+        None => matches!(command, Command::Request { .. }),
     }
 }
 

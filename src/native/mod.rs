@@ -1,13 +1,17 @@
 //! The command-line node: arguments, files, sockets. Drivers only; what the protocol decides stands in [`crate::node`].
 
 mod audit_log;
-pub mod cli;
+mod cli;
 mod commands;
 mod content;
 mod control;
 mod driver;
+mod endpoint;
 mod exit;
+mod interrupt;
 mod member;
+mod open;
+mod outcome;
 mod participation;
 mod password;
 mod peer_connection;
@@ -16,10 +20,12 @@ mod policy;
 mod report;
 mod signatures;
 mod store;
+mod stored_wallet;
 mod stun;
 mod wallets;
 mod websocket;
 
+pub use commands::main;
 pub use driver::{Driver, Settings};
 pub use exit::Exit;
 pub use peer_connection::PeerConnection;

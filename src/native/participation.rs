@@ -7,19 +7,18 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin};
 use tokio::time::{Instant, sleep_until};
 
 use super::cli::{Local, Network};
-use super::commands::{check_url, interrupted, open_store};
+use super::driver::{Driver, Settings};
+use super::endpoint::{Endpoint, check_url};
 use super::exit::{Exit, Failure, OrExit};
+use super::interrupt::interrupted;
+use super::open::open_store;
 use super::report::Reporter;
-use super::{Driver, Settings, Store};
+use super::store::Store;
+use super::stun;
+use crate::api::{Command, Error, Event, ReasonKind};
 use crate::keystore::{Kind, WalletInfo};
-use crate::node::{Command, Config, Deadlines, Error, Event, ReasonKind};
-use crate::wire::{PeerId, SessionId};
-
-/// Where a node is to be found.
-pub(super) struct Endpoint {
-    pub server: String,
-    pub peer_id: PeerId,
-}
+use crate::node::{Config, Deadlines};
+use crate::wire::SessionId;
 
 pub(super) async fn take_part(
     endpoint: Endpoint,
@@ -29,7 +28,7 @@ pub(super) async fn take_part(
     first: Option<Command>,
 ) -> Result<(), Failure> {
     check_url(&endpoint.server)?;
-    if let Some(bad) = network.ice_server.iter().find(|url| super::stun::parse_url(url).is_none()) {
+    if let Some(bad) = network.ice_server.iter().find(|url| stun::parse_url(url).is_none()) {
         return Err(Failure::new(
             Exit::Usage,
             format_args!("{bad} is no STUN server: use stun:HOST:PORT"),
@@ -138,7 +137,7 @@ impl Participation {
                 Some(first) => {
                     // An invite may wait for its time; whom it waits for is for the person here to see.
                     self.joined = matches!(first, Command::Propose { .. });
-                    if let Command::JoinInvite(invite) = &first {
+                    if let Command::JoinInvite { invite, .. } = &first {
                         self.reporter.say(&format!(
                             "joining the session of {}, by invite",
                             invite.initiator
@@ -274,7 +273,10 @@ impl Participation {
     }
 
     fn cancel(&mut self) {
-        if let (true, Some(session_id)) = (self.joined, self.session.clone()) {
+        if !self.joined {
+            return;
+        }
+        if let Some(session_id) = self.session.clone() {
             let _ = self.driver.command(Command::Cancel { session_id }); // over already, perhaps
         }
     }

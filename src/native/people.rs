@@ -5,10 +5,9 @@ use std::path::Path;
 use serde_json::json;
 
 use super::cli::{Contacts as Change, Evidence as Ask, Local};
-use super::commands::open_store;
 use super::exit::{Exit, Failure, OrExit};
+use super::open::{open_existing, open_store};
 use super::report::line;
-use super::wallets::open_existing;
 use crate::agreement::Evidence;
 use crate::identity::Contact;
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::node::{CarrierId, Event, Reason};
+use crate::api::{CarrierId, Event, Reason};
 use crate::wire::PeerId;
 
 /// Where and how much to say.

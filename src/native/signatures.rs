@@ -6,8 +6,9 @@ use serde_json::json;
 use super::cli::{Local, Verify};
 use super::content;
 use super::exit::{Exit, Failure, OrExit};
+use super::open::open_existing;
 use super::report::line;
-use super::wallets::{one, open_existing};
+use super::stored_wallet::one;
 use crate::frost::Suite;
 
 /// Checks a signature with nothing but what the arguments say.

@@ -3,55 +3,37 @@
 use serde_json::json;
 
 use super::cli::Local;
-use super::commands::open_store;
 use super::exit::{Exit, Failure, OrExit};
+use super::open::open_existing;
 use super::report::{line, names};
 use super::store::Store;
+use super::stored_wallet::{StoredKey, one, stored_keys};
 use crate::agreement::Member;
 use crate::audit::Body;
 use crate::keystore::{Kind, WalletInfo};
 
-/// A wallet and whether all participants confirmed it.
-pub(super) struct Entry {
-    pub info: WalletInfo,
-    pub confirmed: bool,
+fn status(key: &StoredKey) -> &'static str {
+    if key.confirmed { "active" } else { "unconfirmed" }
 }
 
-impl Entry {
-    fn status(&self) -> &'static str {
-        if self.confirmed { "active" } else { "unconfirmed" }
-    }
-
-    fn json(&self) -> serde_json::Value {
-        let mut value = serde_json::to_value(&self.info).unwrap_or_default();
-        value["event"] = json!("wallet");
-        value["status"] = json!(self.status());
-        value
-    }
-}
-
-fn entries(store: &Store) -> Result<Vec<Entry>, Failure> {
-    let mut all = Vec::new();
-    for (kind, confirmed) in [(Kind::Wallet, true), (Kind::Unconfirmed, false)] {
-        let (found, broken) =
-            store.list(kind).or_exit(Exit::Other, "the wallets cannot be read")?;
-        broken.iter().for_each(|error| eprintln!("frostmesh: left out: {error}"));
-        all.extend(found.into_iter().map(|info| Entry { info, confirmed }));
-    }
-    Ok(all)
+fn as_json(key: &StoredKey) -> serde_json::Value {
+    let mut value = serde_json::to_value(&key.info).unwrap_or_default();
+    value["event"] = json!("wallet");
+    value["status"] = json!(status(key));
+    value
 }
 
 pub(super) fn list(local: &Local) -> Result<(), Failure> {
-    let all = entries(&open_existing(local)?)?;
+    let all = stored_keys(&open_existing(local)?)?;
     for entry in &all {
         if local.json {
-            line(&entry.json());
+            line(&as_json(entry));
         } else {
             let WalletInfo { pubkey, threshold, total, participants, name, .. } = &entry.info;
             let name = name.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
             println!(
                 "{pubkey}  {threshold}-of-{total}  {:<11}  {name}{}",
-                entry.status(),
+                status(entry),
                 names(participants)
             );
         }
@@ -65,7 +47,7 @@ pub(super) fn list(local: &Local) -> Result<(), Failure> {
 /// Checks the certificate of a wallet, from what stands in it alone.
 pub(super) fn verify(pubkey: &str, local: &Local) -> Result<(), Failure> {
     let store = open_existing(local)?;
-    let Entry { info, .. } = one(&store, pubkey)?;
+    let StoredKey { info, .. } = one(&store, pubkey)?;
     let record =
         store.wallet(Kind::Wallet, &info.pubkey).or_exit(Exit::Keystore, "it is not confirmed")?;
     let Some(certificate) = record.certificate else {
@@ -105,7 +87,7 @@ pub(super) fn show(pubkey: &str, local: &Local) -> Result<(), Failure> {
     let store = open_existing(local)?;
     let entry = one(&store, pubkey)?;
     if local.json {
-        let mut value = entry.json();
+        let mut value = as_json(&entry);
         value["ready"] = json!(is_tested(&store, &entry.info.pubkey));
         line(&value);
         return Ok(());
@@ -156,34 +138,4 @@ pub(super) fn show(pubkey: &str, local: &Local) -> Result<(), Failure> {
 fn is_tested(store: &Store, pubkey: &str) -> bool {
     let ready = |entry: &crate::audit::Entry| matches!(entry.read(), Ok(Body::Ready));
     store.trail(pubkey).is_ok_and(|(entries, _)| entries.iter().any(ready))
-}
-
-/// The one wallet whose group key begins so.
-pub(super) fn one(store: &Store, pubkey: &str) -> Result<Entry, Failure> {
-    let wanted = pubkey.to_ascii_lowercase();
-    let mut found: Vec<Entry> = entries(store)?;
-    found.retain(|e| e.info.pubkey.starts_with(&wanted));
-    match (found.pop(), found.len()) {
-        (Some(one), 0) if !wanted.is_empty() => Ok(one),
-        (None, _) => {
-            Err(Failure::new(Exit::Keystore, format_args!("there is no wallet {pubkey} here")))
-        }
-        (Some(_), others) => {
-            let text =
-                format!("{pubkey} is the beginning of {} wallets: give more of it", others + 1);
-            Err(Failure::new(Exit::Keystore, text))
-        }
-    }
-}
-
-/// Opens the store, but makes none: looking must not leave an empty keystore behind.
-pub(super) fn open_existing(local: &Local) -> Result<Store, Failure> {
-    let folder = local.data_dir.clone().or_else(Store::default_folder);
-    match folder {
-        Some(folder) if !Store::exists(&folder) => Err(Failure::new(
-            Exit::Keystore,
-            format_args!("there are no wallets in {} yet", folder.display()),
-        )),
-        _ => open_store(local),
-    }
 }

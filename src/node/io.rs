@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::presence::ServerId;
 use super::wallet::StoredWallet;
 use crate::agreement::{Certificate, Evidence};
-use crate::api::{Command, Event, Timestamp};
+use crate::api::{CarrierId, Command, Event, Timestamp};
 use crate::audit::{Entry, Head};
 use crate::identity::Contacts;
 use crate::keystore::WalletRecord;
@@ -41,6 +41,28 @@ impl fmt::Debug for SocketEvent {
             Self::Opened => f.write_str("Opened"),
             Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
             Self::Closed { reason } => write!(f, "Closed({reason:?})"),
+        }
+    }
+}
+
+/// What happens on a carrier that the driver runs by itself: one that is neither WebRTC nor the
+/// server's relay.
+pub enum CarrierEvent {
+    /// A peer can be reached by it from now on.
+    Up,
+    /// A peer cannot be reached by it any more.
+    Down,
+    /// A peer sent text over it, unparsed. Wiped once it is parsed.
+    Text(Zeroizing<String>),
+}
+
+/// Says what it is, and how large.
+impl fmt::Debug for CarrierEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Up => f.write_str("Up"),
+            Self::Down => f.write_str("Down"),
+            Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
         }
     }
 }
@@ -108,6 +130,15 @@ pub enum Input {
         /// For people.
         reason: String,
     },
+    /// Something happened on a carrier that the driver runs by itself.
+    Carrier {
+        /// Which carrier.
+        carrier: CarrierId,
+        /// The peer, by its name at the home server.
+        peer: PeerId,
+        /// What happened.
+        event: CarrierEvent,
+    },
     /// The answer to an [`Output::Store`].
     Stored {
         /// The session whose request it was.
@@ -153,6 +184,9 @@ impl fmt::Debug for Input {
             }
             Self::ConnectionClosed { peer, attempt, reason } => {
                 write!(f, "ConnectionClosed({peer}, {attempt}, {reason:?})")
+            }
+            Self::Carrier { carrier, peer, event } => {
+                write!(f, "Carrier({}, {peer}, {event:?})", carrier.id())
             }
             Self::Stored { session_id, result } => write!(f, "Stored({session_id:?}, {result:?})"),
             Self::OpenWallet(wallet) => write!(f, "Wallet({})", wallet.record.info.pubkey),
@@ -250,6 +284,15 @@ pub enum Output {
         /// Which attempt.
         attempt: u32,
         /// A peer message.
+        text: PeerText,
+    },
+    /// Send text to a peer over a carrier that the driver runs by itself.
+    SendOver {
+        /// Which carrier.
+        carrier: CarrierId,
+        /// The peer, by its name at its server.
+        peer: PeerId,
+        /// A peer message, which is sealed.
         text: PeerText,
     },
     /// Store something, durably, and answer with [`Input::Stored`].

@@ -33,7 +33,7 @@ mod wallet;
 pub use crate::agreement::{ProposalError, Roster};
 pub use crate::api::*;
 pub use config::{Config, Deadlines};
-pub use io::{Input, Output, Role, SocketEvent, StoreRequest};
+pub use io::{CarrierEvent, Input, Output, Role, SocketEvent, StoreRequest};
 pub use presence::ServerId;
 pub use router::{Machine, Node};
 pub use transport::carriers;

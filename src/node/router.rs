@@ -23,7 +23,7 @@ use super::signaling::{self, Signaling};
 use super::transport::{self, DriverInput, Transport};
 use super::wallet::{self, WalletCommand, Wallets};
 use super::{Config, Input, Output};
-use crate::api::{Command, ContactChange, ContactView, Error, Event, Timestamp, View};
+use crate::api::{Command, ContactView, Error, Event, MIN_REQUEST_DIGITS, Timestamp, View};
 use crate::frost::Randomness;
 use crate::identity::{Contact, Contacts, IdentityKey};
 use crate::wire::{PeerId, PeerMessage, SessionId};
@@ -130,6 +130,7 @@ impl Node {
                 Ok(())
             }
         };
+        self.leave_unneeded_servers();
         self.settle();
         if std::mem::take(&mut self.view_changed) {
             self.out.push_back(Output::ViewChanged);
@@ -229,13 +230,8 @@ impl Node {
                     lifetime,
                 })
             }
-            Command::JoinInvite(invite) => {
-                let server = self.home()?;
-                let url = self.signaling.url(server).unwrap_or_default();
-                if url.trim_end_matches('/') != invite.server_url.trim_end_matches('/') {
-                    let text = "the invite is for another signaling server: connect to that one";
-                    return Err(Error::Invite(text));
-                }
+            Command::JoinInvite { invite, peer_id } => {
+                let server = self.server_of_invite(&invite.server_url, peer_id)?;
                 self.keygen_command(KeygenCommand::JoinInvite { server, invite })
             }
             Command::Cancel { session_id } => {
@@ -247,16 +243,53 @@ impl Node {
             Command::Request { pubkey, operation, lifetime } => {
                 self.wallet_command(WalletCommand::Request { pubkey, operation, lifetime })
             }
-            Command::Vote { request, approves, rule } => {
-                self.wallet_command(WalletCommand::Vote { request, approves, rule })
-            }
+            Command::ApproveRequest { request, rule } => self.vote(&request, true, rule),
+            Command::DeclineRequest { request, rule } => self.vote(&request, false, rule),
             Command::Check { pubkey } => self.wallet_command(WalletCommand::Check { pubkey }),
-            Command::Contact { who, change } => self.change_contact(&who, change),
+            Command::RenameContact { who, name } => {
+                self.shared.contacts.rename(&who, &name)?;
+                self.store_contacts();
+                Ok(())
+            }
+            Command::ForgetContact { who } => {
+                self.shared.contacts.forget(&who)?;
+                self.store_contacts();
+                Ok(())
+            }
+            Command::BlockContact { who, blocked } => {
+                self.shared.contacts.block(&who, blocked)?;
+                self.store_contacts();
+                Ok(())
+            }
         }
     }
 
     fn home(&self) -> Result<ServerId, Error> {
         self.signaling.home().ok_or(Error::Offline)
+    }
+
+    /// The server of an invite: the home server, or another one to which the node connects for it.
+    fn server_of_invite(&mut self, url: &str, peer_id: Option<PeerId>) -> Result<ServerId, Error> {
+        let is_there = |known: &str| known.trim_end_matches('/') == url.trim_end_matches('/');
+        let home = self.signaling.home();
+        if let Some(home) = home.filter(|id| self.signaling.url(*id).is_some_and(is_there)) {
+            return Ok(home);
+        }
+        let text = "the invite is for another signaling server: connect to that one";
+        let peer_id = peer_id.ok_or(Error::Invite(text))?;
+        let ctx = &mut self.shared.ctx(self.now);
+        Ok(self.signaling.join(ctx, url.to_owned(), peer_id))
+    }
+
+    /// Leaves servers that no invite and no session needs any more.
+    fn leave_unneeded_servers(&mut self) {
+        for server in self.signaling.further() {
+            if self.keygen.needs_server(server, self.now) {
+                continue;
+            }
+            self.transport_input(transport::Input::Forget { server });
+            self.signaling.forget(&mut self.shared.ctx(self.now), server);
+        }
     }
 
     fn unused_by_wallets(&self, session_id: &SessionId) -> Result<(), Error> {
@@ -279,21 +312,18 @@ impl Node {
         self.shared.presence.set_home(Some(server));
     }
 
-    fn change_contact(&mut self, who: &str, change: ContactChange) -> Result<(), Error> {
-        let contacts = &mut self.shared.contacts;
-        match change {
-            ContactChange::Rename(name) => {
-                contacts.rename(who, &name)?;
-            }
-            ContactChange::Forget => {
-                contacts.forget(who)?;
-            }
-            ContactChange::Block(blocked) => {
-                contacts.block(who, blocked)?;
-            }
-        }
-        self.out.push_back(Output::StoreContacts(contacts.clone()));
-        Ok(())
+    fn store_contacts(&mut self) {
+        self.out.push_back(Output::StoreContacts(self.shared.contacts.clone()));
+    }
+
+    /// Votes on the request whose id begins so.
+    fn vote(&mut self, request: &str, approves: bool, rule: Option<String>) -> Result<(), Error> {
+        let view = self.view();
+        let known = if request.len() < MIN_REQUEST_DIGITS { None } else { view.request(request)? };
+        let mut id = [0; 32];
+        let known = known.filter(|known| hex::decode_to_slice(&known.id, &mut id).is_ok());
+        known.ok_or_else(|| Error::NoSuchRequest(request.to_owned()))?;
+        self.wallet_command(WalletCommand::Vote { request: id, approves, rule })
     }
 
     fn keygen_command(&mut self, command: KeygenCommand) -> Result<(), Error> {
@@ -329,6 +359,12 @@ impl Node {
             }
             Input::ConnectionClosed { peer, attempt, reason } => {
                 self.driver_input(DriverInput::Closed { peer, attempt, reason });
+            }
+            Input::Carrier { carrier, peer, event } => {
+                if let Some(server) = self.signaling.home() {
+                    let from = Address::new(server, &peer);
+                    self.transport_input(transport::Input::Carrier { carrier, from, event });
+                }
             }
             Input::Stored { session_id, result } => {
                 self.keygen_input(keygen::Input::Stored { session_id, result });
@@ -467,7 +503,7 @@ impl Node {
                 for (peer, identity, verified) in met {
                     self.shared.contacts.met(&peer, identity, verified, self.now.millis());
                 }
-                self.out.push_back(Output::StoreContacts(self.shared.contacts.clone()));
+                self.store_contacts();
             }
             keygen::Effect::AwaitPeers { server, awaits } => {
                 self.signaling.await_peers(server, awaits);

@@ -140,6 +140,11 @@ impl Signaling {
         self.home
     }
 
+    /// The servers beside the home server.
+    pub(super) fn further(&self) -> Vec<ServerId> {
+        self.servers.keys().copied().filter(|id| Some(*id) != self.home).collect()
+    }
+
     /// Whether the home server is that one, under that name.
     pub(super) fn is_home(&self, url: &str, me: &PeerId) -> bool {
         let home = self.home.and_then(|id| self.servers.get(&id));

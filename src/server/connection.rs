@@ -20,9 +20,9 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep_until};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use super::Shared;
 use super::frame::{self, Decoder, Violation};
 use super::outbox::{Outbox, Status};
+use super::shared::Shared;
 use crate::wire::{ErrorCode, MAX_FRAME, PeerId};
 
 /// Bytes read at a time, on the stack.

@@ -23,9 +23,9 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tower_http::services::ServeDir;
 
-use super::Shared;
 use super::connection::Connection;
 use super::lobby::Seat;
+use super::shared::Shared;
 
 /// Only the page's own files run. They may connect to any WebSocket server, since the person
 /// chooses one, and load nothing from elsewhere.

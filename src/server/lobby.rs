@@ -10,8 +10,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::Shared;
-
 /// Connections in the order in which they are evicted.
 #[derive(Debug)]
 pub(super) struct Lobby {
@@ -30,7 +28,7 @@ struct Rank {
 /// One connection's entry in the lobby, removed when dropped.
 #[derive(Debug)]
 pub(super) struct Seat {
-    shared: Arc<Shared>,
+    lobby: Arc<Lobby>,
     rank: Rank,
     evicted: Arc<Notify>,
 }
@@ -41,8 +39,7 @@ impl Lobby {
     }
 
     /// Adds a connection. Evicts another one when the lobby is full.
-    pub(super) fn enter(shared: &Arc<Shared>) -> Seat {
-        let lobby = &shared.lobby;
+    pub(super) fn enter(lobby: &Arc<Self>) -> Seat {
         let rank = Rank { is_active: false, arrival: lobby.next.fetch_add(1, Ordering::Relaxed) };
         let evicted = Arc::new(Notify::new());
         let mut seats = lobby.lock();
@@ -51,7 +48,7 @@ impl Lobby {
         }
         seats.insert(rank, Arc::clone(&evicted));
         drop(seats);
-        Seat { shared: Arc::clone(shared), rank, evicted }
+        Seat { lobby: Arc::clone(lobby), rank, evicted }
     }
 
     /// Evicts one connection, when the system has no more file descriptors.
@@ -73,7 +70,7 @@ fn evict_first(seats: &mut BTreeMap<Rank, Arc<Notify>>) {
 impl Seat {
     /// The connection has sent its first byte: silent ones are evicted before it.
     pub(super) fn mark_active(&mut self) {
-        let mut seats = self.shared.lobby.lock();
+        let mut seats = self.lobby.lock();
         // Missing if it was evicted at this moment.
         if let Some(evicted) = seats.remove(&self.rank) {
             self.rank.is_active = true;
@@ -89,6 +86,6 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.shared.lobby.lock().remove(&self.rank);
+        self.lobby.lock().remove(&self.rank);
     }
 }

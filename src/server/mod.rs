@@ -9,6 +9,7 @@
 //! | `frame` | WebSocket frames (RFC 6455) to messages and back: bytes in, bytes out |
 //! | `outbox` | the frames that wait to be sent to one connection, bounded |
 //! | `peers` | the registered peers |
+//! | `shared` | the state that all connections of one server share |
 //! | `connection` | one WebSocket connection; its `requests` answers what a client asks for |
 //!
 //! A message travels like this: `connection` reads bytes, `frame` makes a text of them,
@@ -24,6 +25,7 @@ mod limits;
 mod lobby;
 mod outbox;
 mod peers;
+mod shared;
 
 use std::future::Future;
 use std::io;
@@ -31,15 +33,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-
 pub use limits::Limits;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+use self::lobby::Lobby;
+use self::shared::Shared;
 
 /// Connections that the kernel queues between two turns of the accept loop. Linux limits this to
 /// `net.core.somaxconn`, 4,096 by default. With a shorter queue a burst of a thousand clients waits
@@ -79,26 +79,6 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     config: Config,
-}
-
-/// The state that all connections of one server share.
-#[derive(Debug)]
-struct Shared {
-    limits: Limits,
-    /// The registered peers.
-    peers: peers::Peers,
-    /// One permit for each WebSocket connection.
-    slots: Arc<Semaphore>,
-    /// Connections that still use HTTP.
-    lobby: lobby::Lobby,
-    /// Memory for messages that are under way.
-    budget: limits::Budget,
-    /// Number of the next connection. The queues know senders by it.
-    next_number: AtomicU64,
-    /// Cancelled when the server stops.
-    closing: CancellationToken,
-    /// Every task of every connection.
-    tasks: TaskTracker,
 }
 
 impl Server {
@@ -170,26 +150,11 @@ impl Server {
     }
 }
 
-impl Shared {
-    fn new(limits: Limits) -> Self {
-        Self {
-            peers: peers::Peers::default(),
-            slots: Arc::new(Semaphore::new(limits.max_peers.min(Semaphore::MAX_PERMITS))),
-            lobby: lobby::Lobby::new(limits.max_pending),
-            budget: limits::Budget::new(limits.buffered_bytes),
-            next_number: AtomicU64::new(0),
-            closing: CancellationToken::new(),
-            tasks: TaskTracker::new(),
-            limits,
-        }
-    }
-}
-
 /// Gives a new connection a seat in the lobby and a task.
 fn admit(shared: &Arc<Shared>, router: &axum::Router, stream: TcpStream) {
     // Someone waits for each of these small messages. An error only makes them slower.
     let _ = stream.set_nodelay(true);
-    let seat = lobby::Lobby::enter(shared);
+    let seat = Lobby::enter(&shared.lobby);
     shared.tasks.spawn(http::serve(Arc::clone(shared), router.clone(), stream, seat));
 }
 

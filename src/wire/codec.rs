@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use super::object::Text;
+use super::object::{Text, wrong_type};
 use super::writer::Value;
 use super::{WireError, clip, within};
 
@@ -25,11 +25,6 @@ pub(crate) trait Codec<T> {
 
     /// The value, ready to be written.
     fn write(value: &T) -> Value<'_>;
-}
-
-/// The error for a value of another JSON type than the field has.
-pub(crate) fn wrong_type(name: &str) -> WireError {
-    WireError::Malformed(format!("'{name}' is of the wrong kind"))
 }
 
 /// Reads a string.

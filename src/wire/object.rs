@@ -10,7 +10,6 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::codec::wrong_type;
 use super::{WireError, read};
 
 /// The fields of an object, in their order, with values that are not parsed yet.
@@ -19,6 +18,12 @@ pub(crate) struct Object<'a>(Vec<(Text<'a>, &'a RawValue)>);
 /// Text that is borrowed where nothing in it is escaped.
 #[derive(serde::Deserialize)]
 pub(crate) struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
+
+/// The error for a value of another JSON type than the field has. It never repeats the value, which
+/// may be a share.
+pub(crate) fn wrong_type(name: &str) -> WireError {
+    WireError::Malformed(format!("'{name}' is of the wrong kind"))
+}
 
 impl<'a> Object<'a> {
     /// Splits an object into its fields. The caller has checked the size of the text.
@@ -53,7 +58,6 @@ impl<'a> Object<'a> {
         kind: &'static str,
         field: &'static str,
     ) -> Result<T, WireError> {
-        // The error never repeats the value, which may be a share.
         let value = serde_json::from_str(self.value(kind, field)?.get());
         value.map_err(|_| wrong_type(field))
     }

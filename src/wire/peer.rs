@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use super::codec::{Clipped, Codec, Hex, HexArray, Json, wrong_type};
+use super::codec::{Clipped, Codec, Hex, HexArray, Json};
 use super::field::{Field, Flat, Lenient, Optional, OrDefault, Required, Session};
 use super::message::{Message, fields, messages};
-use super::object::{Object, Text};
+use super::object::{Object, Text, wrong_type};
 use super::writer::{Value, Writer};
 use super::{
     MAX_PACKAGE, MAX_PARTICIPANTS, MAX_PEER_MESSAGE, PeerId, Proof, SessionId, WireError, within,

@@ -53,12 +53,12 @@ messages! {
         },
         /// The server refused a request.
         "error" => Error {
+            /// The receiver of the refused `relay`, where the server names it (an extension).
+            peer_id: Option<PeerId> as Lenient<Parsed>,
             /// Why, for people.
             error: String as Required<Clipped>,
             /// Why, for programs. `None` from a server that speaks the baseline only.
             code: Option<ErrorCode> as Lenient,
-            /// The receiver of the refused `relay`, where the server says so (an extension).
-            peer_id: Option<PeerId> as Lenient<Parsed>,
         },
     }
 }
@@ -69,19 +69,19 @@ messages! {
 pub enum ErrorCode {
     /// Not JSON, not text, not a known type, or a field is missing.
     BadMessage,
-    /// The id asked for is not well formed.
+    /// The id is not well formed.
     BadPeerId,
-    /// Another socket holds the id.
+    /// Another socket has registered the id.
     PeerIdTaken,
     /// `register` has to come first.
     NotRegistered,
-    /// This socket holds another id already.
+    /// This socket has registered another id.
     AlreadyRegistered,
-    /// Nobody is registered under that id.
+    /// No peer is registered under that id.
     TargetOffline,
     /// The frame was larger than [`MAX_FRAME`].
     TooLarge,
-    /// The target's queue is full, or the server is.
+    /// The receiver's queue is full, or the server's memory for messages is.
     RateLimited,
     /// The server does not accept this client.
     Unauthorized,

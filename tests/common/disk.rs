@@ -95,7 +95,10 @@ impl World {
         self.seats[seat].life = life;
         self.seats[seat].wake = None;
         self.seats[seat].disk_busy_until = 0;
-        self.seats[seat].node = Some(Node::new(config, identity, Contacts::default(), rng));
+        let mut node = Node::new(config, identity, Contacts::default(), rng);
+        let life = u64::from(self.seats[seat].life);
+        node.set_machine_order(super::world::machine_order(self.seats[seat].seed + life));
+        self.seats[seat].node = Some(node);
         let wallets: Vec<StoredWallet> = self.seats[seat].disk.values().map(OnDisk::kept).collect();
         for wallet in wallets {
             let _ = self.input(seat, Input::OpenWallet(Box::new(wallet)));

@@ -6,8 +6,8 @@ use frostmesh::agreement::{Certificate, Evidence};
 use frostmesh::identity::{Contacts, IdentityKey};
 use frostmesh::keystore::WalletRecord;
 use frostmesh::node::{
-    CarrierChoice, Command, Config, Error, Event, Input, Node, Output, PhaseName, Role, ServerId,
-    SessionView, SocketEvent, StoreRequest, Timestamp,
+    CarrierChoice, Command, Config, Error, Event, Input, Machine, Node, Output, PhaseName, Role,
+    ServerId, SessionView, SocketEvent, StoreRequest, Timestamp,
 };
 use frostmesh::wire::{PeerId, SessionId};
 use rand_chacha::ChaCha20Rng;
@@ -174,7 +174,8 @@ impl World {
             rng = ChaCha20Rng::seed_from_u64(seed ^ 0x1A7E);
         }
         let config = Config { trust_first_use, carrier: self.carrier, ..Config::default() };
-        let node = Node::new(config, identity, contacts, rng);
+        let mut node = Node::new(config, identity, contacts, rng);
+        node.set_machine_order(machine_order(seed));
         self.seats.push(Seat {
             id: super::peer(id),
             node: Some(node),
@@ -460,6 +461,7 @@ impl World {
                 half.remote_candidates += 1;
                 self.try_to_open(&id);
             }
+            Output::SendOver { .. } => unreachable!("no such carrier"),
             Output::CloseConnection { peer, attempt } => {
                 self.close(&HalfId { seat, peer, attempt })
             }
@@ -589,4 +591,16 @@ impl World {
         };
         self.at(at, Happening::ToSocket(to, SocketEvent::Text(text)));
     }
+}
+
+/// One of the orders in which a node can poll its machines. The order must not matter.
+pub fn machine_order(seed: u64) -> [Machine; 4] {
+    let mut machines =
+        vec![Machine::Signaling, Machine::Transport, Machine::Keygen, Machine::Wallets];
+    let mut rest = seed;
+    std::array::from_fn(|_| {
+        let index = usize::try_from(rest % machines.len() as u64).unwrap();
+        rest /= machines.len() as u64;
+        machines.remove(index)
+    })
 }

@@ -17,16 +17,22 @@ const WAYS = {
   baseline: ["--allow-unverified"],
 };
 
+/** @param {number[]} numbers */
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
 
-/** One session; milliseconds from the last acceptance to the last wallet. */
+/**
+ * One session; milliseconds from the last acceptance to the last wallet.
+ * @param {number} total
+ * @param {number} delay
+ * @param {keyof typeof WAYS} way
+ */
 async function session(total, delay, way) {
   const stage = await Stage.set("bench");
   try {
     const plain = way === "baseline";
     const network = stage.add(await Network.start(await stage.server(), { delay, plain }));
     const names = Array.from({ length: total }, (_, n) => `node${n + 1}`);
-    const flags = (name) => ["--server", network.url, "--peer-id", name, ...stage.local(name), "--json", ...WAYS[way]];
+    const flags = (/** @type {string} */ name) => ["--server", network.url, "--peer-id", name, ...stage.local(name), "--json", ...WAYS[way]];
     const trust = plain ? [] : ["--trust-first-use"];
     const joiners = names.slice(1).map((name) => stage.start(name, "join", ...flags(name), ...trust));
     await Promise.all(joiners.map((node) => node.until("registered")));
@@ -45,8 +51,9 @@ console.log(`accepted by all -> wallet created by all, median of ${RUNS} runs`);
 console.log("nodes  one way     way        ms   round trips   to baseline");
 for (const total of TOTALS) {
   for (const delay of DELAYS) {
+    /** @type {Record<string, number>} */
     const times = {};
-    for (const way of Object.keys(WAYS).toReversed()) {
+    for (const way of /** @type {(keyof typeof WAYS)[]} */ (Object.keys(WAYS)).toReversed()) {
       const runs = [];
       for (let run = 0; run < RUNS; run += 1) runs.push(await session(total, delay, way));
       times[way] = median(runs);

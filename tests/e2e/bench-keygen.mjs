@@ -1,6 +1,8 @@
 // What key generation and signing cost one participant: our wasm in Chromium, beside @noble/curves in the same Chromium and beside
 // our native code, whose figures `cargo bench` has just left. Prints medians and ratios. Run by `cargo xtask bench`.
 
+/** @import { Event } from "./lib/types.js" */
+
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
@@ -14,36 +16,41 @@ const PARTS = ["part1", "part2", "part3", "commit", "sign", "aggregate"];
 const CALLS = 10;
 const STRETCHES = 9;
 
+/** @type {Record<string, string>} */
 const FOLDERS = {
   "/pkg/": process.env.FROSTMESH_BENCH_PKG || inProject("target/bench-pkg"),
   "/modules/": inProject("tests/interop/node_modules"),
 };
+/** @type {Record<string, string>} */
 const TYPES = { ".js": "text/javascript", ".wasm": "application/wasm" };
 const IMPORTS = { "@noble/curves/": "/modules/@noble/curves/", "@noble/hashes/": "/modules/@noble/hashes/" };
 const PAGE = `<!doctype html><script type="importmap">${JSON.stringify({ imports: IMPORTS })}</script>`;
 
 /** Serves the page and the two folders. */
 async function serve() {
-  const server = createServer(async ({ url }, response) => {
+  const server = createServer(async ({ url = "" }, response) => {
     const place = Object.keys(FOLDERS).find((prefix) => url.startsWith(prefix));
     const path = place && normalize(url.slice(place.length));
     try {
       if (path?.startsWith("..")) throw new Error("outside");
-      const body = place ? await readFile(join(FOLDERS[place], path)) : PAGE;
-      response.writeHead(200, { "content-type": place ? TYPES[extname(path)] ?? "text/plain" : "text/html" }).end(body);
+      const body = path ? await readFile(join(FOLDERS[place], path)) : PAGE;
+      response.writeHead(200, { "content-type": path ? TYPES[extname(path)] ?? "text/plain" : "text/html" }).end(body);
     } catch {
       response.writeHead(404).end();
     }
   });
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(null)));
   return server;
 }
 
-/** In the page: times of our wasm, ms a call, one for each stretch. */
+/**
+ * In the page: times of our wasm, ms a call, one for each stretch.
+ * @param {Event} how
+ */
 async function measureWasm({ threshold, total, calls, stretches, parts }) {
-  const { default: init, Bench } = await import("/pkg/frostmesh.js");
+  const { default: init, Bench } = await import(/** @type {string} */ ("/pkg/frostmesh.js"));
   await init();
-  const times = Object.fromEntries(parts.map((part) => [part, []]));
+  const times = Object.fromEntries(parts.map((/** @type {string} */ part) => [part, []]));
   for (let stretch = 0; stretch <= stretches; stretch += 1) {
     const bench = new Bench(threshold, total, calls);
     for (const part of parts) {
@@ -57,13 +64,17 @@ async function measureWasm({ threshold, total, calls, stretches, parts }) {
   return times;
 }
 
-/** In the page: the same of @noble/curves. */
+/**
+ * In the page: the same of @noble/curves.
+ * @param {Event} how
+ */
 async function measureNoble({ threshold, total, calls, stretches }) {
-  const { secp256k1_FROST } = await import("@noble/curves/secp256k1.js");
+  const { secp256k1_FROST } = await import(/** @type {string} */ ("@noble/curves/secp256k1.js"));
   const { DKG, Identifier } = secp256k1_FROST;
   const signers = { min: threshold, max: total };
+  /** @type {Record<string, number[]>} */
   const times = { part1: [], part2: [], part3: [], commit: [], sign: [], aggregate: [] };
-  const timed = (name, keep, work) => {
+  const timed = (/** @type {string} */ name, /** @type {any} */ keep, /** @type {any} */ work) => {
     const start = performance.now();
     const made = Array.from({ length: calls }, work);
     if (keep) times[name].push((performance.now() - start) / calls);
@@ -74,7 +85,7 @@ async function measureNoble({ threshold, total, calls, stretches }) {
     const ours = timed("part1", stretch, () => DKG.round1(ids[0], signers));
     const others = ours.map(() => ids.slice(1).map((id) => DKG.round1(id, signers)));
     const seen = others.map((list) => list.map((other) => other.public));
-    timed("part2", stretch, (_, call) => DKG.round2(ours[call].secret, seen[call]));
+    timed("part2", stretch, (/** @type {string} */ _, /** @type {number} */ call) => DKG.round2(ours[call].secret, seen[call]));
     const shares = others.map((list, call) => {
       const all = [ours[call].public, ...seen[call]];
       return list.map((other, place) => {
@@ -82,14 +93,14 @@ async function measureNoble({ threshold, total, calls, stretches }) {
         return DKG.round2(other.secret, rest)[ids[0]];
       });
     });
-    timed("part3", stretch, (_, call) => DKG.round3(ours[call].secret, seen[call], shares[call]));
+    timed("part3", stretch, (/** @type {string} */ _, /** @type {number} */ call) => DKG.round3(ours[call].secret, seen[call], shares[call]));
 
     const [deal, message] = [secp256k1_FROST.trustedDealer(signers), new Uint8Array(32).fill(7)];
     const secrets = Object.values(deal.secretShares).slice(0, threshold);
     const drawn = timed("commit", stretch, () => secp256k1_FROST.commit(secrets[0]));
     const cosigners = secrets.slice(1).map((secret) => [secret, secp256k1_FROST.commit(secret)]);
     const lists = drawn.map(({ commitments }) => [commitments, ...cosigners.map(([, made]) => made.commitments)]);
-    const made = timed("sign", stretch, (_, call) =>
+    const made = timed("sign", stretch, (/** @type {string} */ _, /** @type {number} */ call) =>
       secp256k1_FROST.signShare(secrets[0], deal.public, drawn[call].nonces, lists[call], message));
     // One signature is made whole, and aggregated over and over.
     const rest = cosigners.map(([secret, { nonces }]) => [secret.identifier, secp256k1_FROST.signShare(secret, deal.public, nonces, lists[0], message)]);
@@ -99,9 +110,14 @@ async function measureNoble({ threshold, total, calls, stretches }) {
   return times;
 }
 
+/** @param {number[]} times */
 const median = (times) => times.toSorted((a, b) => a - b)[times.length >> 1];
 
-/** What criterion measured natively, in ms. */
+/**
+ * What criterion measured natively, in ms.
+ * @param {string} part
+ * @param {string} group
+ */
 async function native(part, group) {
   const folder = process.env.FROSTMESH_CRITERION || inProject("target/criterion");
   const name = `${part.replace(/^part/, "part ")}, ${group}`;
@@ -118,7 +134,7 @@ const browser = await startBrowser();
 try {
   const context = await browser.person();
   const page = await context.newPage();
-  await page.goto(`http://127.0.0.1:${server.address().port}/`);
+  await page.goto(`http://127.0.0.1:${/** @type {import("node:net").AddressInfo} */ (server.address()).port}/`);
   console.log(`ms a participant, median of ${STRETCHES}       native     wasm    noble   wasm/native  noble/wasm`);
   for (const [threshold, total] of GROUPS) {
     const group = `${threshold}-of-${total}`;

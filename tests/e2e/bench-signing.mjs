@@ -8,15 +8,20 @@ const DELAYS = [0, 50];
 const GROUPS = [[2, 3], [5, 7]];
 const RUNS = Number(process.env.FROSTMESH_DELAY_RUNS || 5);
 
-const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
+const median = (/** @type {number[]} */ numbers) => numbers.toSorted((/** @type {number} */ a, /** @type {number} */ b) => a - b)[numbers.length >> 1];
 
-/** Milliseconds for each run: from the vote that was the last one needed to the signature, at who gave that vote. */
+/**
+ * Milliseconds for each run: from the vote that was the last one needed to the signature, at who gave that vote.
+ * @param {number} threshold
+ * @param {number} total
+ * @param {number} delay
+ */
 async function runs(threshold, total, delay) {
   const stage = await Stage.set("bench");
   try {
     const network = stage.add(await Network.start(await stage.server(), { delay }));
     const names = Array.from({ length: total }, (_, n) => `node${n + 1}`);
-    const flags = (name) => ["--server", network.url, "--peer-id", name, ...stage.local(name), "--json", "--trust-first-use"];
+    const flags = (/** @type {string} */ name) => ["--server", network.url, "--peer-id", name, ...stage.local(name), "--json", "--trust-first-use"];
     const joiners = names.slice(1).map((name) => stage.start(name, "join", ...flags(name)));
     await Promise.all(joiners.map((node) => node.until("registered")));
     const proposal = ["--participants", names.join(), "--threshold", `${threshold}`];
@@ -30,7 +35,7 @@ async function runs(threshold, total, delay) {
     for (let run = 0; run < RUNS; run += 1) {
       const asked = stage.start("sign", "sign", "--wallet", pubkey, "--text", `run ${run}`, ...stage.local(names[0]), "--json");
       const request = await nodes[threshold - 1].until({ event: "requested", shown: [["text", `run ${run}`]] });
-      const vote = (name) => stage.run("approve", request.request, ...stage.local(name), "--json");
+      const vote = (/** @type {string} */ name) => stage.run("approve", request.request, ...stage.local(name), "--json");
       for (const name of names.slice(1, threshold - 1)) await vote(name);
       // All but one approve, everywhere.
       if (threshold > 2) await nodes[threshold - 1].until({ event: "voted", request: request.request, peer_id: names[threshold - 2] });

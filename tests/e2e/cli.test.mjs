@@ -9,7 +9,7 @@ import { scenario } from "./lib/stage.mjs";
 import { eventually, timed } from "./lib/wait.mjs";
 
 /** A port where nothing listens. */
-const NOBODY = "ws://127.0.0.1:1/";
+const NOBODY = { url: "ws://127.0.0.1:1/" };
 
 describe("a key among command-line nodes", () => {
   scenario("seven nodes make a 5-of-7 key, three of them come late", async (stage) => {
@@ -49,7 +49,7 @@ describe("a key among command-line nodes", () => {
     const alice = stage.create(server, "alice", names, 3);
     await allMade([alice, bob, carol], { participants: names, threshold: 3 });
     for (const node of [alice, bob, carol]) {
-      const told = (event) => node.all({ event });
+      const told = (/** @type {string} */ event) => node.all({ event });
       for (const once of ["registered", "proposed", "mesh_ready", "wallet_created"]) {
         assert.equal(told(once).length, 1, `${node.name}: ${once}`);
       }
@@ -81,6 +81,7 @@ describe("usage errors end with 2, and say what to do", { concurrency: 2 }, () =
     await aborts(alice, { code: 4, peer: "bob" });
   });
 
+  /** @type {Record<string, [[string, string], RegExp]>} */
   const BAD = {
     "a threshold of 1": [["alice,bob", "1"], /threshold of 1/],
     "a threshold of 0": [["alice,bob", "0"], /threshold of 0/],
@@ -103,8 +104,9 @@ describe("usage errors end with 2, and say what to do", { concurrency: 2 }, () =
 
   scenario("arguments that make no sense", async (stage) => {
     const server = await stage.server();
-    const join = (...words) => stage.run("join", ...stage.local("x"), "--allow-unverified", ...words);
-    for (const [words, says] of [
+    const join = (/** @type {string[]} */ ...words) => stage.run("join", ...stage.local("x"), "--allow-unverified", ...words);
+    /** @type {[string[], RegExp][]} */
+    const BAD = [
       [["--server", server.url, "--peer-id", "a b"], /a b/],
       [["--server", server.url, "--peer-id", "a".repeat(65)], /64/],
       [["--server", "http://127.0.0.1:1/", "--peer-id", "a"], /use ws:\/\/HOST:PORT/],
@@ -112,7 +114,8 @@ describe("usage errors end with 2, and say what to do", { concurrency: 2 }, () =
       [["--server", server.url, "--peer-id", "a", "--timeout", "0"], /--timeout/],
       [["--server", server.url, "--peer-id", "a", "--ice-server", "turn:x"], /stun:HOST:PORT/],
       [["--server", server.url, "--peer-id", "a", "--nonsense"], /--nonsense/],
-    ]) {
+    ];
+    for (const [words, says] of BAD) {
       const { code, stderr } = await join(...words);
       assert.equal(code, 2, `${words}: ${stderr}`);
       assert.match(stderr, says);
@@ -128,7 +131,7 @@ describe("somebody does not come, dies or leaves, and is named", { concurrency: 
       assert.match(reason, /cannot be reached/);
       assert.equal(await node.exit(), 3);
     }
-    const { code, stderr } = await stage.run("peers", "--server", NOBODY);
+    const { code, stderr } = await stage.run("peers", "--server", NOBODY.url);
     assert.equal(code, 3);
     assert.match(stderr, /cannot be reached/);
   });
@@ -182,8 +185,7 @@ describe("somebody does not come, dies or leaves, and is named", { concurrency: 
       const joiners = ["bob", "dave"].map((name) => stage.join(server, name));
       await Promise.all(joiners.map((node) => node.until("registered")));
       const alice = stage.create(server, "alice", names, 2);
-      const victim = joiners.find(({ name }) => name === dies);
-      const other = joiners.find(({ name }) => name !== dies);
+      const [victim, other] = dies === "bob" ? joiners : joiners.toReversed();
       await Promise.all([alice, other].map((node) => node.until({ event: "peer_connected", peer_id: dies })));
       await victim.until(event);
       victim.signal("SIGKILL");
@@ -194,7 +196,7 @@ describe("somebody does not come, dies or leaves, and is named", { concurrency: 
     });
   }
 
-  for (const signal of ["SIGINT", "SIGTERM"]) {
+  for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM"])) {
     scenario(`${signal} to one node ends the others at once, with a reason: 4`, async (stage) => {
       const server = await stage.server();
       const bob = stage.join(server, "bob");
@@ -244,7 +246,7 @@ describe("the other commands", { concurrency: 2 }, () => {
     assert.deepEqual((await stage.run("peers", "--server", server.url, "--json")).events[0].peers, names);
   });
 
-  for (const signal of ["SIGTERM", "SIGINT"]) {
+  for (const signal of /** @type {const} */ (["SIGTERM", "SIGINT"])) {
     scenario(`serve ends with 0 on ${signal}, with nodes connected`, async (stage) => {
       const server = await stage.server();
       await stage.join(server, "bob").until("registered");

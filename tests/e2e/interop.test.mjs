@@ -1,6 +1,8 @@
 // Baseline peers, written from the protocol text alone (tests/interop), make keys with command-line nodes and with the
 // extension, through our signaling server and through one that knows the baseline only.
 
+/** @import { Stage } from "./lib/stage.mjs" */
+
 import { after, describe } from "node:test";
 
 import { allKeep, allMade } from "./lib/agree.mjs";
@@ -10,7 +12,7 @@ import { scenario } from "./lib/stage.mjs";
 const installed = shared();
 after(() => installed.close());
 
-const SERVERS = { "our server": (stage) => stage.server(), "a baseline server": (stage) => stage.baselineServer() };
+const SERVERS = { "our server": (/** @type {Stage} */ stage) => stage.server(), "a baseline server": (/** @type {Stage} */ stage) => stage.baselineServer() };
 
 for (const [through, start] of Object.entries(SERVERS)) {
   describe(`through ${through}`, () => {

@@ -1,5 +1,8 @@
 // Sessions in which everyone proves who it is: by an invite, or by safety words that people compare.
 
+/** @import { Stage } from "./lib/stage.mjs" */
+/** @import { Server } from "./lib/types.js" */
+
 import assert from "node:assert/strict";
 import { after } from "node:test";
 
@@ -10,6 +13,7 @@ import { Screen } from "./lib/screen.mjs";
 import { scenario } from "./lib/stage.mjs";
 
 const installed = shared();
+/** @type {ReturnType<typeof startBrowser> | null} */
 let starting = null;
 after(async () => {
   await installed.close();
@@ -19,18 +23,22 @@ after(async () => {
 const FINGERPRINT = /^([a-z2-7]{4}-){7}[a-z2-7]{4}$/;
 
 /** A command-line node that takes part by an invite. */
-const guest = (stage, name, uri) =>
+const guest = (/** @type {Stage} */ stage, /** @type {string} */ name, /** @type {string} */ uri) =>
   stage.start(name, "join", uri, "--peer-id", name, ...stage.local(name), "--json", "-v");
 
 /** A command-line node that invites. */
-const host = (stage, server, name, ...more) =>
+const host = (/** @type {Stage} */ stage, /** @type {Server} */ server, /** @type {string} */ name, /** @type {string[]} */ ...more) =>
   stage.start(name, "create", "--server", server.url, "--peer-id", name, ...more, ...stage.local(name), "--json", "-v");
 
 /** Flags of a command-line node that proves who it is, and wants that of others. */
-const strict = (stage, server, name) =>
+const strict = (/** @type {Stage} */ stage, /** @type {Server} */ server, /** @type {string} */ name) =>
   ["--server", server.url, "--peer-id", name, ...stage.local(name), "--json", "-v"];
 
-/** The card of a wallet says that everyone was verified, and that all signed. */
+/**
+ * The card of a wallet says that everyone was verified, and that all signed.
+ * @param {Screen} screen
+ * @param {string} pubkey
+ */
 async function isCertified(screen, pubkey) {
   const text = await (await screen.wallet(pubkey)).innerText();
   assert.match(text, /certified/);
@@ -38,7 +46,12 @@ async function isCertified(screen, pubkey) {
   assert.doesNotMatch(text, /unverified/);
 }
 
-/** The wallets of command-line nodes are marked verified, and their certificates hold. */
+/**
+ * The wallets of command-line nodes are marked verified, and their certificates hold.
+ * @param {Stage} stage
+ * @param {string[]} names
+ * @param {string} pubkey
+ */
 async function areCertified(stage, names, pubkey) {
   for (const name of names) {
     const [wallet] = await stage.walletsOf(name);
@@ -160,18 +173,21 @@ scenario("an invite opened as a link of the page: joined, and gone from the addr
   page.isClean();
 });
 
-/** A video (YUV4MPEG2) of one picture: what a camera sees that is held before a QR code. */
+/**
+ * A video (YUV4MPEG2) of one picture: what a camera sees that is held before a QR code.
+ * @param {Screen} screen
+ */
 async function film(screen) {
-  const { width, height, grey } = await screen.page.locator("svg.qr").evaluate((svg) => {
+  const { width, height, grey } = await screen.page.locator("svg.qr").evaluate((/** @type {SVGSVGElement} */ svg) => {
     const [width, height, side] = [640, 480, 400];
     const canvas = Object.assign(document.createElement("canvas"), { width, height });
-    const context = canvas.getContext("2d");
+    const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
     const { x, y, width: modules } = svg.viewBox.baseVal;
     context.fillStyle = "#fff";
     context.fillRect(0, 0, width, height);
     context.setTransform(side / modules, 0.05, -0.05, side / modules, 120 - (x * side) / modules, 40 - (y * side) / modules);
     context.fillStyle = "#000";
-    context.fill(new Path2D(svg.querySelector("path").getAttribute("d")));
+    context.fill(new Path2D(svg.querySelector("path")?.getAttribute("d") ?? ""));
     const { data } = context.getImageData(0, 0, width, height);
     return { width, height, grey: Array.from({ length: width * height }, (_, i) => data[4 * i]) };
   });
@@ -200,7 +216,7 @@ scenario("an invite is read from its QR code with the camera, and joined", async
   await page.at("invite-join").click();
   const session = page.page.locator('[data-testid="session"][data-phase="done"]');
   await page.shows(session, "that the key is made");
-  await isCertified(page, (await page.wallets())[0]);
+  await isCertified(page, (await page.wallets())[0] ?? "");
   page.isClean();
 });
 
@@ -217,7 +233,10 @@ scenario("without a camera the page says so, and a pasted invite does", async (s
   await page.picture("invite-no-camera");
 });
 
-/** The extension and a command-line node that have never met, at the safety words. */
+/**
+ * The extension and a command-line node that have never met, at the safety words.
+ * @param {Stage} stage
+ */
 async function atTheWords(stage) {
   const server = await stage.server();
   const popup = await online(await installed.fresh(stage), server, "browser");

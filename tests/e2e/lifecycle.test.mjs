@@ -1,5 +1,9 @@
 // What becomes of the extension when Chrome ends parts of it, and of a server that goes away.
 
+/** @import { Screen } from "./lib/screen.mjs" */
+/** @import { Stage } from "./lib/stage.mjs" */
+/** @import { Server } from "./lib/types.js" */
+
 import assert from "node:assert/strict";
 import { after } from "node:test";
 
@@ -11,7 +15,12 @@ import { eventually } from "./lib/wait.mjs";
 const installed = shared();
 after(() => installed.close());
 
-/** A key of the extension and one command-line node. */
+/**
+ * A key of the extension and one command-line node.
+ * @param {Stage} stage
+ * @param {Server} server
+ * @param {Screen} popup
+ */
 async function makeKey(stage, server, popup, cli = "cli1") {
   const participants = ["browser", cli];
   const node = stage.create(server, cli, participants, 2);

@@ -1,6 +1,10 @@
 // Command-line nodes that prove who they are, also when whoever runs the signaling server is evil. Each test is named after
 // its threat. What a malicious participant can do is in tests/links.rs, where its software can be rewritten.
 
+/** @import { Process } from "./lib/process.mjs" */
+/** @import { Stage } from "./lib/stage.mjs" */
+/** @import { Event, Relayed, Server } from "./lib/types.js" */
+
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -14,12 +18,24 @@ import { scenario } from "./lib/stage.mjs";
 const NAMES = ["alice", "bob", "carol"];
 const TWO_OF_THREE = { participants: NAMES, threshold: 2 };
 
-/** A node that asks for proof. */
+/**
+ * A node that asks for proof.
+ * @param {Stage} stage
+ * @param {Server} server
+ * @param {string} name
+ * @param {string} command
+ * @param {string[]} more
+ */
 function proven(stage, server, name, command, ...more) {
   return stage.startAsked(name, command, "--server", server.url, "--peer-id", name, ...stage.local(name), "--json", "-v", ...more);
 }
 
-/** Alice proposes to Bob and Carol; strangers are taken at their word. */
+/**
+ * Alice proposes to Bob and Carol; strangers are taken at their word.
+ * @param {Stage} stage
+ * @param {Server} server
+ * @param {string[]} more
+ */
 async function three(stage, server, ...more) {
   const joiners = ["bob", "carol"].map((name) => proven(stage, server, name, "join", "--trust-first-use", ...more));
   await Promise.all(joiners.map((node) => node.until("registered")));
@@ -27,16 +43,26 @@ async function three(stage, server, ...more) {
   return [proven(stage, server, "alice", "create", ...proposal), ...joiners];
 }
 
-/** What a node of that name keeps, by `wallets verify`. */
+/**
+ * What a node of that name keeps, by `wallets verify`.
+ * @param {Stage} stage
+ * @param {string} name
+ * @param {Event} event
+ */
 async function verify(stage, name, { pubkey }) {
   return stage.run("wallets", "verify", pubkey, ...stage.local(name), "--json");
 }
 
-/** Nobody has a key; every node ended by itself, with one of these kinds. */
+/**
+ * Nobody has a key; every node ended by itself, with one of these kinds.
+ * @param {Stage} stage
+ * @param {Process[]} nodes
+ * @param {string[]} kinds
+ */
 async function nobodyHasAKey(stage, nodes, kinds) {
   for (const node of nodes) {
     const code = await node.exit();
-    assert.ok([4, 5].includes(code), `${node.name} ended with ${code}`);
+    assert.ok(code === 4 || code === 5, `${node.name} ended with ${code}`);
     const [aborted] = node.all({ event: "aborted" });
     if (aborted.kind) assert.ok(kinds.includes(aborted.kind), `${node.name}: ${JSON.stringify(aborted)}`);
     assert.deepEqual(await stage.walletsOf(node.name), [], `${node.name} has a key`);
@@ -55,7 +81,7 @@ describe("nodes that prove who they are", { concurrency: 2 }, () => {
         if (carrier !== "auto") assert.deepEqual([...new Set(carriers)], [carrier]);
         const { code, events } = await verify(stage, node.name, made);
         assert.equal(code, 0);
-        assert.deepEqual(events[0].participants.map(({ peer_id }) => peer_id), NAMES);
+        assert.deepEqual(events[0].participants.map((/** @type {Event} */ { peer_id }) => peer_id), NAMES);
       }
     });
   }
@@ -134,11 +160,18 @@ describe("nodes that prove who they are", { concurrency: 2 }, () => {
 });
 
 describe("whoever runs the signaling server", { concurrency: 2 }, () => {
-  /** All nodes behind a server that does that. */
+  /**
+   * All nodes behind a server that does that.
+   * @param {Stage} stage
+   * @param {(relayed: Relayed) => any} tamper
+   * @param {string[]} more
+   * @returns {Promise<[Process[], EvilServer]>}
+   */
   const behind = async (stage, tamper, ...more) => {
     const evil = stage.add(await EvilServer.start(await stage.server(), tamper));
     return [await three(stage, evil, ...more), evil];
   };
+  /** @param {Relayed} relayed */
   const pass = ({ to, data }) => [{ to, data }];
 
   scenario("sees no plaintext", async (stage) => {
@@ -153,7 +186,8 @@ describe("whoever runs the signaling server", { concurrency: 2 }, () => {
   });
 
   scenario("swaps DTLS fingerprints: WebRTC fails, the links do not", async (stage) => {
-    const swap = (sdp) => sdp.replace(/(a=fingerprint:\S+ )(\S+)/g, (_, head, print) => head + print.split(":").reverse().join(":"));
+    const swap = (/** @type {string} */ sdp) =>
+      sdp.replace(/(a=fingerprint:\S+ )(\S+)/g, (_, head, print) => head + print.split(":").reverse().join(":"));
     const [nodes] = await behind(stage, ({ to, data }) => {
       return [{ to, data: data.sdp ? { ...data, sdp: swap(data.sdp) } : data }];
     });
@@ -171,7 +205,7 @@ describe("whoever runs the signaling server", { concurrency: 2 }, () => {
     const middle = stage.add(await Middle.start(await stage.server()));
     // Whether its connections hold is up to it. Whether or not: everyone ends, and it has read nothing.
     const nodes = await three(stage, middle, "--carrier", "direct", "--timeout", "8");
-    for (const node of nodes) assert.ok([0, 4, 5].includes(await node.exit()), `${node.name} ended with ${node.ended}`);
+    for (const node of nodes) assert.ok([0, 4, 5].includes(Number(await node.exit())), `${node.name} ended with ${node.ended}`);
     const keys = nodes.flatMap((node) => node.all({ event: "wallet_created" })).map(({ pubkey }) => pubkey);
     assert.ok(middle.heard.length > 10, `${middle.heard.length} messages went through its channels`);
     for (const text of [...middle.heard, ...middle.relayed]) {
@@ -182,7 +216,7 @@ describe("whoever runs the signaling server", { concurrency: 2 }, () => {
   });
 
   scenario("terminates WebRTC on both sides and changes what it forwards: everyone ends with a reason", async (stage) => {
-    const change = (text) => text.replace(/"data":"(..)/, (_, byte) => `"data":"${byte === "00" ? "01" : "00"}`);
+    const change = (/** @type {string} */ text) => text.replace(/"data":"(..)/, (_, byte) => `"data":"${byte === "00" ? "01" : "00"}`);
     const middle = stage.add(await Middle.start(await stage.server(), change));
     await nobodyHasAKey(stage, await three(stage, middle, "--carrier", "direct", "--timeout", "10"), ["link_failed", "timed_out", "peer_lost", "cancelled"]);
   });
@@ -191,7 +225,7 @@ describe("whoever runs the signaling server", { concurrency: 2 }, () => {
     const [left, right] = [await stage.server(), await stage.server()];
     // To Alice it is Bob, to Bob it is Alice, each with a node of its own.
     const bob = proven(stage, right, "bob", "join");
-    const flags = (server, as) => ["--server", server.url, "--peer-id", as, "--json", "--trust-first-use", "--timeout", "20"];
+    const flags = (/** @type {Server} */ server, /** @type {string} */ as) => ["--server", server.url, "--peer-id", as, "--json", "--trust-first-use", "--timeout", "20"];
     const asBob = stage.start("as bob", "join", ...flags(left, "bob"), ...stage.local("mallory1"));
     await Promise.all([bob.until("registered"), asBob.until("registered")]);
     const proposal = ["--participants", "alice,bob", "--threshold", "2", "--session-id", "s"];
@@ -205,6 +239,7 @@ describe("whoever runs the signaling server", { concurrency: 2 }, () => {
   });
 
   scenario("swaps peer ids", async (stage) => {
+    /** @type {Record<string, string>} */
     const other = { bob: "carol", carol: "bob" };
     const [nodes] = await behind(stage, ({ to, data }) => [{ to: other[to] ?? to, data }], "--timeout", "10");
     await nobodyHasAKey(stage, nodes, ["timed_out", "link_failed", "cancelled", "declined", "conflict", "bad_message", "disagreement"]);
@@ -223,6 +258,7 @@ describe("whoever runs the signaling server", { concurrency: 2 }, () => {
   }
 
   scenario("replays what was relayed in an earlier session", async (stage) => {
+    /** @type {Relayed[]} */
     const earlier = [];
     let again = false;
     const evil = stage.add(
@@ -232,7 +268,7 @@ describe("whoever runs the signaling server", { concurrency: 2 }, () => {
         return [...old, { to, data }].map(({ to, data }) => ({ to, data }));
       }),
     );
-    const session = async (name) => allMade(await three(stage, evil, "--carrier", "relay", "--session-id", name), TWO_OF_THREE);
+    const session = async (/** @type {string} */ name) => allMade(await three(stage, evil, "--carrier", "relay", "--session-id", name), TWO_OF_THREE);
     const first = await session("first");
     again = true;
     const second = await session("second");
@@ -241,7 +277,7 @@ describe("whoever runs the signaling server", { concurrency: 2 }, () => {
 
   scenario("changes the handshake", async (stage) => {
     const [nodes] = await behind(stage, ({ to, data }) => {
-      if (data.type === "link") data.payload.data = data.payload.data.replace(/.$/, (last) => (last === "0" ? "1" : "0"));
+      if (data.type === "link") data.payload.data = data.payload.data.replace(/.$/, (/** @type {string} */ last) => (last === "0" ? "1" : "0"));
       return [{ to, data }];
     });
     await nobodyHasAKey(stage, nodes, ["link_failed", "cancelled", "declined"]);
@@ -264,6 +300,7 @@ describe("whoever runs the signaling server", { concurrency: 2 }, () => {
   });
 
   scenario("repeats, replays and reorders what it relays: the key is made all the same", async (stage) => {
+    /** @type {Relayed[]} */
     const old = [];
     const [nodes] = await behind(stage, ({ from, to, data }) => {
       const earlier = old.filter((one) => one.from === from).at(-3);
@@ -290,7 +327,7 @@ describe("whoever runs the signaling server", { concurrency: 2 }, () => {
     const server = await stage.server();
     const alice = proven(stage, server, "alice", "create", "--total", "2", "--threshold", "2", "--timeout", "8");
     const { uri } = await alice.until("invite");
-    const forged = uri.replace(/secret=(.)/, (_, first) => `secret=${first === "0" ? "1" : "0"}`);
+    const forged = uri.replace(/secret=(.)/, (/** @type {string} */ _, /** @type {string} */ first) => `secret=${first === "0" ? "1" : "0"}`);
     const mallory = stage.start("mallory", "join", forged, ...stage.local("mallory"), "--json", "--timeout", "5");
     assert.equal(await mallory.exit(), 5);
     assert.deepEqual(alice.all({ event: "arrived" }), []);

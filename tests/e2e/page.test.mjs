@@ -1,5 +1,9 @@
 // The plain web page, served by the signaling server: keys, reloads, a panic, a second tab, a server that dies.
 
+/** @import { Stage } from "./lib/stage.mjs" */
+/** @import { Site } from "./lib/types.js" */
+/** @import { BrowserContext } from "playwright-core" */
+
 import assert from "node:assert/strict";
 import { after } from "node:test";
 
@@ -8,10 +12,17 @@ import { startBrowser } from "./lib/chromium.mjs";
 import { Screen } from "./lib/screen.mjs";
 import { scenario } from "./lib/stage.mjs";
 
+/** @type {ReturnType<typeof startBrowser> | null} */
 let starting = null;
 after(async () => (await starting)?.close());
 
-/** The page in the browser of another person; `prepare` runs in it before anything else. */
+/**
+ * The page in the browser of another person; `prepare` runs in it before anything else.
+ * @param {Stage} stage
+ * @param {Site} server
+ * @param {string} name
+ * @param {() => void} [prepare]
+ */
 async function openPage(stage, server, name, prepare) {
   starting ??= startBrowser();
   const context = await (await starting).person();
@@ -22,13 +33,20 @@ async function openPage(stage, server, name, prepare) {
   return screen;
 }
 
+/** @param {Stage} stage @param {BrowserContext} context @param {Site} server @param {string} name */
 async function openTab(stage, context, server, name) {
   const screen = new Screen(await context.newPage(), `page of ${name}`);
   stage.add({ name: screen.name, report: (s) => screen.report(s), close: async () => {} });
   return screen;
 }
 
-/** The same with a password set, connected to the server. */
+/**
+ * The same with a password set, connected to the server.
+ * @param {Stage} stage
+ * @param {Site} server
+ * @param {string} name
+ * @param {() => void} [prepare]
+ */
 async function online(stage, server, name, prepare) {
   const screen = await openPage(stage, server, name, prepare);
   await screen.setPassword();
@@ -36,7 +54,14 @@ async function online(stage, server, name, prepare) {
   return screen;
 }
 
-/** A key of the page and one command-line node. */
+/**
+ * A key of the page and one command-line node.
+ * @param {Stage} stage
+ * @param {Site} server
+ * @param {Screen} screen
+ * @param {string} peerId
+ * @param {string} cli
+ */
 async function makeKey(stage, server, screen, peerId, cli) {
   const participants = [peerId, cli];
   const node = stage.create(server, cli, participants, 2);

@@ -1,6 +1,9 @@
 // Signing: asked for, approved and made by extension, page and command line in every combination, killed in between, unattended
 // by a policy, and on record. Signatures are checked by libraries that are not ours.
 
+/** @import { Stage } from "./lib/stage.mjs" */
+/** @import { Event, Server, Site } from "./lib/types.js" */
+
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -18,17 +21,21 @@ import { verifyEvent } from "nostr-tools/pure";
 const noble = await import(inProject("tests/interop/node_modules/@noble/curves/secp256k1.js"));
 
 const installed = shared();
+/** @type {ReturnType<typeof startBrowser> | null} */
 let starting = null;
 after(async () => {
   await installed.close();
   await (await starting)?.close();
 });
 
-const bytes = (hex) => Uint8Array.from(Buffer.from(hex, "hex"));
-const sha256 = (...parts) => parts.reduce((hash, part) => hash.update(part), createHash("sha256")).digest();
-const tagged = (tag, data) => sha256(sha256(tag), sha256(tag), data).toString("hex");
+const bytes = (/** @type {string} */ hex) => Uint8Array.from(Buffer.from(hex, "hex"));
+const sha256 = (/** @type {(string | Uint8Array)[]} */ ...parts) => parts.reduce((hash, part) => hash.update(part), createHash("sha256")).digest();
+const tagged = (/** @type {string} */ tag, /** @type {string | Uint8Array} */ data) => sha256(sha256(tag), sha256(tag), data).toString("hex");
 
-/** The libraries of others agree that the key signed the digest. */
+/**
+ * The libraries of others agree that the key signed the digest.
+ * @param {Event} event
+ */
 function verified({ pubkey, suite, digest, signature }) {
   if (suite === "secp256k1-tr") {
     assert.ok(noble.schnorr.verify(bytes(signature), bytes(digest), bytes(pubkey.slice(2))), "BIP-340, by noble");
@@ -37,9 +44,16 @@ function verified({ pubkey, suite, digest, signature }) {
   }
 }
 
-const flags = (stage, server, name) => ["--server", server.url, "--peer-id", name, ...stage.local(name), "--json", "-v"];
+const flags = (/** @type {Stage} */ stage, /** @type {Server} */ server, /** @type {string} */ name) => ["--server", server.url, "--peer-id", name, ...stage.local(name), "--json", "-v"];
 
-/** Command-line nodes make a key; each is ready. */
+/**
+ * Command-line nodes make a key; each is ready.
+ * @param {Stage} stage
+ * @param {Server} server
+ * @param {string[]} names
+ * @param {number} threshold
+ * @param {string[]} more
+ */
 async function wallet(stage, server, names, threshold, ...more) {
   const rest = names.slice(1).map((name) => stage.start(name, "join", ...flags(stage, server, name), "--trust-first-use"));
   await Promise.all(rest.map((node) => node.until("registered")));
@@ -53,20 +67,26 @@ async function wallet(stage, server, names, threshold, ...more) {
   return made[0].pubkey;
 }
 
-const nodeOf = (stage, name, ...more) => stage.start(name, "node", ...stage.local(name), "--json", "-v", ...more);
-const sign = (stage, name, pubkey, ...more) =>
+const nodeOf = (/** @type {Stage} */ stage, /** @type {string} */ name, /** @type {string[]} */ ...more) => stage.start(name, "node", ...stage.local(name), "--json", "-v", ...more);
+const sign = (/** @type {Stage} */ stage, /** @type {string} */ name, /** @type {string} */ pubkey, /** @type {string[]} */ ...more) =>
   stage.start(`sign of ${name}`, "sign", "--wallet", pubkey, ...stage.local(name), "--json", "-v", ...more);
 
+/** @param {Stage} stage @param {string} name @param {string} pubkey */
 async function log(stage, name, pubkey) {
   const { events, code } = await stage.run("log", "show", pubkey, ...stage.local(name), "--json");
   assert.equal(code, 0);
-  return events.map(({ body }) => body);
+  return events.map((/** @type {Event} */ { body }) => body);
 }
 
-/** No commitments of a member were ever used for two shares. */
+/**
+ * No commitments of a member were ever used for two shares.
+ * @param {Stage} stage
+ * @param {string[]} names
+ * @param {string} pubkey
+ */
 async function noNonceTwice(stage, names, pubkey) {
   for (const name of names) {
-    const used = (await log(stage, name, pubkey)).flatMap(({ commit }) => (commit ? [commit.commitments] : []));
+    const used = (await log(stage, name, pubkey)).flatMap((/** @type {Event} */ { commit }) => (commit ? [commit.commitments] : []));
     assert.equal(new Set(used).size, used.length, `${name} used its nonces twice`);
     assert.equal((await stage.run("log", "verify", pubkey, ...stage.local(name), "--json")).code, 0, `the log of ${name}`);
   }
@@ -123,7 +143,7 @@ scenario("a health check tells who answers", async (stage) => {
   await bob.until("registered");
   const { code, events } = await stage.run("wallets", "check", pubkey, ...stage.local("alice"), "--json");
   assert.equal(code, 1);
-  const { answered, failed } = events.find(({ event }) => event === "checked");
+  const { answered, failed } = events.find(({ event }) => event === "checked") ?? {};
   assert.deepEqual([answered, failed], [["alice", "bob"], [["carol", "is not connected"]]]);
   // Beside it nothing else may take its place at the server.
   const beside = await stage.run("join", ...flags(stage, server, "bob"), "--timeout", "5");
@@ -167,7 +187,7 @@ scenario("an unattended node signs what its policy approves, also after a restar
   assert.equal(await again.exit(), 4);
   bob.signal("SIGTERM");
   assert.equal(await bob.exit(), 0);
-  const rules = (await log(stage, "bob", pubkey)).flatMap(({ decision }) => (decision ? [decision.rule] : []));
+  const rules = (await log(stage, "bob", pubkey)).flatMap((/** @type {Event} */ { decision }) => (decision ? [decision.rule] : []));
   assert.deepEqual(rules.slice(0, 2), ["short texts of alice", "short texts of alice"]);
   assert.ok(rules.slice(2).every((rule) => rule === "no hashes") && rules.length > 2, rules.join());
 });
@@ -202,14 +222,15 @@ scenario("a log that was edited, cut or is an old one is found", async (stage) =
   const pubkey = await wallet(stage, server, ["alice", "bob"], 2);
   const trail = join(stage.dataOf("alice"), "trail", pubkey);
   const head = join(stage.dataOf("alice"), "heads", pubkey);
-  const old = await Promise.all((await readdir(trail)).map(async (name) => [name, await readFile(join(trail, name))]));
+  const saved = async (/** @type {string} */ name) => /** @type {const} */ ([name, await readFile(join(trail, name))]);
+  const old = await Promise.all((await readdir(trail)).map(saved));
   const bob = nodeOf(stage, "bob");
   await bob.until("registered");
   const alice = sign(stage, "alice", pubkey, "--text", "for the record");
   const { request } = await bob.until("requested");
   await stage.run("approve", request, ...stage.local("bob"), "--json");
   assert.equal(await alice.exit(), 0);
-  const verify = async (...more) => stage.run("log", "verify", pubkey, ...stage.local("alice"), "--json", ...more);
+  const verify = async (/** @type {string[]} */ ...more) => stage.run("log", "verify", pubkey, ...stage.local("alice"), "--json", ...more);
   assert.equal((await verify()).code, 0);
 
   const exported = await stage.run("log", "export", pubkey, ...stage.local("bob"));
@@ -226,7 +247,7 @@ scenario("a log that was edited, cut or is an old one is found", async (stage) =
   const restore = async () => {
     for (const [i, name] of names.entries()) await writeFile(join(trail, name), files[i]);
   };
-  await rm(join(trail, names.at(-1)));
+  await rm(join(trail, names[names.length - 1] ?? ""));
   assert.match((await verify()).stderr, /was cut/);
   await restore();
   await rm(join(trail, names[2]));
@@ -246,6 +267,7 @@ scenario("a log that was edited, cut or is an old one is found", async (stage) =
 
 // ---- extension and page ----
 
+/** @param {Stage} stage @param {Site} server @param {string} name */
 async function openPage(stage, server, name) {
   starting ??= startBrowser();
   const context = await (await starting).person();
@@ -258,7 +280,11 @@ async function openPage(stage, server, name) {
   return screen;
 }
 
-/** Extension, page and command line make a 2-of-3 key by an invite. */
+/**
+ * Extension, page and command line make a 2-of-3 key by an invite.
+ * @param {Stage} stage
+ * @param {Server} server
+ */
 async function three(stage, server) {
   const popup = await online(await installed.fresh(stage), server, "browser");
   const page = await openPage(stage, server, "page");
@@ -272,8 +298,9 @@ async function three(stage, server) {
   return { popup, page, pubkey };
 }
 
-const card = (screen, state) => screen.at("request", state ? `[data-state="${state}"]` : "");
+const card = (/** @type {Screen} */ screen, /** @type {string} */ state) => screen.at("request", state ? `[data-state="${state}"]` : "");
 
+/** @param {Screen} screen @param {string} kind @param {string} content */
 async function ask(screen, kind, content) {
   if (!(await screen.at("sign-submit").isVisible())) await screen.at("sign").click();
   await screen.at("sign-kind").selectOption(kind);

@@ -11,7 +11,7 @@ import { scenario } from "./lib/stage.mjs";
 const installed = shared();
 after(() => installed.close());
 
-const sha256 = (data) => createHash("sha256").update(data).digest("hex");
+const sha256 = (/** @type {string | Uint8Array} */ data) => createHash("sha256").update(data).digest("hex");
 
 scenario("a key for Taproot and Nostr, made by command-line nodes, and where the world knows it", async (stage) => {
   const server = await stage.server();

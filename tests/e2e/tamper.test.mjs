@@ -1,5 +1,8 @@
 // Baseline peers that misbehave or die: whoever meets them ends, says why, and names them.
 
+/** @import { Process } from "./lib/process.mjs" */
+/** @import { Stage } from "./lib/stage.mjs" */
+
 import assert from "node:assert/strict";
 import { describe } from "node:test";
 
@@ -11,11 +14,13 @@ const HONEST = ["cli1", "cli2"];
 
 /**
  * A session of cli1, cli2 and mallory, who proposes it or joins.
- * @param {{ proposes?: boolean, limits?: Record<string, number> }} options time limits by name, in seconds
+ * @param {Stage} stage
+ * @param {string[]} mallory its arguments
+ * @param {{ proposes?: boolean, limits?: Record<string, number> }} [options] time limits by name, in seconds
  */
 async function sessionWith(stage, mallory, { proposes = false, limits = {} } = {}) {
   const server = await stage.server();
-  const limit = (name) => (name in limits ? ["--timeout", `${limits[name]}`] : []);
+  const limit = (/** @type {string} */ name) => (name in limits ? ["--timeout", `${limits[name]}`] : []);
   const create = proposes
     ? () => stage.baselineCreate(server, "mallory", NAMES, 2, ...mallory)
     : () => stage.create(server, "cli1", NAMES, 2, ...limit("cli1"));
@@ -27,7 +32,7 @@ async function sessionWith(stage, mallory, { proposes = false, limits = {} } = {
   return Object.fromEntries(all.map((node) => [node.name, node]));
 }
 
-const honest = (nodes) => HONEST.map((name) => nodes[name]);
+const honest = (/** @type {Record<string, Process>} */ nodes) => HONEST.map((name) => nodes[name]);
 
 /** What each kind is reported as. */
 const KINDS = {
@@ -63,7 +68,10 @@ describe("a peer that sends what it must not is named by all: 4", { concurrency:
   });
 });
 
-/** Ends with 4 (its channel is gone) or 5 (it kept silent); either way the dead peer is named. */
+/**
+ * Ends with 4 (its channel is gone) or 5 (it kept silent); either way the dead peer is named.
+ * @param {Process} node
+ */
 async function namesTheDead(node) {
   const { peer_id } = await node.until("aborted", 30);
   const code = await node.exit();

@@ -1,5 +1,9 @@
 // What carries a session when the network between its nodes does not let UDP through, or does so later.
 
+/** @import { Process } from "./lib/process.mjs" */
+/** @import { Screen } from "./lib/screen.mjs" */
+/** @import { Stage } from "./lib/stage.mjs" */
+
 import assert from "node:assert/strict";
 import { after } from "node:test";
 
@@ -14,7 +18,10 @@ after(() => installed.close());
 
 const PAIR = { participants: ["browser", "cli"], threshold: 2 };
 
-/** The extension and a command-line node that have never met, on a network without UDP, at the safety words. */
+/**
+ * The extension and a command-line node that have never met, on a network without UDP, at the safety words.
+ * @param {Stage} stage
+ */
 async function withoutUdp(stage) {
   const network = stage.add(await Network.start(await stage.server(), { udp: false }));
   const popup = await online(await installed.fresh(stage), network, "browser");
@@ -28,6 +35,7 @@ async function withoutUdp(stage) {
   return { network, popup, cli };
 }
 
+/** @param {Screen} popup @param {Process} cli */
 async function theyMatch(popup, cli) {
   cli.type("yes");
   await popup.at("words-match").click();
@@ -37,7 +45,7 @@ async function theyMatch(popup, cli) {
 }
 
 /** Whether the popup says by what its peer is reached. */
-const carriers = async (popup) => (await popup.session("s").getByTestId("peer").allInnerTexts()).join();
+const carriers = async (/** @type {Screen} */ popup) => (await popup.session("s").getByTestId("peer").allInnerTexts()).join();
 
 scenario("UDP is blocked: the extension and a command-line node finish over the relay", async (stage) => {
   const { network, popup, cli } = await withoutUdp(stage);
@@ -53,9 +61,9 @@ scenario("UDP opens later: they move to the data channel and finish there", asyn
   network.udp = true;
   await cli.until({ event: "carrier", peer_id: "browser", carrier: "direct" });
   await eventually(10, "the popup to say that cli is reached directly", async () => /direct/.test(await carriers(popup)));
-  const relayed = network.signaling.seen.length;
+  const relayed = network.relayed.length;
   await theyMatch(popup, cli);
-  const since = network.signaling.seen.slice(relayed).map((text) => JSON.parse(text).type);
+  const since = network.relayed.slice(relayed).map((text) => JSON.parse(text).type);
   assert.ok(!since.includes("frame"), `the shares went over the channel, the relay saw: ${since.join(" ")}`);
   popup.isClean();
 });

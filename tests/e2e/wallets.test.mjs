@@ -1,5 +1,8 @@
 // Keys at rest on the command line: who may read the files, what damaged ones do, and that no share shows anywhere.
 
+/** @import { Stage } from "./lib/stage.mjs" */
+/** @import { Event, Server } from "./lib/types.js" */
+
 import assert from "node:assert/strict";
 import { copyFile, readdir, readFile, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -10,7 +13,13 @@ import { PROGRAM } from "./lib/settings.mjs";
 import { scenario } from "./lib/stage.mjs";
 import { timed } from "./lib/wait.mjs";
 
-/** Makes a 2-of-2 key of alice and bob; returns what they told. */
+/**
+ * Makes a 2-of-2 key of alice and bob; returns what they told.
+ * @param {Stage} stage
+ * @param {Server} server
+ * @param {string[]} more
+ * @returns {Promise<Event & { alice: Process, bob: Process }>}
+ */
 async function makeKey(stage, server, ...more) {
   const names = ["alice", "bob"];
   const bob = stage.join(server, "bob", ...more);
@@ -20,7 +29,10 @@ async function makeKey(stage, server, ...more) {
   return { ...made, alice, bob };
 }
 
-/** Every file and folder under one, with its mode bits. */
+/**
+ * Every file and folder under one, with its mode bits.
+ * @param {string} folder
+ */
 async function tree(folder) {
   const names = await readdir(folder, { recursive: true });
   const paths = [folder, ...names.map((name) => join(folder, name))];
@@ -87,7 +99,7 @@ scenario("a truncated or edited wallet is named, and the others are still there"
   const [first, second, third] = [
     await makeKey(stage, server), await makeKey(stage, server), await makeKey(stage, server),
   ];
-  const file = ({ pubkey }) => join(stage.dataOf("alice"), "wallets", pubkey);
+  const file = (/** @type {Event} */ { pubkey }) => join(stage.dataOf("alice"), "wallets", pubkey);
   await truncate(file(first), 500);
   const bytes = await readFile(file(second));
   bytes[bytes.length - 20] ^= 1;
@@ -98,7 +110,7 @@ scenario("a truncated or edited wallet is named, and the others are still there"
   assert.deepEqual(events.map(({ pubkey }) => pubkey), [third.pubkey]);
   const complaints = stderr.trim().split("\n");
   assert.equal(complaints.length, 3, stderr);
-  const about = (pubkey) => complaints.find((line) => line.includes(pubkey));
+  const about = (/** @type {string} */ pubkey) => complaints.find((line) => line.includes(pubkey)) ?? "";
   assert.match(about(first.pubkey), /damaged: it was cut short or changed/);
   assert.match(about(second.pubkey), /damaged: it was cut short or changed/);
   assert.match(about("02".repeat(33)), /another wallet than its name says/);
@@ -122,13 +134,13 @@ scenario("a keystore that asks for too much or too little is refused at once", a
     bytes.writeUInt32BE(passes, PARAMETERS + 4);
     bytes.writeUInt32BE(lanes, PARAMETERS + 8);
     await writeFile(path, bytes);
-    let result;
-    const listing = stage.run("wallets", "list", ...stage.local("alice")).then((ended) => (result = ended));
+    const listing = stage.run("wallets", "list", ...stage.local("alice"));
     assert.ok((await timed(listing)) < 5, `${memory} ${passes} ${lanes} took long`);
+    const result = await listing;
     assert.equal(result.code, 1, result.stderr);
     assert.match(result.stderr, /out of bounds/);
   }
-  for (const [cut, says] of [[0, /no frostmesh file/], [60, /cut short/]]) {
+  for (const [cut, says] of /** @type {[number, RegExp][]} */ ([[0, /no frostmesh file/], [60, /cut short/]])) {
     await writeFile(path, good.subarray(0, cut));
     const { code, stderr } = await stage.run("wallets", "list", ...stage.local("alice"));
     assert.equal(code, 1, stderr);

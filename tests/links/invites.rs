@@ -33,7 +33,9 @@ fn hosted() -> (World, Invite) {
 
 fn guest(world: &mut World, name: &str, seed: u64, invite: &Invite) -> usize {
     let seat = careful_seat(world, name, seed, Contacts::default());
-    world.command(seat, Command::JoinInvite(Box::new(invite.clone()))).unwrap();
+    world
+        .command(seat, Command::JoinInvite { invite: Box::new(invite.clone()), peer_id: None })
+        .unwrap();
     world.run_for(1_000);
     seat
 }
@@ -164,11 +166,13 @@ fn an_invite_that_has_expired_is_worth_nothing() {
     let (mut world, invite) = hosted();
     world.run_for(61_000);
     let bob = careful_seat(&mut world, "bob", 2, Contacts::default());
-    let error = world.command(bob, Command::JoinInvite(Box::new(invite.clone()))).unwrap_err();
+    let error = world
+        .command(bob, Command::JoinInvite { invite: Box::new(invite.clone()), peer_id: None })
+        .unwrap_err();
     assert!(error.to_string().contains("expired"), "{error}");
     // Also for one whose clock is slow: the host does not answer any more.
     let slow: Invite = invite.uri().as_str().replace("expires=1", "expires=2").parse().unwrap();
-    world.command(bob, Command::JoinInvite(Box::new(slow))).unwrap();
+    world.command(bob, Command::JoinInvite { invite: Box::new(slow), peer_id: None }).unwrap();
     world.run_for(20_000);
     assert_eq!(arrived(&world), 0);
 }

@@ -317,6 +317,7 @@ impl Net {
                 };
                 self.queue.push_back(Delivery::Input(me, event.of(server)));
             }
+            Output::SendOver { .. } => unreachable!("no such carrier"),
             Output::CloseServer { .. } => {
                 self.sockets.remove(id);
                 self.registered.remove(id);

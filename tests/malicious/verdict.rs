@@ -1,7 +1,6 @@
 //! What came of a session, and who is said to be to blame.
 
 use frostmesh::node::{Event, Node, PhaseName, Reason, ReasonKind};
-use rand_chacha::ChaCha20Rng;
 
 use super::net::Net;
 

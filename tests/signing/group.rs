@@ -103,9 +103,7 @@ impl Group {
     }
 
     pub fn vote(&mut self, seat: usize, id: &str, approves: bool) {
-        self.world
-            .command(seat, Command::Vote { request: id_of(id), approves, rule: None })
-            .unwrap();
+        self.world.command(seat, Command::vote(id, approves)).unwrap();
     }
 
     pub fn is_signed(world: &World, seat: usize, id: &str) -> bool {

@@ -16,7 +16,7 @@ use frostmesh::wire::{ClientMessage, PeerId, PeerMessage, RelayData, ServerMessa
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-use crate::common::world::World;
+use crate::common::world::{World, machine_order};
 use crate::group::Group;
 use crate::other::Other;
 
@@ -81,7 +81,9 @@ impl Stage {
         self.writing.clear();
         let key = World::identity_of(SEED * 100);
         let rng = ChaCha20Rng::seed_from_u64(1_000 + self.lives);
-        self.node = Some(Node::new(Config::default(), key, Contacts::default(), rng));
+        let mut node = Node::new(Config::default(), key, Contacts::default(), rng);
+        node.set_machine_order(machine_order(self.lives));
+        self.node = Some(node);
         self.others.values_mut().for_each(Other::unlink);
         let wallet = StoredWallet {
             record: self.record.clone(),
@@ -203,7 +205,7 @@ impl Stage {
     }
 
     pub fn alice_votes(&mut self, id: RequestId, approves: bool) {
-        self.input(Input::Command(Command::Vote { request: id, approves, rule: None }));
+        self.input(Input::Command(Command::vote(hex::encode(id), approves)));
     }
 
     pub fn begin(

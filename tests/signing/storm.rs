@@ -7,7 +7,7 @@ use frostmesh::node::{Command, RequestState};
 use crate::common::luck::Luck;
 use crate::common::weather::{Mishap, Weather};
 use crate::common::world::Happening;
-use crate::group::{Group, id_of, operation};
+use crate::group::{Group, operation};
 
 /// How long it storms, and how long everyone has afterwards, in milliseconds.
 const STORM: u64 = 60_000;
@@ -90,7 +90,7 @@ fn decide(group: &mut Group, luck: &mut Luck, seat: usize) {
     for request in group_id.requests {
         if luck.percent(60) {
             let approves = luck.percent(80);
-            let command = Command::Vote { request: id_of(&request.id), approves, rule: None };
+            let command = Command::vote(request.id, approves);
             let _ = group.world.command(seat, command); // signed in the meantime, perhaps
         }
     }

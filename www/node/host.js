@@ -38,7 +38,7 @@ export class Host {
   }
 
   /**
-   * @param {import("../ui/types.js").Command} command
+   * @param {import("../ui/types.js").UiCommand} command
    * @returns {Promise<unknown>} rejects with a CommandError
    */
   async command(command) {
@@ -116,6 +116,7 @@ export class Host {
       invites: [],
       identity: "",
       contacts: [],
+      groups: [],
       wallets: [],
       problems: [],
       ...this.#snapshot,

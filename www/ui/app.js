@@ -1,6 +1,6 @@
 // @ts-check
 // The root of the UI: fills the shell, hands every snapshot to every view, and looks after the focus.
-/** @import { Context, ClientState, Session, Surface, Tool, Wallet } from "./types.js" */
+/** @import { ClientState, Context, SessionView, Surface, Tool, WalletView } from "./types.js" */
 
 import { connectView } from "./connect.js";
 import { el, icon, later, section, setText } from "./dom.js";
@@ -55,10 +55,10 @@ export async function mount({ client, drafts, defaultServerUrl, pageUrl = "", ta
   const notice = noticeView(context);
   const unlock = unlockView(context);
   const connect = connectView(context);
-  const idOf = (/** @type {Session} */ session) => session.session_id;
+  const idOf = (/** @type {SessionView} */ session) => session.session_id;
   const proposals = section(t("proposals"), idOf, (session) => proposalCard(context, session));
   const sessions = section(t("sessions"), idOf, (session) => sessionCard(context, session));
-  const keyOf = (/** @type {Wallet} */ wallet) => `${wallet.pubkey} ${wallet.session_id}`;
+  const keyOf = (/** @type {WalletView} */ wallet) => `${wallet.pubkey} ${wallet.session_id}`;
   const wallets = section(t("wallets"), keyOf, walletCard);
   const caution = el("p.problem", {}, t("wallets_unconfirmed_hint"));
   const unconfirmed = section(t("wallets_unconfirmed"), keyOf, walletCard, caution);

@@ -1,6 +1,6 @@
 // @ts-check
 // Turns values of a snapshot into text for people. Strings of peers are treated as hostile.
-/** @import { CommandError, ErrorCode, MessageKey, SetTimer } from "./types.js" */
+/** @import { CommandError, MessageKey, SetTimer, UiErrorCode } from "./types.js" */
 
 import { el, setText } from "./dom.js";
 import { t } from "./i18n.js";
@@ -32,7 +32,7 @@ export const names = (peers) =>
 /** @param {unknown} error a CommandError, or whatever was thrown */
 export function errorText(error) {
   const { code, message } = /** @type {Partial<CommandError>} */ (error ?? {});
-  const text = t(`error_${/** @type {ErrorCode} */ (code)}`);
+  const text = t(`error_${/** @type {UiErrorCode} */ (code)}`);
   // Of these the node's own words say what is wrong in this case.
   const more = !text || /^(bad_(?!peer)\w+|storage|internal)$/.test(code ?? "");
   return (text || t("error_internal")) + (more && message ? ` ${quote(message, 300)}` : "");

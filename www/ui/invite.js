@@ -1,6 +1,6 @@
 // @ts-check
 // Invites: make one and see who comes, or take part by one that somebody else made.
-/** @import { Card, Context, Invite, Snapshot, View } from "./types.js" */
+/** @import { Card, Context, InviteView, Snapshot, View } from "./types.js" */
 
 import { el, keyed, later, setText } from "./dom.js";
 import { PLAIN, attempt, field, problemLine, setProblem } from "./form.js";
@@ -59,7 +59,7 @@ function makeForm({ command, remember }) {
       return setProblem(problem, t("new_bad_threshold", all), threshold);
     }
     const worked = await attempt(submit, problem, () =>
-      command({ type: "invite", total: all, threshold: signers, suite: suite.box.value, name: name.value.trim() || undefined }),
+      command({ type: "invite", total: all, threshold: signers, suite: suite.value(), name: name.value.trim() || undefined }),
     );
     if (!worked) return;
     name.value = "";
@@ -137,7 +137,7 @@ function joinForm({ command, takeInvite }) {
   };
 }
 
-/** @type {Card<Invite>} An invite that waits for somebody. */
+/** @type {Card<InviteView>} An invite that waits for somebody. */
 export function inviteCard({ command, pageUrl }, { session_id, name, mine, host, uri }) {
   const title = name ? quote(name) : t("invite_unnamed");
   const about = el("span");

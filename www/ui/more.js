@@ -1,6 +1,6 @@
 // @ts-check
 // What a person starts: an invite, a session by invite, a session by peer ids. Loaded once the node is unlocked.
-/** @import { Context, Invite, Snapshot, View } from "./types.js" */
+/** @import { Context, InviteView, Snapshot, View } from "./types.js" */
 
 import { el, section } from "./dom.js";
 import { inviteCard, inviteView } from "./invite.js";
@@ -12,7 +12,7 @@ import { proposeView } from "./propose.js";
  * @returns {View<Snapshot | null>}
  */
 export function moreView(context) {
-  const idOf = (/** @type {Invite} */ invite) => invite.session_id;
+  const idOf = (/** @type {InviteView} */ invite) => invite.session_id;
   const invites = section(t("invites"), idOf, (invite) => inviteCard(context, invite));
   const invite = inviteView(context);
   const propose = proposeView(context);

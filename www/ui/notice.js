@@ -1,6 +1,6 @@
 // @ts-check
 // What stands in for the node while it is not there: starting, lost, in another tab, or crashed.
-/** @import { Context, ClientState, View } from "./types.js" */
+/** @import { ClientState, Context, View } from "./types.js" */
 
 import { el, setText } from "./dom.js";
 import { setTimer, timer } from "./format.js";

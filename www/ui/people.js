@@ -1,6 +1,6 @@
 // @ts-check
 // Who this node is, and whom it knows.
-/** @import { Card, Contact, Context, Snapshot, View } from "./types.js" */
+/** @import { Card, ContactView, Context, Snapshot, View } from "./types.js" */
 
 import { el, keyed, setText } from "./dom.js";
 import { attempt, problemLine } from "./form.js";
@@ -16,7 +16,7 @@ const SURE = 5000;
  */
 export function peopleView(context) {
   const list = el("ul.peers");
-  const show = keyed(list, (/** @type {Contact} */ contact) => contact.fingerprint, (item) => row(context, item));
+  const show = keyed(list, (/** @type {ContactView} */ contact) => contact.fingerprint, (item) => row(context, item));
   const count = el("span.meta");
   const contacts = el("details.card", {}, el("summary", { "data-testid": "contacts" }, t("contacts"), " ", count), list);
   const identity = el("span", { "data-testid": "identity" });
@@ -32,7 +32,7 @@ export function peopleView(context) {
   };
 }
 
-/** @type {Card<Contact>} */
+/** @type {Card<ContactView>} */
 function row({ command }, contact) {
   const who = contact.fingerprint;
   const name = el("strong");

@@ -67,7 +67,7 @@ export function proposeView({ command, remember }) {
     const session_id = id.value.trim() || undefined;
     const allow_unverified = choice.box.checked;
     const worked = await attempt(submit, problem, () =>
-      command({ type: "propose", session_id, participants: all, threshold: count, suite: suite.box.value, allow_unverified }),
+      command({ type: "propose", session_id, participants: all, threshold: count, suite: suite.value(), allow_unverified }),
     );
     if (!worked) return;
     for (const input of [list, threshold, id]) {

@@ -1,6 +1,6 @@
 // @ts-check
 // What members of the wallets ask each other to sign: to approve or decline, to follow, and to ask for.
-/** @import { Card, Group, Context, Request, Snapshot, View, Wallet } from "./types.js" */
+/** @import { Card, Context, GroupView, RequestView, Snapshot, View, WalletView } from "./types.js" */
 
 import { el, keyed, section, setText } from "./dom.js";
 import { attempt, problemLine } from "./form.js";
@@ -12,9 +12,9 @@ import { copyable } from "./wallet.js";
 /** How many of those that are over are shown without asking. */
 const RECENT = 3;
 
-/** @typedef {Request & { group: Group, wallet?: Wallet }} Item */
+/** @typedef {RequestView & { group: GroupView, wallet?: WalletView }} Item */
 
-/** @param {Request} request */
+/** @param {RequestView} request */
 const isOver = ({ state }) => state === "signed" || state === "declined" || state === "expired";
 
 /**
@@ -34,7 +34,7 @@ export function requestsView(context) {
     node: el("div.stack", {}, current.node, sign.node, history),
     update(snapshot) {
       const { groups, wallets } = snapshot ?? { groups: [], wallets: [] };
-      const of = (/** @type {Group} */ group) => wallets.find(({ pubkey }) => pubkey === group.pubkey);
+      const of = (/** @type {GroupView} */ group) => wallets.find(({ pubkey }) => pubkey === group.pubkey);
       const all = groups.flatMap((group) => group.requests.map((request) => ({ ...request, group, wallet: of(group) })));
       const over = all.filter(isOver).sort((a, b) => b.created - a.created);
       const open = all.filter((request) => !isOver(request));

@@ -1,6 +1,6 @@
 // @ts-check
 // Sessions: one to join or decline, or one this node takes part in, with its step, who is waited for, and how it ended.
-/** @import { Card, Peer, Session, View } from "./types.js" */
+/** @import { Card, PeerView, SessionView, View } from "./types.js" */
 
 import { el, keyed, later, setText } from "./dom.js";
 import { attempt, problemLine, setProblem, unverifiedChoice } from "./form.js";
@@ -8,10 +8,10 @@ import { names, quote, setTimer, timer } from "./format.js";
 import { t } from "./i18n.js";
 import { groupKey, suiteText } from "./wallet.js";
 
-/** @param {Session} session its name is what its proposer says */
+/** @param {SessionView} session its name is what its proposer says */
 const titleOf = ({ name, session_id }) => quote(name || session_id);
 
-/** @type {Card<Session>} A proposal of another, which this person joins or declines. */
+/** @type {Card<SessionView>} A proposal of another, which this person joins or declines. */
 export function proposalCard({ command }, session) {
   const { session_id } = session;
   const title = el("h3", { title: session_id }, titleOf(session));
@@ -52,10 +52,10 @@ export function proposalCard({ command }, session) {
 
 const STEPS = /** @type {const} */ (["proposed", "meshing", "round1", "round2", "confirming"]);
 
-/** @param {Session} session one that has ended is in none: -1 */
+/** @param {SessionView} session one that has ended is in none: -1 */
 const stepOf = ({ phase }) => STEPS.findIndex((step) => step === phase);
 
-/** @type {Card<Session>} One this node takes part in. */
+/** @type {Card<SessionView>} One this node takes part in. */
 export function sessionCard(context, session) {
   const { command } = context;
   const { session_id } = session;
@@ -76,7 +76,7 @@ export function sessionCard(context, session) {
   const node = el("article.card", { "data-testid": "session", "data-session-id": session_id },
     el("div.row", {}, el("h3", { title: session_id }, titleOf(session)), end),
     about, makes, track, state, compare.node, waiting, result, key.node, list, problem);
-  const showPeers = keyed(list, (/** @type {Peer} */ peer) => peer.peer_id, () => peerRow(() => session));
+  const showPeers = keyed(list, (/** @type {PeerView} */ peer) => peer.peer_id, () => peerRow(() => session));
 
   end.onclick = () =>
     attempt(end, problem, () => command({ type: stepOf(session) < 0 ? "dismiss" : "cancel", session_id }));
@@ -116,8 +116,8 @@ export function sessionCard(context, session) {
 
 /**
  * One other participant: joined, connected and how, verified or not, the last step, awaited since when.
- * @param {() => Session} session the session of the row, as it is now
- * @returns {View<Peer>}
+ * @param {() => SessionView} session the session of the row, as it is now
+ * @returns {View<PeerView>}
  */
 function peerRow(session) {
   const name = el("strong");

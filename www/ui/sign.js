@@ -1,13 +1,14 @@
 // @ts-check
 // The form that asks the members of a wallet for a signature, and shows who of them is there.
-/** @import { Group, Context, Snapshot, View } from "./types.js" */
+/** @import { ContentKind, Context, GroupView, Snapshot, View } from "./types.js" */
 
 import { el, keyed, setText } from "./dom.js";
 import { PLAIN, attempt, field, problemLine, setProblem } from "./form.js";
 import { names, quote } from "./format.js";
 import { t } from "./i18n.js";
 
-const KINDS = /** @type {const} */ (["text", "file", "nostr-event", "hash"]);
+/** @type {ContentKind[]} */
+const KINDS = ["text", "file", "nostr-event", "hash"];
 
 /** Largest file that is read to be hashed, in bytes: it is held in memory for that. */
 const MAX_FILE = 256 << 20;
@@ -35,11 +36,11 @@ export function signView({ command, remember }) {
   const node = el("details.card", {}, el("summary", { "data-testid": "sign" }, t("sign")), form);
   remember("sign-content", content);
 
-  /** @type {Group[]} */
+  /** @type {GroupView[]} */
   let groups = [];
   /** @type {Map<string, string>} */
   let titles = new Map();
-  const options = keyed(wallet, (/** @type {Group} */ group) => group.pubkey, ({ pubkey }) => {
+  const options = keyed(wallet, (/** @type {GroupView} */ group) => group.pubkey, ({ pubkey }) => {
     const option = el("option", { value: pubkey });
     return { node: option, update: () => setText(option, titles.get(pubkey)) };
   });
@@ -75,7 +76,7 @@ export function signView({ command, remember }) {
     await attempt(submit, problem, async () => {
       const text = await written();
       if (!text.trim()) return setProblem(problem, t(isFile ? "sign_no_file" : "sign_nothing"), isFile ? file : content);
-      await command({ type: "request", pubkey: wallet.value, content_kind: kind.value, content: isFile || kind.value === "text" ? text : text.trim() });
+      await command({ type: "request", pubkey: wallet.value, content_kind: /** @type {ContentKind} */ (kind.value), content: isFile || kind.value === "text" ? text : text.trim() });
       content.value = file.value = "";
       content.dispatchEvent(new Event("input"));
     });

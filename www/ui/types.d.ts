@@ -1,221 +1,25 @@
-// The node's snapshot and commands as the UI sees them, and what a surface (page or extension) hands to the UI.
+// What the views of the UI share, and what a surface (page or extension) hands to the UI. What the node shows and takes is in
+// api.d.ts, which a test writes from the Rust types.
+
+import type { Command, ErrorCode, KeystoreCommand, Snapshot, Timestamp } from "./api.js";
+
+export type * from "./api.js";
 
 export type MessageKey = keyof typeof import("../../extension/_locales/en/messages.json");
 
 export type Messages = Record<string, { message: string; placeholders?: Record<string, { content: string }> }>;
 
-/** Milliseconds since 1970-01-01 UTC. */
-export type EpochMs = number;
+/** What the UI asks for: of the node, or of the surface that keeps it. */
+export type UiCommand = Command | KeystoreCommand;
 
-export type Phase = "proposed" | "meshing" | "round1" | "round2" | "confirming" | "done" | "aborted";
-
-export type Suite = "secp256k1" | "secp256k1-tr";
-
-export type Step = "" | "accepted" | "mesh_ready" | "commitment" | "ready" | "share" | "wallet_created";
-
-export interface Connection {
-  state: "offline" | "connecting" | "online";
-  server_url: string | null;
-  peer_id: string | null;
-  error: string | null;
-  since: EpochMs;
-}
-
-export interface Peer {
-  peer_id: string;
-  state: "waiting" | "connecting" | "connected" | "ready" | "lost";
-  carrier: null | "direct" | "relay";
-  /** It has proven an identity, which is that of `fingerprint`. */
-  verified: boolean;
-  fingerprint: string | null;
-  /** The last step received from this peer. */
-  step: Step;
-}
-
-export interface Session {
-  session_id: string;
-  phase: Phase;
-  proposer: string;
-  /** Proposed by this node. */
-  mine: boolean;
-  /** Proposed by another, and waiting for this person to join or decline. */
-  needs_decision: boolean;
-  participants: string[];
-  total: number;
-  threshold: number;
-  /** Which signatures the key is to make. */
-  suite: Suite;
-  /** FROST identifier of this node: its 1-based place among the sorted participants. */
-  identifier: number;
-  proposer_allows_unverified: boolean;
-  allow_unverified: boolean;
-  since: EpochMs;
-  /** When the current wait ends the session. */
-  deadline: EpochMs | null;
-  waiting_for: string[];
-  reason: null | { kind: string; text: string; peer_id: string | null };
-  /** Compressed group key, hex. */
-  pubkey: string | null;
-  /** What the wallet is to be called, as its proposer says. */
-  name: string | null;
-  /** Everyone has to prove who it is. */
-  verified_only: boolean;
-  /** The person has to compare these with every other participant: places in the list of words.js. */
-  words: number[] | null;
-  /** The other participants. */
-  peers: Peer[];
-}
-
-/** An invite that waits for somebody. */
-export interface Invite {
-  session_id: string;
-  name: string | null;
-  mine: boolean;
-  /** If made here: whoever has it can take part. */
-  uri: string | null;
-  host: string;
-  total: number;
-  threshold: number;
-  /** In seconds since 1970. */
-  expires: number;
-  /** Who has come: peer id and fingerprint. */
-  guests: [string, string][];
-}
-
-export interface Contact {
-  name: string;
-  fingerprint: string;
-  first_seen: EpochMs;
-  last_seen: EpochMs;
-  verified: boolean;
-  blocked: boolean;
-}
-
-export interface Wallet {
-  pubkey: string;
-  /** What the group calls it. */
-  name?: string;
-  session_id: string;
-  /** FROST ciphersuite id. */
-  ciphersuite: string;
-  threshold: number;
-  total: number;
-  participants: string[];
-  identifier: number;
-  verified: boolean;
-  /** The signatures of all participants over how it was made are kept with it. */
-  certified: boolean;
-  status: "active" | "unconfirmed";
-  created: EpochMs;
-}
-
-/** A wallet in use, with its members and what they ask for. */
-export interface Group {
-  pubkey: string;
-  /** Every member has signed a test. */
-  ready: boolean;
-  threshold: number;
-  members: { peer_id: string; me: boolean; online: boolean }[];
-  /** Why nothing is signed with it. */
-  problem: string | null;
-  /** The last test of all signers that was started here: who signed, and who did not and why. */
-  check: null | { running: boolean; answered: string[]; failed: [string, string][] };
-  requests: Request[];
-}
-
-export interface Request {
-  id: string;
-  /** approved: enough members approve; it is being signed, or waits for signers. */
-  state: "open" | "approved" | "signed" | "declined" | "expired";
-  kind: "text" | "file" | "nostr-event" | "hash";
-  /** What a person has to see: names of fields and what stands in them, exactly as it is signed. */
-  shown: [string, string][];
-  /** The 32 bytes that are signed, hex. */
-  digest: string;
-  proposer: string;
-  created: EpochMs;
-  expires: EpochMs;
-  approved: string[];
-  declined: string[];
-  /** What this node has said. */
-  decision: boolean | null;
-  needs_decision: boolean;
-  /** Whom a ceremony that runs here waits for. */
-  waiting_for: string[];
-  signature: string | null;
-  signers: string[];
-}
-
-export interface Snapshot {
-  version: 1;
-  keystore: "absent" | "locked" | "unlocked";
-  connection: Connection;
-  /** Other peers registered at the server. */
-  peers_online: string[];
-  sessions: Session[];
-  invites: Invite[];
-  /** The fingerprint of this node. */
-  identity: string;
-  contacts: Contact[];
-  groups: Group[];
-  wallets: Wallet[];
-  /** What is wrong with stored keys, for people. */
-  problems: string[];
-  /** The node has panicked: the text of the panic. */
-  fatal: string | null;
-}
-
-export type Command =
-  | { type: "set_password" | "unlock"; password: string }
-  | { type: "lock" | "disconnect" }
-  | { type: "connect"; server_url: string; peer_id: string }
-  | {
-      type: "propose";
-      session_id?: string;
-      participants: string[];
-      threshold: number;
-      suite: string;
-      allow_unverified: boolean;
-    }
-  | { type: "accept"; session_id: string; allow_unverified: boolean }
-  | { type: "confirm_words"; session_id: string; they_match: boolean }
-  /** `lifetime` in seconds; an hour unless it says otherwise. */
-  | { type: "invite"; total: number; threshold: number; suite: string; name?: string; lifetime?: number }
-  | { type: "join_invite"; invite: string; peer_id?: string }
-  /** `who`: name, peer id or fingerprint. */
-  | { type: "rename_contact"; who: string; name: string }
-  | { type: "forget_contact"; who: string }
-  | { type: "block_contact"; who: string; blocked: boolean }
-  /** `lifetime` in seconds; a day unless it says otherwise. */
-  | { type: "request"; pubkey: string; content_kind: string; content: string; lifetime?: number }
-  | { type: "approve_request" | "decline_request"; request: string }
-  | { type: "check"; pubkey: string }
-  | { type: "decline" | "cancel" | "dismiss"; session_id: string };
-
-export type ErrorCode =
-  | "wrong_password"
-  | "weak_password"
-  | "locked"
-  | "offline"
-  | "bad_server_url"
-  | "bad_peer_id"
-  | "bad_proposal"
-  | "bad_invite"
-  | "no_camera"
-  | "bad_contact"
-  | "unverified_not_allowed"
-  | "no_such_session"
-  | "no_such_wallet"
-  | "no_such_request"
-  | "bad_request"
-  | "storage"
-  | "internal"
-  /** Made by the UI: the node's document went away before it answered, or did not answer in time. */
-  | "node_gone"
-  | "no_answer";
+/**
+ * Codes of the node, and of the UI itself: node_gone: the node's document went away before it answered. no_answer: it did not
+ * answer in time.
+ */
+export type UiErrorCode = ErrorCode | "no_camera" | "node_gone" | "no_answer";
 
 export interface CommandError {
-  code: string;
+  code: UiErrorCode;
   message: string;
 }
 
@@ -228,7 +32,7 @@ export type ClientState = "starting" | "ready" | "lost" | "elsewhere";
 /** The way from the UI to the node: a direct call in the page, a Port in the extension. */
 export interface NodeClient {
   /** Rejects with a CommandError. */
-  command(command: Command): Promise<unknown>;
+  command(command: UiCommand): Promise<unknown>;
   /** Calls the listener at once, and whenever something changes. */
   subscribe(listener: (state: ClientState, snapshot: Snapshot | null) => void): void;
   /** Throws the running node away and starts a fresh one. */
@@ -319,7 +123,7 @@ export type Later = <T>(load: () => Promise<View<T | null>>) => View<T | null>;
 // format.js
 
 /** `at` null hides the timer. */
-export type SetTimer = (timer: HTMLElement, at: EpochMs | null) => void;
+export type SetTimer = (timer: HTMLElement, at: Timestamp | null) => void;
 
 // form.js
 

@@ -1,14 +1,14 @@
 // @ts-check
 // A wallet this node holds a signing share of, and its group key.
-/** @import { Attributes, MessageKey, View, Wallet } from "./types.js" */
+/** @import { Attributes, MessageKey, View, WalletView } from "./types.js" */
 
 import { el, setText } from "./dom.js";
 import { names, quote, setTimer, timer } from "./format.js";
 import { t } from "./i18n.js";
 
 /**
- * @param {Wallet} wallet
- * @returns {View<Wallet>}
+ * @param {WalletView} wallet
+ * @returns {View<WalletView>}
  */
 export function walletCard({ pubkey, name, session_id, ciphersuite, created }) {
   const about = el("p.meta");

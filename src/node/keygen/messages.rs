@@ -178,7 +178,7 @@ impl Keygen {
                         }
                     }
                     PeerMessage::Handshake { .. } | PeerMessage::Frame { .. } => {}
-                    message => self.to_session(ctx, id, from, message),
+                    message => self.deliver(ctx, id, from, message),
                 }
             }
             Ok(_) => {
@@ -298,16 +298,10 @@ impl Keygen {
             let text = "cannot prove who it is, since it does not speak the extensions: leave it out, or allow unverified peers";
             return session.end(Reason::blame(ReasonKind::Unverified, from, text), ctx.now);
         }
-        self.to_session(ctx, id, from, message);
+        self.deliver(ctx, id, from, message);
     }
 
-    fn to_session(
-        &mut self,
-        ctx: &mut Ctx<'_>,
-        id: &SessionId,
-        from: &PeerId,
-        message: PeerMessage,
-    ) {
+    fn deliver(&mut self, ctx: &mut Ctx<'_>, id: &SessionId, from: &PeerId, message: PeerMessage) {
         if let Some(session) = self.sessions.get_mut(id) {
             session.message(ctx, from, message);
         }

@@ -4,7 +4,7 @@
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::api::Timestamp;
+use crate::api::{ProtocolStep, Timestamp};
 use crate::identity::Identity;
 use crate::node::transport::{CarrierSpec, Path};
 use crate::wire::{PeerMessage, Proof};
@@ -167,21 +167,21 @@ impl Progress {
     }
 
     /// The last step that came from it, for people.
-    pub(super) fn step(&self) -> &'static str {
+    pub(super) fn step(&self) -> ProtocolStep {
         if self.created.is_some() {
-            "wallet_created"
+            ProtocolStep::WalletCreated
         } else if self.round2.is_some() {
-            "share"
+            ProtocolStep::Share
         } else if self.ready {
-            "ready"
+            ProtocolStep::Ready
         } else if self.round1.is_some() {
-            "commitment"
+            ProtocolStep::Commitment
         } else if self.mesh_ready {
-            "mesh_ready"
+            ProtocolStep::MeshReady
         } else if self.accepted {
-            "accepted"
+            ProtocolStep::Accepted
         } else {
-            ""
+            ProtocolStep::None
         }
     }
 

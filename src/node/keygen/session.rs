@@ -270,7 +270,9 @@ impl Session {
 
     /// Whether somebody can be reached through the server only.
     pub(super) fn relies_on_server(&self) -> bool {
-        let indirect = self.peers.values().any(|peer| !peer.path.works);
+        let indirect = self.peers.values().any(|peer| {
+            !peer.path.works && peer.carrier.is_none_or(|carrier| carrier.needs_server)
+        });
         self.needs_server() || (self.is_running() && indirect)
     }
 

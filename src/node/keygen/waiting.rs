@@ -10,7 +10,7 @@
 use super::Effect;
 use super::progress::{Delivery, Dialect, Progress, Reach};
 use super::session::{Phase, Session, Stage};
-use crate::api::{CarrierId, Event, Reason, ReasonKind, Timestamp};
+use crate::api::{CarrierId, Event, ProtocolStep, Reason, ReasonKind, Timestamp};
 use crate::node::ctx::Ctx;
 use crate::node::presence::Address;
 use crate::node::transport;
@@ -251,7 +251,7 @@ impl Session {
         };
         let lost = self.peers.iter().find(|(_, peer)| gone(peer));
         if let Some((id, step)) = lost.map(|(id, peer)| (id.clone(), peer.step())) {
-            let last = if step.is_empty() { "nothing" } else { step };
+            let last = if step == ProtocolStep::None { "nothing" } else { step.name() };
             let seconds = patience / 1000;
             let text = format!(
                 "went away {seconds} s ago and did not come back (last received from it: {last})"

@@ -116,6 +116,10 @@ pub(super) trait Carrier: Send {
         false
     }
 
+    /// The driver says whether a peer can be reached by it, for a carrier that the driver runs by
+    /// itself.
+    fn set_up(&mut self, _: &Address, _: bool) {}
+
     /// Peers of sessions and wallets, whose early messages must not be dropped.
     fn expect(&mut self, _: &Set<Address>) {}
 

@@ -54,8 +54,6 @@ pub(super) struct SecureChannel {
     session: SessionId,
     stale: Stale,
     state: State,
-    /// The proven identity at the other end.
-    identity: Option<Identity>,
     /// The id of the carrier that carried the last message.
     carrier: Option<&'static str>,
     /// A handshake message is to be sent.
@@ -92,7 +90,6 @@ impl SecureChannel {
             session: context.session_id.clone(),
             stale,
             state,
-            identity: None,
             carrier: None,
             handshake_due: true,
             resend_at: now.after(RESEND),
@@ -110,10 +107,6 @@ impl SecureChannel {
     /// How often everything was sent again since the last answer.
     pub(super) fn resends(&self) -> u32 {
         self.resends
-    }
-
-    pub(super) fn identity(&self) -> Option<Identity> {
-        self.identity
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -199,7 +192,6 @@ impl SecureChannel {
 
     fn opened(&mut self, opened: Opened, proof: Option<Vec<u8>>, now: Timestamp) -> Progress {
         self.handshake_due = proof.is_some();
-        self.identity = Some(opened.identity);
         self.state = State::Open { frames: Box::new(opened.frames), proof };
         self.resend_later(now, 0);
         Progress::Opened(opened.identity)

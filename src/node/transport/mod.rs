@@ -25,15 +25,14 @@ use self::channel::SecureChannel;
 use super::ctx::Ctx;
 use super::early::EarlyMessages;
 use super::presence::{Address, Presence, ServerId};
-use super::{Config, Output};
-use crate::api::{Event, Timestamp};
+use super::{CarrierEvent, Config, Output};
+use crate::api::{CarrierId, Event, Timestamp};
 use crate::channel::HandshakeError;
 use crate::identity::Identity;
 use crate::sorted::{Map, Set};
 use crate::wire::{PROTOCOL_VERSION, PeerId, PeerMessage, RelayData, SessionId, WireError};
 
 /// The ids of all carriers and what they are, the preferred one first.
-#[must_use]
 pub fn carriers() -> impl Iterator<Item = (&'static str, &'static str)> {
     SPECS.iter().map(|spec| (spec.id, spec.about))
 }
@@ -156,6 +155,8 @@ pub(in crate::node) enum Input {
     Forget { server: ServerId },
     /// The driver reports something of a connection.
     Driver(DriverInput),
+    /// The driver reports something of another carrier.
+    Carrier { carrier: CarrierId, from: Address, event: CarrierEvent },
 }
 
 /// What the transport does, and what it reports to its users.
@@ -255,11 +256,42 @@ impl Transport {
             }
             Input::Driver(input) => {
                 let out = &mut self.effects;
-                // Drivers run WebRTC connections only, so far.
                 if let Some(carrier) = self.carriers.iter_mut().find(|c| c.runs_connections()) {
                     carrier.driver(ctx, out, input);
                 }
             }
+            Input::Carrier { carrier, from, event } => {
+                self.carrier_event(ctx, carrier, &from, event);
+            }
+        }
+    }
+
+    /// Something happened on a carrier that the driver runs by itself. Only what is sealed counts there.
+    fn carrier_event(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        id: CarrierId,
+        from: &Address,
+        event: CarrierEvent,
+    ) {
+        let Some(carrier) = self.carriers.iter_mut().find(|c| c.spec().id == id.id()) else {
+            return;
+        };
+        let text = match event {
+            CarrierEvent::Up => return carrier.set_up(from, true),
+            CarrierEvent::Down => return carrier.set_up(from, false),
+            CarrierEvent::Text(text) => text,
+        };
+        match PeerMessage::parse(&text) {
+            Ok((message @ (PeerMessage::Handshake { .. } | PeerMessage::Frame { .. }), _)) => {
+                self.peer_message(ctx, from, true, message)
+            }
+            Ok((other, _)) => {
+                let reason =
+                    format!("'{}' came over {}, where it does not count", other.kind(), id.id());
+                self.ignored(&from.peer, reason);
+            }
+            Err(error) => self.ignored(&from.peer, error.to_string()),
         }
     }
 

@@ -1,8 +1,17 @@
 // What must be so once a key is made.
 
+/** @import { Event, Made } from "./types.js" */
+/** @import { Process } from "./process.mjs" */
+/** @import { Stage } from "./stage.mjs" */
+
 import assert from "node:assert/strict";
 
-/** Waits for `wallet_created` of every process and its exit code 0; all must tell the same. Returns that. */
+/**
+ * Waits for `wallet_created` of every process and its exit code 0; all must tell the same. Returns that.
+ * @param {Process[]} processes
+ * @param {Made} made
+ * @param {number} [seconds]
+ */
 export async function allMade(processes, { participants, threshold }, seconds) {
   const made = await Promise.all(processes.map((each) => each.until("wallet_created", seconds)));
   const sorted = [...participants].sort((a, b) => (a < b ? -1 : 1));
@@ -18,7 +27,12 @@ export async function allMade(processes, { participants, threshold }, seconds) {
   return made[0];
 }
 
-/** Each command-line node keeps that one key, confirmed. */
+/**
+ * Each command-line node stores that one key, confirmed.
+ * @param {Stage} stage
+ * @param {string[]} names
+ * @param {Event} key the event `wallet_created`
+ */
 export async function allKeep(stage, names, { pubkey, session_id, threshold, participants }) {
   for (const name of names) {
     const [wallet, ...others] = await stage.walletsOf(name);
@@ -29,7 +43,12 @@ export async function allKeep(stage, names, { pubkey, session_id, threshold, par
   }
 }
 
-/** Waits for `aborted` and the exit code; returns the event. */
+/**
+ * Waits for `aborted` and the exit code; returns the event.
+ * @param {Process} process
+ * @param {{ code: number, peer?: string }} wanted
+ * @param {number} [seconds]
+ */
 export async function aborts(process, { code, peer }, seconds) {
   const event = await process.until("aborted", seconds);
   assert.equal(await process.exit(), code, `exit code of ${process.name}`);

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { CHROME, EXTENSION, PATIENCE } from "./settings.mjs";
 import { within } from "./wait.mjs";
 
+/** @type {typeof import("playwright-core")} */
 const { chromium } = createRequire(import.meta.url)("playwright-core");
 
 const ARGUMENTS = [
@@ -30,7 +31,10 @@ const OPTIONS = {
   timeout: 60_000,
 };
 
-/** A browser without extensions. Its contexts share nothing. `camera` is a file that it sees in place of a camera's picture. */
+/**
+ * A browser without extensions. Its contexts share nothing.
+ * @param {{ camera?: string }} [options] `camera` is a file that it sees in place of a camera's picture
+ */
 export async function startBrowser({ camera } = {}) {
   const { viewport: _, ...options } = OPTIONS;
   const fake = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", `--use-file-for-fake-video-capture=${camera}`];

@@ -1,34 +1,43 @@
 // An evil signaling server: a proxy before the real one, which does what it likes with everything that passes.
 
+/** @import { AddressInfo } from "node:net" */
+/** @import { Relayed, Server } from "./types.js" */
+
 import { WebSocket, WebSocketServer } from "ws";
 
 export class EvilServer {
   /** Everything that was relayed, as the server saw it. */
+  /** @type {string[]} */
   seen = [];
+  name = "evil server";
+  url = "";
+  /** How long everything takes, in milliseconds. */
+  delay = 0;
+  #proxy = new WebSocketServer({ host: "127.0.0.1", port: 0 });
+  /** @type {Map<string, WebSocket>} */
   #nodes = new Map();
 
   /**
-   * @param {{ url: string }} server the honest one behind it
-   * @param {(relayed: { from: string, to: string, data: any }) => any} tamper what becomes of what a node relays, as a list of
+   * @param {Server} server the honest one behind it
+   * @param {(relayed: Relayed) => any} tamper what becomes of what a node relays, as a list of
    *   `{ to, data }` or a promise of one; `from` is what the honest server will stamp on it
    * @param {number} [delay] how long everything takes to come here, and again to go from here, in milliseconds
    */
   static async start(server, tamper, delay = 0) {
     const evil = new EvilServer();
-    evil.name = "evil server";
     evil.delay = delay;
-    evil.proxy = new WebSocketServer({ host: "127.0.0.1", port: 0 });
-    await new Promise((resolve) => evil.proxy.once("listening", resolve));
-    evil.url = `ws://127.0.0.1:${evil.proxy.address().port}`;
-    evil.proxy.on("connection", (node) => evil.#serve(node, server.url, tamper));
+    await new Promise((resolve) => evil.#proxy.once("listening", () => resolve(null)));
+    evil.url = `ws://127.0.0.1:${/** @type {AddressInfo} */ (evil.#proxy.address()).port}`;
+    evil.#proxy.on("connection", (node) => evil.#serve(node, server.url, tamper));
     return evil;
   }
 
+  /** @param {WebSocket} node @param {string} url @param {(relayed: Relayed) => any} tamper */
   #serve(node, url, tamper) {
     const honest = new WebSocket(url);
     const open = new Promise((resolve) => honest.once("open", resolve));
     let from = "";
-    const heard = async (text) => {
+    const heard = async (/** @type {string} */ text) => {
       const message = JSON.parse(text);
       if (message.type === "register") this.#nodes.set((from = message.peer_id), node);
       if (message.type !== "relay") return honest.send(text);
@@ -38,6 +47,7 @@ export class EvilServer {
       }
     };
     // One after the other, however long each takes.
+    /** @type {Promise<unknown>} */
     let before = open;
     node.on("message", (text) => this.#later(() => (before = before.then(() => heard(String(text))))));
     honest.on("message", (text) => this.#later(() => node.send(String(text))));
@@ -46,11 +56,17 @@ export class EvilServer {
     node.on("close", () => honest.close());
   }
 
-  /** Says something to a node in the name of another. */
+  /**
+   * Sends a message to a node in the name of another.
+   * @param {string} to
+   * @param {string} from
+   * @param {unknown} data
+   */
   say(to, from, data) {
     this.#nodes.get(to)?.send(JSON.stringify({ type: "relay", from, data }));
   }
 
+  /** @param {() => unknown} work */
   #later(work) {
     if (this.delay) setTimeout(work, this.delay);
     else work();
@@ -61,7 +77,7 @@ export class EvilServer {
   }
 
   async close() {
-    for (const client of this.proxy.clients) client.terminate();
-    await new Promise((resolve) => this.proxy.close(resolve));
+    for (const client of this.#proxy.clients) client.terminate();
+    await new Promise((resolve) => this.#proxy.close(resolve));
   }
 }

@@ -1,5 +1,9 @@
 // The extension in a browser of its own: its popups, its service worker, and the document that runs its node.
 
+/** @import { BrowserContext, Page } from "playwright-core" */
+/** @import { Stage } from "./stage.mjs" */
+/** @import { Server } from "./types.js" */
+
 import { Attached, targetsOf } from "./attached.mjs";
 import { startWithExtension } from "./chromium.mjs";
 import { Screen } from "./screen.mjs";
@@ -11,11 +15,24 @@ export class Extension {
   /** The browser has ended. */
   gone = false;
 
+  /**
+   * @param {string} name
+   * @param {Awaited<ReturnType<typeof startWithExtension>>} browser
+   * @param {string} id the extension's
+   */
+  constructor(name, browser, id) {
+    this.name = name;
+    this.browser = browser;
+    /** @type {BrowserContext} */
+    this.context = browser.context;
+    this.id = id;
+  }
+
   static async start(name = "extension") {
     const browser = await startWithExtension();
     const { context } = browser;
     const worker = context.serviceWorkers()[0] ?? (await context.waitForEvent("serviceworker"));
-    const extension = Object.assign(new Extension(), { name, browser, context, id: new URL(worker.url()).host });
+    const extension = new Extension(name, browser, new URL(worker.url()).host);
     context.once("close", () => (extension.gone = true));
     return extension;
   }
@@ -33,10 +50,16 @@ export class Extension {
     return ToolbarPopup.open(this);
   }
 
-  /** Runs a function in the service worker, which is started when it sleeps. */
+  /**
+   * Runs a function in the service worker, which is started when it sleeps.
+   * @template R, [A = undefined]
+   * @param {(argument: A) => R | Promise<R>} work
+   * @param {A} [argument]
+   * @returns {Promise<R>}
+   */
   async inWorker(work, argument) {
     const started = this.context.serviceWorkers()[0] ?? this.wake();
-    return within(PATIENCE, "the service worker", (await started).evaluate(work, argument));
+    return within(PATIENCE, "the service worker", (await started).evaluate(/** @type {any} */ (work), argument));
   }
 
   /** Any page of the extension that sends a message wakes the worker. */
@@ -68,7 +91,10 @@ export class Extension {
     });
   }
 
-  /** Stops the service worker, as Chrome does after half a minute of idleness. */
+  /**
+   * Stops the service worker, as Chrome does after half a minute of idleness.
+   * @param {Page} page
+   */
   async stopWorker(page) {
     const session = await this.context.newCDPSession(page);
     await session.send("ServiceWorker.enable");
@@ -115,7 +141,10 @@ export class Extension {
     });
   }
 
-  /** For the report of a failure: what a fresh popup shows, in case the test had closed its own. */
+  /**
+   * For the report of a failure: what a fresh popup shows, in case the test had closed its own.
+   * @param {Stage} stage
+   */
   async report(stage) {
     const screen = await this.popup();
     await screen.page.waitForTimeout(1000);
@@ -131,9 +160,13 @@ export class Extension {
 
 /** One extension for all tests of a file, which are then fast; each begins with it freshly installed. */
 export function shared() {
+  /** @type {Promise<Extension> | null} */
   let starting = null;
   return {
-    /** Takes it into a test. */
+    /**
+     * Takes it into a test.
+     * @param {Stage} stage
+     */
     async fresh(stage, name = "browser") {
       // One that broke fails its own test only.
       if (await starting?.then(({ gone }) => gone, () => true)) starting = null;
@@ -151,7 +184,12 @@ export function shared() {
   };
 }
 
-/** A popup with a password set, connected to the server. */
+/**
+ * A popup with a password set, connected to the server.
+ * @param {Extension} extension
+ * @param {Server} server
+ * @param {string} peerId
+ */
 export async function online(extension, server, peerId) {
   const popup = await extension.popup();
   await popup.setPassword();

@@ -1,33 +1,54 @@
 // A network that a test holds in its hand. Signaling goes through it, and it puts addresses of its own into every
 // candidate, so that every datagram between nodes goes through it, too. It delays both alike, and lets UDP through or not.
 
+/** @import { Socket, RemoteInfo } from "node:dgram" */
+/** @import { Relayed, Server } from "./types.js" */
+
 import { createSocket } from "node:dgram";
 
 import { EvilServer } from "./evil.mjs";
 
 export class Network {
-  /** Whether datagrams get through. Those that do not vanish, as behind a firewall. */
-  udp = true;
   /** Datagrams so far. */
   passed = 0;
   blocked = 0;
   name = "network";
+  /** @type {Map<string, Promise<number>>} */
   #doors = new Map();
+  /** @type {Set<Socket>} */
   #sockets = new Set();
+  /** @type {EvilServer | null} The signaling server that its messages go through. `start` sets it. */
+  #signaling = null;
+
+  /** @param {{ delay: number, udp: boolean, plain: boolean }} how */
+  constructor({ delay, udp, plain }) {
+    this.delay = delay;
+    this.udp = udp;
+    this.plain = plain;
+  }
+
+  /** What went over the server's relay. */
+  get relayed() {
+    return this.#signaling?.seen ?? [];
+  }
+
+  get url() {
+    return this.#signaling?.url ?? "";
+  }
 
   /**
-   * @param {{ url: string }} server the real one
-   * @param {{ delay?: number, udp?: boolean, plain?: boolean }} how `delay` in ms, one
-   *   way; `plain` lets nobody hear that others speak the extensions
+   * @param {Server} server the real one
+   * @param {{ delay?: number, udp?: boolean, plain?: boolean }} [how] `delay` in ms, one way; `udp`: whether datagrams get
+   *   through, those that do not vanish, as behind a firewall; `plain` hides from all that others speak the extensions
    */
   static async start(server, { delay = 0, udp = true, plain = false } = {}) {
-    const network = Object.assign(new Network(), { delay, udp, plain });
+    const network = new Network({ delay, udp, plain });
     // Half the way to the server, half the way from it.
-    network.signaling = await EvilServer.start(server, (relayed) => network.#tamper(relayed), delay / 2);
-    network.url = network.signaling.url;
+    network.#signaling = await EvilServer.start(server, (relayed) => network.#tamper(relayed), delay / 2);
     return network;
   }
 
+  /** @param {Relayed} relayed */
   async #tamper({ to, data }) {
     if (this.plain) delete data.payload?.protocol;
     if (data.type === "ice-candidate") {
@@ -35,7 +56,7 @@ export class Network {
       return candidate === null ? [] : [{ to, data: { ...data, candidate } }];
     }
     if (!data.sdp) return [{ to, data }];
-    const lines = data.sdp.split("\r\n").map(async (line) => {
+    const lines = data.sdp.split("\r\n").map(async (/** @type {string} */ line) => {
       if (!line.startsWith("a=candidate:")) return line;
       const candidate = await this.#through(line.slice(2));
       return candidate && `a=${candidate}`;
@@ -44,7 +65,10 @@ export class Network {
     return [{ to, data: { ...data, sdp } }];
   }
 
-  /** A candidate with an address of ours; null for one that leads past us, or nowhere. */
+  /**
+   * A candidate with an address of ours; null for one that leads past us, or nowhere.
+   * @param {string} candidate
+   */
   async #through(candidate) {
     const words = candidate.split(" ");
     const [host, port] = words.slice(4, 6);
@@ -57,17 +81,25 @@ export class Network {
     return words.join(" ");
   }
 
-  /** A port that stands for a node's address: who sends to it is heard there, from a port of its own. */
+  /**
+   * A port that stands for a node's address: what is sent to it arrives there, from a port of its own.
+   * @param {string} host
+   * @param {number} port
+   */
   async #door(host, port) {
+    /** @type {Map<string, Promise<Socket>>} */
     const visitors = new Map();
     const door = await this.#socket(host, async (datagram, from) => {
       const key = `${from.address} ${from.port}`;
-      if (!visitors.has(key)) visitors.set(key, this.#socket(host, (back) => this.#pass(door, back, from.port, from.address)));
-      this.#pass(await visitors.get(key), datagram, port, host);
+      const visitor =
+        visitors.get(key) ?? this.#socket(host, (back) => this.#pass(door, back, from.port, from.address));
+      visitors.set(key, visitor);
+      this.#pass(await visitor, datagram, port, host);
     });
     return door.address().port;
   }
 
+  /** @param {Socket} socket @param {Buffer} datagram @param {number} port @param {string} host */
   #pass(socket, datagram, port, host) {
     if (!this.udp) {
       this.blocked += 1;
@@ -79,6 +111,11 @@ export class Network {
     else send();
   }
 
+  /**
+   * @param {string} host
+   * @param {(datagram: Buffer, from: RemoteInfo) => void} heard
+   * @returns {Promise<Socket>}
+   */
   #socket(host, heard) {
     const socket = createSocket("udp4");
     socket.on("message", heard);
@@ -94,6 +131,6 @@ export class Network {
   async close() {
     for (const socket of this.#sockets) socket.close();
     this.#sockets.clear();
-    await this.signaling.close();
+    await this.#signaling?.close();
   }
 }

@@ -3,7 +3,10 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** A path in the project. */
+/**
+ * A path in the project.
+ * @param {string} path
+ */
 export const inProject = (path) => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
 
 export const PROGRAM = process.env.FROSTMESH_BIN || inProject("target/debug/frostmesh");

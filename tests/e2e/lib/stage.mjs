@@ -1,5 +1,7 @@
 // A test with real parts: starts them, reports what each of them saw when the test fails, and ends them in any case.
 
+/** @import { Part, Server } from "./types.js" */
+
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,7 +25,7 @@ export function scenario(name, play) {
       await play(stage);
     } catch (error) {
       // The stack is what gets printed.
-      error.stack += `\n\n${await stage.report()}\n`;
+      if (error instanceof Error) error.stack += `\n\n${await stage.report()}\n`;
       throw error;
     } finally {
       await stage.clear();
@@ -32,24 +34,39 @@ export function scenario(name, play) {
 }
 
 export class Stage {
+  /** @type {Part[]} */
   #parts = [];
   #runs = 0;
+  passwordFile = "";
 
+  /** @param {string} name @param {string} folder */
+  constructor(name, folder) {
+    this.name = name;
+    this.folder = folder;
+  }
+
+  /** @param {string} name */
   static async set(name) {
-    const stage = new Stage();
-    stage.name = name;
-    stage.folder = await mkdtemp(join(tmpdir(), "frostmesh-e2e-"));
+    const stage = new Stage(name, await mkdtemp(join(tmpdir(), "frostmesh-e2e-")));
     stage.passwordFile = await stage.file("password", `${PASSWORD}\n`);
     return stage;
   }
 
-  /** Takes something that has `report()` and `close()` into the test. */
+  /**
+   * Takes a part into the test.
+   * @template {Part} P
+   * @param {P} part
+   */
   add(part) {
     this.#parts.push(part);
     return part;
   }
 
-  /** Writes a file into the test's own folder; returns its path. */
+  /**
+   * Writes a file into the test's own folder; returns its path.
+   * @param {string} name
+   * @param {string | Uint8Array} content
+   */
   async file(name, content) {
     const path = join(this.folder, name);
     await writeFile(path, content);
@@ -75,71 +92,121 @@ export class Stage {
 
   // ---- nodes ----
 
-  /** Where the node of that name keeps its keys. */
+  /**
+   * Where the node of that name stores its keys.
+   * @param {string} name
+   */
   dataOf(name) {
     return join(this.folder, "nodes", name);
   }
 
-  /** Flags that name a node, its keys and its password. */
+  /**
+   * Flags that name a node, its keys and its password.
+   * @param {Server} server
+   * @param {string} name
+   */
   flags(server, name) {
-    const network = ["--server", server.url ?? server, "--peer-id", name, "--allow-unverified"];
+    const network = ["--server", server.url, "--peer-id", name, "--allow-unverified"];
     return [...network, ...this.local(name), "--json", "-v"];
   }
 
+  /** @param {string} name */
   local(name) {
     return ["--data-dir", this.dataOf(name), "--password-file", this.passwordFile];
   }
 
-  /** A command-line node that proposes. */
+  /**
+   * A command-line node that proposes.
+   * @param {Server} server
+   * @param {string} name
+   * @param {string[]} participants
+   * @param {number} threshold
+   * @param {string[]} more
+   */
   create(server, name, participants, threshold, ...more) {
     const proposal = ["--participants", participants.join(), "--threshold", `${threshold}`];
     return this.start(name, "create", ...this.flags(server, name), ...proposal, ...more);
   }
 
-  /** A command-line node that joins. */
+  /**
+   * A command-line node that joins.
+   * @param {Server} server
+   * @param {string} name
+   * @param {string[]} more
+   */
   join(server, name, ...more) {
     return this.start(name, "join", ...this.flags(server, name), ...more);
   }
 
-  /** Any command of the program. */
+  /**
+   * Any command of the program.
+   * @param {string} name
+   * @param {string[]} args
+   */
   start(name, ...args) {
     return this.add(new Process(name, PROGRAM, args));
   }
 
-  /** Any command of the program, which may ask the person something. */
+  /**
+   * Any command of the program, which may ask the person something.
+   * @param {string} name
+   * @param {string[]} args
+   */
   startAsked(name, ...args) {
     return this.add(new Process(name, PROGRAM, args, {}, { asked: true }));
   }
 
-  /** Runs a command of the program to its end. */
+  /**
+   * Runs a command of the program to its end.
+   * @param {string[]} args
+   */
   async run(...args) {
     const program = this.start(`run ${(this.#runs += 1)}`, ...args);
     const code = await program.exit();
     return { code, stdout: program.stdout, stderr: program.stderr, events: program.events };
   }
 
-  /** Who is registered at a server. */
+  /**
+   * The peers that are registered at a server.
+   * @param {Server} server
+   */
   async peersAt(server) {
     return (await this.run("peers", "--server", server.url, "--json")).events[0].peers;
   }
 
-  /** The keys that a command-line node keeps. */
+  /**
+   * The keys that a command-line node stores.
+   * @param {string} name
+   */
   async walletsOf(name) {
     const { events } = await this.run("wallets", "list", ...this.local(name), "--json");
     return events;
   }
 
-  /** A baseline peer of tests/interop that proposes. */
+  /**
+   * A baseline peer of tests/interop that proposes.
+   * @param {Server} server
+   * @param {string} name
+   * @param {string[]} participants
+   * @param {number} threshold
+   * @param {string[]} more
+   */
   baselineCreate(server, name, participants, threshold, ...more) {
     const proposal = ["--participants", participants.join(), "--threshold", `${threshold}`];
     return this.#interop(name, "peer.mjs", ["create", "--server", server.url, "--peer-id", name, ...proposal, ...more]);
   }
 
-  /** A baseline peer of tests/interop that joins. */
+  /**
+   * A baseline peer of tests/interop that joins.
+   * @param {Server} server
+   * @param {string} name
+   * @param {string[]} more
+   */
   baselineJoin(server, name, ...more) {
     return this.#interop(name, "peer.mjs", ["join", "--server", server.url, "--peer-id", name, ...more]);
   }
 
+  /** @param {string} name @param {string} script @param {string[]} args */
   #interop(name, script, args) {
     return this.add(new Process(name, process.execPath, [inProject(`tests/interop/${script}`), ...args]));
   }
@@ -152,13 +219,16 @@ export class Stage {
       try {
         return await part.report(this);
       } catch (error) {
-        return `${part.name} cannot be asked: ${error.message}`;
+        return `${part.name} cannot be asked: ${error}`;
       }
     });
     return (await Promise.all(reports)).join("\n\n");
   }
 
-  /** A path for a picture of a failure. */
+  /**
+   * A path for a picture of a failure.
+   * @param {string} of
+   */
   async picture(of) {
     await mkdir(PICTURES, { recursive: true });
     const words = `${this.name} ${of}`.replace(/[^A-Za-z0-9]+/g, "-").slice(0, 100);
@@ -167,6 +237,7 @@ export class Stage {
 
   /** Ends all parts, the last one started first, so that none loses a server it still talks to. */
   async clear() {
+    /** @type {unknown[]} */
     const failures = [];
     for (const part of this.#parts.reverse()) await part.close().catch((error) => failures.push(error));
     await rm(this.folder, { recursive: true, force: true, maxRetries: 5 });

@@ -7,6 +7,9 @@
 
 mod connection;
 mod peer;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests;
 
 use std::collections::VecDeque;
 

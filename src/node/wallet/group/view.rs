@@ -84,7 +84,12 @@ impl Group {
         let member = |member: Identifier| {
             let me = member == self.rules.me();
             let online = !me && self.is_here(member);
-            Some(MemberView { peer_id: self.rules.peer(member)?.clone(), me, online })
+            Some(MemberView {
+                peer_id: self.rules.peer(member)?.clone(),
+                me,
+                online,
+                carrier: None,
+            })
         };
         let check = |report: &Report| CheckView {
             running: report.running,
