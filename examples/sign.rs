@@ -39,8 +39,7 @@ pub fn sign(text: &str) -> Result<(Vec<u8>, Vec<u8>, Vec<u8>)> {
             // Bob is shown the text, and approves. Carol is asked, too, and is not needed.
             Event::Requested { request, shown, .. } if name.as_str() == "bob" => {
                 println!("bob is asked to sign {shown:?}");
-                let request = hex::decode(request)?.try_into().map_err(|_| "no request id")?;
-                world.command("bob", Command::Vote { request, approves: true, rule: None })?;
+                world.command("bob", Command::vote(request, true))?;
             }
             Event::Signing { signers, .. } => {
                 let signers: Vec<String> = signers.iter().map(ToString::to_string).collect();
