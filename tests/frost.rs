@@ -2,83 +2,24 @@
 #![cfg(not(target_family = "wasm"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+#[path = "frost/checks.rs"]
+mod checks;
+
 use std::collections::{BTreeMap, VecDeque};
+
+use checks::{DIGEST, keys, signed};
 
 use frost_secp256k1::keys::{KeyPackage, PublicKeyPackage, SigningShare, VerifyingShare};
 use frost_secp256k1::{Identifier as FrostIdentifier, VerifyingKey};
-use frostmesh::frost::{
-    BadSignature, Commitments, Identifier, Key, Nonces, PackageFault, Round1, Shares, Suite,
-};
+use frostmesh::frost::{BadSignature, Commitments, Identifier, Key, Shares, Suite, Use};
 use k256::schnorr::signature::hazmat::PrehashVerifier;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rand_core::{CryptoRng, RngCore};
 use serde::Deserialize;
-use zeroize::Zeroizing;
-
-const DIGEST: [u8; 32] = [7; 32];
 
 fn tr() -> Suite {
     "secp256k1-tr".parse().unwrap()
-}
-
-/// A key of that many members, and the group's key.
-fn keys(
-    suite: Suite,
-    total: u16,
-    threshold: u16,
-    seed: u64,
-) -> (BTreeMap<Identifier, Box<dyn Key>>, Vec<u8>) {
-    let mut rng = ChaCha20Rng::seed_from_u64(seed);
-    let first: BTreeMap<Identifier, Box<dyn Round1>> = (1..=total)
-        .map(|identifier| {
-            (identifier, suite.start(identifier, total, threshold, &mut rng).unwrap())
-        })
-        .collect();
-    let packages: BTreeMap<Identifier, Vec<u8>> =
-        first.iter().map(|(identifier, r)| (*identifier, r.package().to_vec())).collect();
-    let promised = suite.group_key(threshold, &packages).unwrap();
-    let mut second = BTreeMap::new();
-    let mut shares: BTreeMap<Identifier, BTreeMap<Identifier, Zeroizing<Vec<u8>>>> =
-        BTreeMap::new();
-    for (identifier, round1) in first {
-        let others = packages
-            .iter()
-            .filter(|(p, _)| **p != identifier)
-            .map(|(p, bytes)| (*p, bytes.clone()))
-            .collect();
-        let (round2, outgoing) = round1.advance(&others).unwrap();
-        outgoing
-            .into_iter()
-            .for_each(|(to, share)| drop(shares.entry(to).or_default().insert(identifier, share)));
-        second.insert(identifier, round2);
-    }
-    let mut keys = BTreeMap::new();
-    for (identifier, round2) in second {
-        let made = round2.finish(&shares[&identifier]).unwrap();
-        assert_eq!(made.pubkey, promised, "the certificate of a key names the key that comes out");
-        keys.insert(identifier, suite.key(&made.key_package, &made.public_key_package).unwrap());
-    }
-    (keys, hex::decode(promised).unwrap())
-}
-
-/// Both rounds of these signers.
-fn signed(
-    keys: &BTreeMap<Identifier, Box<dyn Key>>,
-    signers: &[Identifier],
-    seed: u64,
-) -> (Commitments, Shares) {
-    let mut rng = ChaCha20Rng::seed_from_u64(seed);
-    let committed =
-        signers.iter().map(|identifier| (*identifier, keys[identifier].commit(&mut rng).unwrap()));
-    let committed: Vec<(Identifier, (Nonces, Vec<u8>))> = committed.collect();
-    let commitments: Commitments =
-        committed.iter().map(|(identifier, (_, public))| (*identifier, public.clone())).collect();
-    let sign = |(identifier, (nonces, _)): (Identifier, (Nonces, Vec<u8>))| {
-        (identifier, keys[&identifier].sign(nonces, &commitments, &DIGEST).unwrap())
-    };
-    let shares = committed.into_iter().map(sign).collect();
-    (commitments, shares)
 }
 
 #[test]
@@ -95,7 +36,7 @@ fn bip_340_signatures_are_taken_by_another_verifier_whatever_the_parity_of_the_k
             verifier.verify_prehash(&DIGEST, &theirs).unwrap();
             tr().verify(&pubkey, &DIGEST, &signature).unwrap();
             tr().verify(&pubkey[1..], &DIGEST, &signature).unwrap();
-            assert_eq!(signature.len(), tr().signature_size());
+            assert_eq!(signature.len(), tr().info().signature_size);
         }
     }
     assert!(parities.iter().all(|count| *count > 0), "both parities were tried: {parities:?}");
@@ -110,7 +51,7 @@ fn signatures_of_rfc_9591_are_taken_by_the_crates_own_verifier() {
     let key = VerifyingKey::deserialize(&pubkey).unwrap();
     key.verify(&DIGEST, &frost_secp256k1::Signature::deserialize(&signature).unwrap()).unwrap();
     suite.verify(&pubkey, &DIGEST, &signature).unwrap();
-    assert_eq!(signature.len(), suite.signature_size());
+    assert_eq!(signature.len(), suite.info().signature_size);
 }
 
 /// The same bytes in SEC 1's compact form of a point (first byte 5, for an even y), once at each place where one may begin.
@@ -122,14 +63,24 @@ fn compact(bytes: &[u8]) -> impl Iterator<Item = (usize, Vec<u8>)> {
 }
 
 #[test]
-fn nothing_has_a_second_encoding() {
-    for suite in Suite::all() {
+fn every_suite_keeps_what_all_have_to() {
+    assert!(Suite::all().count() >= 2);
+    Suite::all().for_each(checks::all);
+}
+
+#[test]
+fn the_first_suite_is_that_of_proposals_that_name_none() {
+    assert_eq!(Suite::default().id(), "FROST-secp256k1-SHA256-v1");
+}
+
+#[test]
+fn no_point_of_secp256k1_is_taken_in_its_compact_form() {
+    for suite in [Suite::default(), tr()] {
         let mut rng = ChaCha20Rng::seed_from_u64(3);
         let ours = suite.start(1, 9, 2, &mut rng).unwrap();
         let mut points = 0;
         for identifier in 2..=9 {
             let theirs = suite.start(identifier, 9, 2, &mut rng).unwrap().package().to_vec();
-            assert!(ours.check(&[&theirs[..], &[0]].concat()).is_err());
             for (at, package) in compact(&theirs) {
                 // Beyond the points it may be in a number of the proof, which does not hold then.
                 let in_points = at >= 6 && (at - 6) % 33 == 0 && at < 6 + 2 * 33;
@@ -148,7 +99,6 @@ fn nothing_has_a_second_encoding() {
 
         let (keys, pubkey) = keys(suite, 2, 2, 1);
         let (commitments, shares) = signed(&keys, &[1, 2], 2);
-        assert!(keys[&1].check_commitments(&[&commitments[&2][..], &[0]].concat()).is_err());
         let refused = compact(&commitments[&1]).chain(compact(&commitments[&2]));
         let refused =
             refused.map(|(at, bytes)| assert!(keys[&1].check_commitments(&bytes).is_err(), "{at}"));
@@ -157,54 +107,7 @@ fn nothing_has_a_second_encoding() {
         assert!(
             compact(&signature).all(|(_, bytes)| suite.verify(&pubkey, &DIGEST, &bytes).is_err())
         );
-    }
-}
-
-#[test]
-fn a_signature_of_something_else_or_by_another_key_does_not_verify() {
-    for suite in Suite::all() {
-        let ((keys, pubkey), (_, other)) = (self::keys(suite, 2, 2, 1), self::keys(suite, 2, 2, 2));
-        let (commitments, shares) = signed(&keys, &[1, 2], 2);
-        let mut signature = keys[&1].aggregate(&commitments, &shares, &DIGEST).unwrap();
-        assert_eq!(suite.verify(&pubkey, &[8; 32], &signature), Err(BadSignature::Invalid));
-        assert_eq!(suite.verify(&other, &DIGEST, &signature), Err(BadSignature::Invalid));
         assert_eq!(suite.verify(&[9; 33], &DIGEST, &signature), Err(BadSignature::Key));
-        assert_eq!(suite.verify(&pubkey, &DIGEST, &signature[1..]), Err(BadSignature::Encoding));
-        *signature.last_mut().unwrap() ^= 1;
-        assert_eq!(suite.verify(&pubkey, &DIGEST, &signature), Err(BadSignature::Invalid));
-    }
-}
-
-#[test]
-fn whoever_sends_a_bad_commitment_or_share_is_named() {
-    for suite in Suite::all() {
-        let (keys, _) = keys(suite, 3, 3, 4);
-        let (commitments, shares) = signed(&keys, &[1, 2, 3], 5);
-        let mut bad = shares.clone();
-        bad.get_mut(&2).unwrap()[31] ^= 1;
-        let error = keys[&1].aggregate(&commitments, &bad, &DIGEST).unwrap_err();
-        assert_eq!(error, (Some(2), PackageFault::BadSignatureShare));
-        let short =
-            Shares::from([(1, shares[&1].clone()), (2, shares[&2].clone()), (3, vec![1; 31])]);
-        assert_eq!(keys[&1].aggregate(&commitments, &short, &DIGEST).unwrap_err().0, Some(3));
-        let mut wrong = commitments.clone();
-        wrong.get_mut(&3).unwrap().push(0);
-        assert!(keys[&1].check_commitments(&wrong[&3]).is_err());
-        let (nonces, _) = keys[&1].commit(&mut ChaCha20Rng::seed_from_u64(9)).unwrap();
-        assert_eq!(keys[&1].sign(nonces, &wrong, &DIGEST).unwrap_err().0, Some(3));
-    }
-}
-
-#[test]
-fn nonces_are_good_for_their_own_commitments_only() {
-    for suite in Suite::all() {
-        let (keys, _) = keys(suite, 2, 2, 4);
-        let (commitments, _) = signed(&keys, &[1, 2], 5);
-        let (nonces, _) = keys[&1].commit(&mut ChaCha20Rng::seed_from_u64(6)).unwrap();
-        assert!(keys[&1].sign(nonces, &commitments, &DIGEST).is_err(), "of another round 1");
-        let (nonces, own) = keys[&1].commit(&mut ChaCha20Rng::seed_from_u64(6)).unwrap();
-        let alone = Commitments::from([(1, own)]);
-        assert!(keys[&1].sign(nonces, &alone, &DIGEST).is_err(), "below the threshold");
     }
 }
 
@@ -216,7 +119,17 @@ fn a_key_of_one_ciphersuite_is_none_of_another() {
     assert!(other.check(package.package()).is_err());
     assert_eq!("secp256k1".parse::<Suite>().unwrap(), Suite::default());
     assert_eq!(Suite::of_id("FROST-secp256k1-SHA256-TR-v1"), Some(tr()));
-    assert!("ed25519".parse::<Suite>().unwrap_err().to_string().contains("secp256k1-tr"));
+    let error = "ed25519".parse::<Suite>().unwrap_err().to_string();
+    assert_eq!(error, "there is no ciphersuite 'ed25519': use secp256k1 or secp256k1-tr");
+}
+
+#[test]
+fn only_suites_that_say_so_sign_for_bitcoin_and_nostr() {
+    let can = |purpose| Suite::all().filter(move |s| s.is_for(purpose)).map(Suite::name);
+    assert!(can(Use::NOSTR).eq(["secp256k1-tr"]));
+    assert!(can(Use::TAPROOT).eq(["secp256k1-tr"]));
+    assert!(can(Use::FROST_CONTRACT).eq(["secp256k1"]));
+    assert!(Suite::all().filter(|s| s.is_for(Use::TAPROOT)).all(|s| s.info().bip340));
 }
 
 #[derive(Deserialize)]

@@ -19,7 +19,7 @@ use graph::Graph;
 /// The folders of `src/` from bottom to top: each may import those in the lines above its own, and
 /// itself. Folders in one line know nothing of each other.
 const LAYERS: [&[&str]; 11] = [
-    &["sorted", "random", "wire"],
+    &["label", "sorted", "random", "wire"],
     &["frost", "identity"],
     &["agreement", "channel", "content"],
     &["group"],

@@ -38,7 +38,7 @@ fn members_sign_what_enough_of_them_approve() {
         assert!(group.world.run_until_true(|w| (0..3).all(|s| Group::is_signed(w, s, &id))));
         let signed = &group.requests(1)[0];
         assert_eq!(signed.signers.len(), 2);
-        let digest = Content::Text(Text::new("pay the rent".into()).unwrap()).digest();
+        let digest = Content::from(Text::new("pay the rent".into()).unwrap()).digest();
         let (pubkey, signature) = (
             hex::decode(&group.pubkey).unwrap(),
             hex::decode(signed.signature.as_ref().unwrap()).unwrap(),

@@ -11,7 +11,7 @@ fuzz_target!(|text: &str| {
         assert!(invite.uri().as_str().parse::<Invite>().is_ok_and(|again| again == invite));
     }
     if let Ok(event) = NostrEvent::parse(text, None) {
-        assert_eq!(Content::NostrEvent(event.clone()).digest(), event.id());
+        assert_eq!(Content::from(event.clone()).digest(), event.id());
     }
     if let Ok(certificate) = serde_json::from_str::<Certificate>(text) {
         let _ = certificate.verify();

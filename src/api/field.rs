@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
 use super::{ErrorCode, Refusal};
-use crate::frost::Suite;
+use crate::frost::{GroupKey, Suite};
 use crate::group::Operation;
 use crate::identity::Invite;
 use crate::wire::{PeerId, SessionId};
@@ -46,8 +46,8 @@ pub trait Fields {
     /// It is something else.
     fn texts(&self, name: &str) -> Result<Option<Vec<String>>, WrongKind>;
 
-    /// The x-only key of a wallet, if its signatures are those of BIP-340: who a Nostr event is by.
-    fn author(&self, pubkey: &str) -> Option<[u8; 32]>;
+    /// The group key of a wallet, with its ciphersuite. `None` if there is no such wallet here.
+    fn group_key(&self, pubkey: &str) -> Option<GroupKey>;
 }
 
 /// A type that a field of a command can have.
@@ -198,7 +198,8 @@ impl Field for Operation {
         else {
             return Ok(None);
         };
-        let operation = Self::read(&kind, &content, fields.author(&pubkey).as_ref());
+        let key = fields.group_key(&pubkey);
+        let operation = Self::read(&kind, &content, key.as_ref());
         operation.map(Some).map_err(|error| Refusal::new(ErrorCode::BadRequest, error))
     }
 
@@ -260,22 +261,23 @@ impl<T: Serialize + WriteField> WriteField for Option<T> {
 /// The fields of a JSON object, with values that nobody has read yet: nothing of a secret is copied.
 pub struct JsonFields<'a> {
     fields: BTreeMap<Cow<'a, str>, &'a RawValue>,
-    author: &'a dyn Fn(&str) -> Option<[u8; 32]>,
+    group_key: &'a dyn Fn(&str) -> Option<GroupKey>,
 }
 
 impl<'a> JsonFields<'a> {
-    /// Reads the outline of a JSON object. `author` gives the x-only key of a wallet ([`Fields::author`]).
+    /// Reads the outline of a JSON object. `group_key` gives the key of a wallet
+    /// ([`Fields::group_key`]).
     ///
     /// # Errors
     /// The text is no JSON object.
     pub fn parse(
         text: &'a str,
-        author: &'a dyn Fn(&str) -> Option<[u8; 32]>,
+        group_key: &'a dyn Fn(&str) -> Option<GroupKey>,
     ) -> Result<Self, Refusal> {
         let fields = serde_json::from_str(text).map_err(|_| {
             Refusal::new(ErrorCode::Internal, "a command is a JSON object with a 'type'")
         })?;
-        Ok(Self { fields, author })
+        Ok(Self { fields, group_key })
     }
 
     /// The name of the command.
@@ -309,7 +311,7 @@ impl Fields for JsonFields<'_> {
         self.value(name)
     }
 
-    fn author(&self, pubkey: &str) -> Option<[u8; 32]> {
-        (self.author)(pubkey)
+    fn group_key(&self, pubkey: &str) -> Option<GroupKey> {
+        (self.group_key)(pubkey)
     }
 }

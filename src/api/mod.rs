@@ -9,6 +9,7 @@ mod command;
 mod error;
 mod event;
 mod field;
+mod lists;
 mod reason;
 mod snapshot;
 mod time;
@@ -22,6 +23,7 @@ pub use command::{Command, KeystoreCommand, MIN_REQUEST_DIGITS, unknown_command}
 pub use error::{Error, ErrorCode, MAX_SESSIONS, Refusal};
 pub use event::Event;
 pub use field::{Field, Fields, JsonFields, MAX_NUMBER, WriteField, WrongKind, missing};
+pub use lists::{KindView, SuiteView, kind_views, suite_views};
 pub use reason::{Reason, ReasonKind};
 pub use snapshot::{KeystoreState, Snapshot, WalletStatus, WalletView};
 pub use time::Timestamp;

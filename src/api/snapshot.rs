@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::View;
+use super::{KindView, SuiteView, View};
 use crate::keystore::WalletInfo;
 
 /// Everything a user interface shows.
@@ -17,6 +17,10 @@ pub struct Snapshot<'a> {
     /// What the node shows. Empty while the keystore is locked.
     #[serde(flatten)]
     pub view: View,
+    /// The ciphersuites that a key can be made for, the default one first.
+    pub suites: Vec<SuiteView>,
+    /// The kinds of content that can be signed.
+    pub kinds: Vec<KindView>,
     /// The stored keys, oldest first.
     pub wallets: &'a [WalletView],
     /// What is wrong with stored data, for people.

@@ -8,6 +8,7 @@ use super::driver::Driver;
 use crate::api::{
     Command, Fields, KeystoreCommand, MAX_NUMBER, Refusal, WrongKind, missing, unknown_command,
 };
+use crate::frost::GroupKey;
 
 /// A command of the user interface.
 pub(super) enum UiCommand {
@@ -79,8 +80,8 @@ impl Fields for JsFields<'_> {
         })
     }
 
-    fn author(&self, pubkey: &str) -> Option<[u8; 32]> {
-        self.driver.author(pubkey)
+    fn group_key(&self, pubkey: &str) -> Option<GroupKey> {
+        self.driver.group_key(pubkey)
     }
 }
 

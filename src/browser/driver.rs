@@ -18,7 +18,7 @@ use super::to_js;
 use super::websocket::Socket;
 use crate::api::{
     Command, ConnectionState, ConnectionView, Event, KeystoreState, Refusal, Snapshot, Timestamp,
-    View, WalletView,
+    View, WalletView, kind_views, suite_views,
 };
 use crate::keystore::Keystore;
 use crate::node::{Input, Node, Output};
@@ -300,7 +300,16 @@ impl Driver {
             (None, false) => KeystoreState::Absent,
         };
         let (wallets, problems) = (&state.wallets, &state.problems);
-        to_js(&Snapshot { version: 1, keystore, view, wallets, problems, fatal: None })
+        to_js(&Snapshot {
+            version: 1,
+            keystore,
+            view,
+            suites: suite_views(),
+            kinds: kind_views(),
+            wallets,
+            problems,
+            fatal: None,
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use super::driver::{Driver, Report, State};
 use crate::agreement::{Evidence, package_hash};
 use crate::api::{Refusal, WalletStatus, WalletView};
 use crate::audit::{Entry, Head};
-use crate::frost::Suite;
+use crate::frost::GroupKey;
 use crate::identity::{Contacts, IdentityKey};
 use crate::keystore::{Keystore, KeystoreError, Kind, WalletInfo, WalletRecord};
 use crate::node::{Config, Input, Node, StoreRequest, StoredWallet};
@@ -268,11 +268,11 @@ impl Driver {
         });
     }
 
-    /// The x-only key of a wallet, if its signatures are those of BIP-340.
-    pub(super) fn author(&self, pubkey: &str) -> Option<[u8; 32]> {
+    /// The group key of a wallet, if it is stored here and its ciphersuite is known.
+    pub(super) fn group_key(&self, pubkey: &str) -> Option<GroupKey> {
         let state = self.state.borrow();
         let wallet = state.wallets.iter().find(|wallet| wallet.info.pubkey == pubkey)?;
-        Suite::of_id(&wallet.info.ciphersuite)?.author(&hex::decode(pubkey).ok()?)
+        GroupKey::of(&wallet.info.ciphersuite, pubkey)
     }
 
     /// Shows what could not be kept, where no session hears of it.

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::content::{Content, ContentError, SignItem};
-use crate::frost::{BadSignature, Suite};
+use crate::frost::{BadSignature, GroupKey, Suite};
 
 /// Most items of one operation to sign.
 pub const MAX_ITEMS: usize = 1024;
@@ -141,13 +141,13 @@ impl Operation {
         }
     }
 
-    /// Reads what a request writes. `author` is the x-only key that is to sign, if its signatures are those of BIP-340.
+    /// Reads what a request writes. `key` is the group key that is to sign.
     ///
     /// # Errors
     /// A kind that is not known here, or what is wrong with it.
-    pub fn read(kind: &str, text: &str, author: Option<&[u8; 32]>) -> Result<Self, OperationError> {
+    pub fn read(kind: &str, text: &str, key: Option<&GroupKey>) -> Result<Self, OperationError> {
         if kind != BATCH {
-            return Self::sign(Content::read(kind, text, author)?);
+            return Self::sign(Content::read(kind, text, key)?);
         }
         if text.len() > MAX_OPERATION {
             return Err(OperationError::TooLarge { size: text.len() });
@@ -163,7 +163,7 @@ impl Operation {
         let mut contents = Vec::with_capacity(total);
         for (index, Written { kind, content }) in list.into_iter().enumerate() {
             let number = index + 1;
-            let read = Content::read(&kind, &content, author);
+            let read = Content::read(&kind, &content, key);
             contents.push(read.map_err(|error| OperationError::OneOf { number, total, error })?);
         }
         SignTask::new(contents).map(Self::Sign)

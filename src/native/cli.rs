@@ -5,15 +5,16 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::content::Subject;
+use super::suites;
 use crate::api::CarrierChoice;
-use crate::content::Hash;
 use crate::frost::Suite;
 use crate::wire::{PeerId, SessionId};
 
 /// Make and use a k-of-n FROST key together with other nodes, in browsers and on command lines.
 #[derive(Parser)]
 #[command(name = "frostmesh", version, max_term_width = 100, after_help = EXIT_CODES)]
-pub(super) struct Cli {
+pub(crate) struct Cli {
     #[command(subcommand)]
     pub(super) command: Command,
 }
@@ -73,7 +74,7 @@ pub(super) enum Command {
         after_help = "Example:\n  frostmesh verify --suite secp256k1-tr --pubkey 02a1b2... --signature 3c4d... --text 'I agree'"
     )]
     Verify(Verify),
-    /// Show where a wallet's key is known: Taproot addresses and npub, or what a contract needs
+    /// Show where a wallet's key is known: its addresses, or what a contract needs
     #[command(after_help = "Example:\n  frostmesh address 02a1b2...")]
     Address {
         /// The group key, or the beginning of it
@@ -213,9 +214,7 @@ pub(super) struct Create {
     /// How many of them it takes to sign: 2 up to all
     #[arg(long, value_name = "K")]
     pub threshold: u16,
-    /// Which signatures the key is to make: secp256k1 (RFC 9591, for contracts that verify FROST) or secp256k1-tr (BIP-340,
-    /// for Bitcoin Taproot and Nostr)
-    #[arg(long, default_value_t)]
+    #[arg(long, default_value_t, help = suites::help_to_make())]
     pub suite: Suite,
     /// A name for the session [default: a random one]
     #[arg(long)]
@@ -404,11 +403,9 @@ pub(super) enum Log {
 
 #[derive(Args)]
 pub(super) struct Verify {
-    /// Which signatures the key makes: secp256k1 (RFC 9591) or secp256k1-tr (BIP-340)
-    #[arg(long)]
+    #[arg(long, help = suites::help_to_verify())]
     pub suite: Suite,
-    /// The key, as hexadecimal digits: compressed, or x-only with secp256k1-tr
-    #[arg(long, value_name = "HEX")]
+    #[arg(long, value_name = "HEX", help = suites::help_of_key())]
     pub pubkey: String,
     /// The signature, as hexadecimal digits
     #[arg(long, value_name = "HEX")]
@@ -418,24 +415,6 @@ pub(super) struct Verify {
     /// Print one JSON object on stdout
     #[arg(long)]
     pub json: bool,
-}
-
-/// What is signed.
-#[derive(Args)]
-#[group(required = true, multiple = false)]
-pub(super) struct Subject {
-    /// A text
-    #[arg(long)]
-    pub text: Option<String>,
-    /// 32 bytes as hexadecimal digits; nobody can see what they mean
-    #[arg(long, value_name = "HEX")]
-    pub hash: Option<Hash>,
-    /// A file
-    #[arg(long, value_name = "FILE")]
-    pub file: Option<PathBuf>,
-    /// A file that holds a Nostr event (NIP-01) as JSON
-    #[arg(long, value_name = "FILE")]
-    pub nostr_event: Option<PathBuf>,
 }
 
 /// How to reach the others.

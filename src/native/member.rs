@@ -25,7 +25,7 @@ use crate::api::{
     Timestamp, View, unknown_command,
 };
 use crate::audit::Body;
-use crate::frost::Suite;
+use crate::frost::GroupKey;
 use crate::group::Operation;
 use crate::keystore::{Kind, WalletInfo};
 use crate::node::{Config, Deadlines};
@@ -43,7 +43,7 @@ pub(super) async fn sign(args: Sign) -> Result<(), Failure> {
         let text = "not every participant has confirmed this key: nothing is signed with it";
         return Err(Failure::new(Exit::Keystore, text));
     }
-    let content = content::read(&args.subject, author(&wallet.info).as_ref())?;
+    let content = content::read(args.subject.one()?, Some(&group_key(&wallet.info)?))?;
     let operation = Operation::sign(content).or_exit(Exit::Usage, "this cannot be asked for")?;
     let pubkey = wallet.info.pubkey.clone();
     let command = Command::Request { pubkey, operation, lifetime: args.expires };
@@ -155,9 +155,10 @@ fn vote(command: &Command) -> Option<(&str, bool)> {
     }
 }
 
-/// The x-only key of a wallet, if its signatures are those of BIP-340.
-fn author(info: &WalletInfo) -> Option<[u8; 32]> {
-    Suite::of_id(&info.ciphersuite)?.author(&hex::decode(&info.pubkey).ok()?)
+/// The group key of a wallet.
+fn group_key(info: &WalletInfo) -> Result<GroupKey, Failure> {
+    GroupKey::of(&info.ciphersuite, &info.pubkey)
+        .ok_or_else(|| Failure::new(Exit::Other, "the wallet's ciphersuite is not known here"))
 }
 
 // ---- node ----
@@ -501,8 +502,8 @@ impl Member {
     }
 
     fn accept(&mut self, text: &str) -> Result<Accepted, Refusal> {
-        let author_of = |pubkey: &str| author(&one(&self.store, pubkey).ok()?.info);
-        let fields = JsonFields::parse(text, &author_of)?;
+        let key_of = |pubkey: &str| group_key(&one(&self.store, pubkey).ok()?.info).ok();
+        let fields = JsonFields::parse(text, &key_of)?;
         let kind = fields.kind()?;
         let command = Command::read(&kind, &fields)?.ok_or_else(|| unknown_command(&kind))?;
         let awaits = self.obey(&command)?;

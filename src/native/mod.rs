@@ -1,7 +1,7 @@
 //! The command-line node: arguments, files, sockets. Drivers only; what the protocol decides stands in [`crate::node`].
 
 mod audit_log;
-mod cli;
+pub(crate) mod cli;
 mod commands;
 mod content;
 mod control;
@@ -22,6 +22,7 @@ mod signatures;
 mod store;
 mod stored_wallet;
 mod stun;
+mod suites;
 mod wallets;
 mod websocket;
 

@@ -1,12 +1,13 @@
 //! What an unattended node approves and declines by itself (docs/POLICY.md): rules in a TOML file, of which the first that fits
 //! a request decides. Where none fits, a person is asked.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use serde::Deserialize;
 
 use super::exit::{Exit, Failure, OrExit};
+use crate::content::{self, Condition, KindInfo};
 use crate::node::{RequestView, Timestamp};
 use crate::wire::PeerId;
 
@@ -27,25 +28,25 @@ struct File {
 
 /// One rule: it fits a request of which everything holds that it names.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Rule {
     /// For the audit trail.
     name: String,
     decision: Decision,
     /// Beginnings of group keys.
     wallets: Option<Vec<String>>,
-    /// `text`, `file`, `nostr-event`, `hash`.
+    /// Names of kinds of content.
     kinds: Option<Vec<String>>,
     /// Peer ids of members.
     proposers: Option<Vec<PeerId>>,
-    /// Kinds of Nostr events.
-    nostr_kinds: Option<Vec<u16>>,
     /// Most bytes of everything that is shown.
     max_size: Option<usize>,
     /// Most approvals of this rule within an hour.
     max_per_hour: Option<usize>,
     /// Times of day, in UTC: `08:00-18:30`. Over midnight, if the end comes first.
     hours: Option<Hours>,
+    /// Everything else that the rule names: conditions of kinds, such as `nostr_kinds`.
+    #[serde(flatten)]
+    conditions: BTreeMap<String, toml::Value>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -62,7 +63,6 @@ enum Decision {
 struct Hours(u64, u64);
 
 const HOUR: u64 = 3_600_000;
-const KINDS: [&str; 4] = ["text", "file", "nostr-event", "hash"];
 
 impl TryFrom<String> for Hours {
     type Error = String;
@@ -100,15 +100,7 @@ impl Policy {
     fn parse(text: &str) -> Result<Self, String> {
         let File { rule: rules } = toml::from_str(text).map_err(|error| error.to_string())?;
         for rule in &rules {
-            if let Some(kind) =
-                rule.kinds.iter().flatten().find(|kind| !KINDS.contains(&kind.as_str()))
-            {
-                return Err(format!(
-                    "rule '{}': there is no kind '{kind}': use {}",
-                    rule.name,
-                    KINDS.join(", ")
-                ));
-            }
+            rule.check().map_err(|error| format!("rule '{}': {error}", rule.name))?;
         }
         let names = rules.iter().enumerate();
         if let Some((_, twice)) =
@@ -157,22 +149,67 @@ impl Policy {
 }
 
 impl Rule {
+    /// Refuses kinds and conditions that no kind of content declares.
+    fn check(&self) -> Result<(), String> {
+        let kinds = || content::kinds().map(|kind| kind.name);
+        let unknown = |kind: &&String| kinds().all(|known| known != *kind);
+        if let Some(kind) = self.kinds.iter().flatten().find(unknown) {
+            let known: Vec<&str> = kinds().collect();
+            return Err(format!("there is no kind '{kind}': use {}", known.join(", ")));
+        }
+        for (name, values) in &self.conditions {
+            if condition(name).is_none() {
+                return Err(format!("there is no field '{name}'"));
+            }
+            let values = values.as_array();
+            if !values.is_some_and(|values| values.iter().all(|value| text(value).is_some())) {
+                return Err(format!("'{name}' is no list of numbers or texts"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the request shows one of the values that a condition names.
+    fn shows(request: &RequestView, name: &str, values: &toml::Value) -> bool {
+        let Some((kind, condition)) = condition(name) else { return false };
+        let is_one = |shown: &str| {
+            values
+                .as_array()
+                .into_iter()
+                .flatten()
+                .any(|value| text(value).as_deref() == Some(shown))
+        };
+        request.kind == kind.name
+            && request.shown.iter().any(|(name, shown)| *name == condition.field && is_one(shown))
+    }
+
     fn fits(&self, pubkey: &str, request: &RequestView, now: Timestamp) -> bool {
         let size: usize = request.shown.iter().map(|(_, value)| value.len()).sum();
-        let nostr_kind = || {
-            request.shown.iter().find(|(name, _)| *name == "kind").and_then(|(_, v)| v.parse().ok())
-        };
-        let nostr = |kinds: &Vec<u16>| {
-            request.kind == "nostr-event" && nostr_kind().is_some_and(|k| kinds.contains(&k))
-        };
         self.wallets
             .as_ref()
             .is_none_or(|all| all.iter().any(|w| !w.is_empty() && pubkey.starts_with(w)))
             && self.kinds.as_ref().is_none_or(|all| all.iter().any(|kind| kind == request.kind))
             && self.proposers.as_ref().is_none_or(|all| all.contains(&request.proposer))
-            && self.nostr_kinds.as_ref().is_none_or(nostr)
+            && self.conditions.iter().all(|(name, values)| Self::shows(request, name, values))
             && self.max_size.is_none_or(|most| size <= most)
             && self.hours.is_none_or(|hours| hours.contain(now))
+    }
+}
+
+/// The condition of that name, and the kind that declares it.
+fn condition(name: &str) -> Option<(&'static KindInfo, &'static Condition)> {
+    content::kinds().find_map(|kind| {
+        let found = kind.conditions.iter().find(|condition| condition.name == name)?;
+        Some((kind, found))
+    })
+}
+
+/// A value of a condition as it would be shown.
+fn text(value: &toml::Value) -> Option<String> {
+    match value {
+        toml::Value::Integer(number) => Some(number.to_string()),
+        toml::Value::String(text) => Some(text.clone()),
+        _ => None,
     }
 }
 
@@ -245,6 +282,23 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_can_name_the_kinds_of_nostr_events() {
+        let mut policy = Policy::parse(
+            "[[rule]]\nname = 'notes'\ndecision = 'approve'\nnostr_kinds = [1, 30023]",
+        )
+        .unwrap();
+        let mut decide = |kind, shown: (&'static str, &str)| {
+            let shown = vec![(shown.0, shown.1.to_owned())];
+            let request = RequestView { shown, ..request("alice", kind, "") };
+            policy.decide("02", &request, EIGHT).is_some()
+        };
+        assert!(decide("nostr-event", ("kind", "30023")));
+        assert!(!decide("nostr-event", ("kind", "3")));
+        assert!(!decide("nostr-event", ("content", "1")));
+        assert!(!decide("text", ("kind", "1")), "a field of another kind");
+    }
+
+    #[test]
     fn hours_may_go_over_midnight() {
         let night = Hours::try_from("22:00-06:00".to_owned()).unwrap();
         assert!(!night.contain(EIGHT));
@@ -262,6 +316,8 @@ mod tests {
             "[[rule]]\nname = 'x'\ndecision = 'maybe'",
             "[[rule]]\nname = 'x'\ndecision = 'ask'\nkind = ['text']",
             "[[rule]]\nname = 'x'\ndecision = 'ask'\nkinds = ['txt']",
+            "[[rule]]\nname = 'x'\ndecision = 'ask'\nnostr_kinds = 1",
+            "[[rule]]\nname = 'x'\ndecision = 'ask'\nnostr_kinds = [1.5]",
             "[[rules]]\nname = 'x'\ndecision = 'ask'",
             "[[rule]]\nname = 'x'\ndecision = 'ask'\n[[rule]]\nname = 'x'\ndecision = 'ask'",
         ] {

@@ -1,6 +1,6 @@
-//! `frostmesh verify` and `frostmesh address`: what a signature is worth, and where a key is known.
+//! `frostmesh verify` and `frostmesh address`: whether a signature counts, and where a key is known.
 
-use bech32::{Bech32, Hrp, hrp, segwit};
+use bech32::{Bech32, Hrp, segwit};
 use serde_json::json;
 
 use super::cli::{Local, Verify};
@@ -9,7 +9,7 @@ use super::exit::{Exit, Failure, OrExit};
 use super::open::open_existing;
 use super::report::line;
 use super::stored_wallet::one;
-use crate::frost::Suite;
+use crate::frost::{AddressValue, GroupKey};
 
 /// Checks a signature with nothing but what the arguments say.
 pub(super) fn verify(args: &Verify) -> Result<(), Failure> {
@@ -19,7 +19,7 @@ pub(super) fn verify(args: &Verify) -> Result<(), Failure> {
     };
     let (pubkey, signature) =
         (hexadecimal("pubkey", &args.pubkey)?, hexadecimal("signature", &args.signature)?);
-    let content = content::read(&args.subject, None)?;
+    let content = content::read(args.subject.one()?, None)?;
     let digest = content.digest();
     let verified = args.suite.verify(&pubkey, &digest, &signature);
     if args.json {
@@ -49,83 +49,92 @@ pub(super) fn address(pubkey: &str, local: &Local) -> Result<(), Failure> {
         let text = "not every participant has confirmed this key: nothing must be sent to it";
         return Err(Failure::new(Exit::Other, text));
     }
-    let suite = Suite::of_id(&info.ciphersuite);
-    let suite = suite
+    let key = GroupKey::of(&info.ciphersuite, &info.pubkey)
         .ok_or_else(|| Failure::new(Exit::Other, "the wallet's ciphersuite is not known here"))?;
-    let key = hex::decode(&info.pubkey).or_exit(Exit::Other, "the wallet's key cannot be read")?;
-    if suite == Suite::default() { contract(&key, local.json) } else { taproot(&key, local.json) }
+    show(&key, local.json)
 }
 
-/// Under which names the world knows an x-only key. It is the output key of BIP-341 as it is: key generation has tweaked it.
-struct Names {
-    bitcoin: String,
-    testnet: String,
-    npub: String,
-}
-
-impl Names {
-    fn of(x_only: &[u8]) -> Result<Self, Failure> {
-        let address = |hrp: Hrp| segwit::encode_v1(hrp, x_only).or_exit(Exit::Other, "no address");
-        let npub = Hrp::parse("npub").or_exit(Exit::Other, "no npub")?;
-        let npub = bech32::encode::<Bech32>(npub, x_only).or_exit(Exit::Other, "no npub")?;
-        Ok(Self { bitcoin: address(hrp::BC)?, testnet: address(hrp::TB)?, npub })
-    }
-}
-
-fn taproot(key: &[u8], json: bool) -> Result<(), Failure> {
-    let x_only = key.get(1..).unwrap_or_default();
-    let Names { bitcoin, testnet, npub } = Names::of(x_only)?;
+/// Shows the addresses that the key's ciphersuite says it has, and no other ones.
+fn show(key: &GroupKey, json: bool) -> Result<(), Failure> {
+    let (pubkey, warning) = (hex::encode(key.bytes()), key.suite().info().warning);
+    let addresses = key.addresses();
     if json {
-        line(
-            &json!({ "event": "address", "pubkey": hex::encode(key), "x_only": hex::encode(x_only),
-            "bitcoin": bitcoin, "testnet": testnet, "npub": npub }),
-        );
+        let mut event = json!({ "event": "address", "pubkey": pubkey });
+        for address in &addresses {
+            event[address.name] = encode(&address.value)?.into();
+        }
+        if let Some(warning) = warning {
+            event["warning"] = warning.into();
+        }
+        line(&event);
         return Ok(());
     }
-    println!("Bitcoin       {bitcoin}");
-    println!("testnet       {testnet}");
-    println!("Nostr         {npub}");
-    println!("x-only key    {}", hex::encode(x_only));
+    if addresses.is_empty() {
+        println!("key           {pubkey}");
+    }
+    for address in addresses {
+        let prefix = if matches!(address.value, AddressValue::Word(_)) { "0x" } else { "" };
+        println!("{:<14}{prefix}{}", address.label, encode(&address.value)?);
+    }
+    if let Some(warning) = warning {
+        println!("\n{warning}");
+    }
     Ok(())
 }
 
-/// What a contract that verifies FROST's Schnorr signatures has to know.
-fn contract(key: &[u8], json: bool) -> Result<(), Failure> {
-    let point = k256::PublicKey::from_sec1_bytes(key)
-        .or_exit(Exit::Other, "the wallet's key cannot be read")?;
-    let point = k256::elliptic_curve::sec1::ToEncodedPoint::to_encoded_point(&point, false);
-    let (px, py) = (hex::encode(&point.as_bytes()[1..33]), hex::encode(&point.as_bytes()[33..]));
-    let warning = "This is no Ethereum account: FROST makes Schnorr signatures, and whatever is sent to an address made of \
-                   this key is lost. Only a contract that verifies such signatures can act on it.";
-    if json {
-        line(
-            &json!({ "event": "address", "pubkey": hex::encode(key), "px": px, "py": py, "warning": warning }),
-        );
-        return Ok(());
+/// Writes an address.
+fn encode(value: &AddressValue) -> Result<String, Failure> {
+    let hrp = |text| Hrp::parse(text).or_exit(Exit::Other, "no human-readable part");
+    match value {
+        AddressValue::Hex(bytes) | AddressValue::Word(bytes) => Ok(hex::encode(bytes)),
+        AddressValue::SegwitV1 { hrp: text, program } => {
+            segwit::encode_v1(hrp(text)?, program).or_exit(Exit::Other, "no address")
+        }
+        AddressValue::Bech32 { hrp: text, data } => {
+            bech32::encode::<Bech32>(hrp(text)?, data).or_exit(Exit::Other, "no address")
+        }
+        AddressValue::Text(text) => Ok(text.clone()),
     }
-    println!("px            0x{px}");
-    println!("py            0x{py}");
-    println!("\n{warning}");
-    Ok(())
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::Names;
+    use super::encode;
+    use crate::frost::{GroupKey, Suite};
+
+    /// The addresses of a compressed key, by name.
+    fn address(suite: &str, key: &str, name: &str) -> Option<String> {
+        let suite: Suite = suite.parse().unwrap();
+        let addresses = GroupKey::new(suite, hex::decode(key).unwrap()).addresses();
+        let found = addresses.into_iter().find(|address| address.name == name)?;
+        Some(encode(&found.value).unwrap())
+    }
 
     #[test]
-    fn names_are_those_of_bip_350_and_nip_19() {
-        let generator =
-            hex::decode("79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798")
-                .unwrap();
-        let names = Names::of(&generator).unwrap();
-        assert_eq!(names.bitcoin, "bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqzk5jj0");
-        assert_eq!(names.testnet, "tb1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vq47zagq");
-        let author =
-            hex::decode("3bf0c63fcb93463407af97a5e5ee64fa883d107ef9e558472c4eb9aaaefa459d")
-                .unwrap();
-        let npub = "npub180cvv07tjdrrgpa0j7j7tmnyl2yr6yr7l8j4s3evf6u64th6gkwsyjh6w6";
-        assert_eq!(Names::of(&author).unwrap().npub, npub);
+    fn addresses_are_those_of_bip_350_and_nip_19() {
+        let generator = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
+        let author = "023bf0c63fcb93463407af97a5e5ee64fa883d107ef9e558472c4eb9aaaefa459d";
+        for (key, name, expected) in [
+            (
+                generator,
+                "bitcoin",
+                "bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqzk5jj0",
+            ),
+            (
+                generator,
+                "testnet",
+                "tb1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vq47zagq",
+            ),
+            (author, "npub", "npub180cvv07tjdrrgpa0j7j7tmnyl2yr6yr7l8j4s3evf6u64th6gkwsyjh6w6"),
+            (author, "x_only", &author[2..]),
+        ] {
+            assert_eq!(address("secp256k1-tr", key, name).as_deref(), Some(expected));
+            assert_eq!(address("secp256k1", key, name), None, "a contract's key has no {name}");
+        }
+        let y = "483ada7726a3c4655da4fbfc0e1108a8fd17b448a68554199c47d08ffb10d4b8";
+        assert_eq!(address("secp256k1", generator, "px").as_deref(), Some(&generator[2..]));
+        assert_eq!(address("secp256k1", generator, "py").as_deref(), Some(y));
+        assert_eq!(address("secp256k1-tr", generator, "px"), None);
     }
 }

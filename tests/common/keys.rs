@@ -44,12 +44,17 @@ pub fn sign_with(records: &[&WalletRecord], seed: u64) {
 /// Verifies with code that is not ours: BIP-340 with the verifier of k256, RFC 9591 with that of the FROST crate.
 pub fn verify_elsewhere(ciphersuite: &str, pubkey: &str, digest: &[u8; 32], signature: &[u8]) {
     let key = hex::decode(pubkey).unwrap();
-    if ciphersuite.contains("-TR-") {
-        let key = k256::schnorr::VerifyingKey::from_bytes(&key[1..]).unwrap();
-        key.verify_prehash(digest, &k256::schnorr::Signature::try_from(signature).unwrap())
-            .unwrap();
-    } else {
-        let key = frost_secp256k1::VerifyingKey::deserialize(&key).unwrap();
-        key.verify(digest, &frost_secp256k1::Signature::deserialize(signature).unwrap()).unwrap();
+    match ciphersuite {
+        "FROST-secp256k1-SHA256-TR-v1" => {
+            let key = k256::schnorr::VerifyingKey::from_bytes(&key[1..]).unwrap();
+            let signature = k256::schnorr::Signature::try_from(signature).unwrap();
+            key.verify_prehash(digest, &signature).unwrap();
+        }
+        "FROST-secp256k1-SHA256-v1" => {
+            let key = frost_secp256k1::VerifyingKey::deserialize(&key).unwrap();
+            let signature = frost_secp256k1::Signature::deserialize(signature).unwrap();
+            key.verify(digest, &signature).unwrap();
+        }
+        other => panic!("no code of others verifies signatures of {other} here"),
     }
 }

@@ -208,7 +208,7 @@ impl Rig {
 
     /// Asks for something, and approves it.
     pub async fn ask(&mut self, text: &str) -> Asked {
-        let content = Content::Text(Text::new(text.to_owned()).unwrap());
+        let content = Content::from(Text::new(text.to_owned()).unwrap());
         let now = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis())
             .unwrap();
         let mut nonce = [0; 16];

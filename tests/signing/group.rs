@@ -9,9 +9,9 @@ use frostmesh::group::{Operation, RequestId, group_id};
 use frostmesh::identity::Contacts;
 use frostmesh::node::{Command, Event, GroupView, Node, RequestState, RequestView};
 
-use crate::common::session;
-use crate::common::weather::Weather;
-use crate::common::world::World;
+use super::common::session;
+use super::common::weather::Weather;
+use super::common::world::World;
 
 pub struct Group {
     pub world: World,
@@ -27,7 +27,7 @@ pub fn id_of(id: &str) -> RequestId {
 }
 
 pub fn text(text: &str) -> Content {
-    Content::Text(Text::new(text.to_owned()).unwrap())
+    Content::from(Text::new(text.to_owned()).unwrap())
 }
 
 /// To sign a text.
@@ -93,11 +93,12 @@ impl Group {
     }
 
     pub fn ask_for(&mut self, seat: usize, content: &str, lifetime: u64) -> String {
-        let command = Command::Request {
-            pubkey: self.pubkey.clone(),
-            operation: operation(content),
-            lifetime,
-        };
+        self.ask_to_sign(seat, text(content), lifetime)
+    }
+
+    pub fn ask_to_sign(&mut self, seat: usize, content: Content, lifetime: u64) -> String {
+        let operation = Operation::sign(content).unwrap();
+        let command = Command::Request { pubkey: self.pubkey.clone(), operation, lifetime };
         self.world.command(seat, command).unwrap();
         self.requests(seat).last().unwrap().id.clone()
     }

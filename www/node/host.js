@@ -117,6 +117,8 @@ export class Host {
       identity: "",
       contacts: [],
       groups: [],
+      suites: [],
+      kinds: [],
       wallets: [],
       problems: [],
       ...this.#snapshot,

@@ -12,9 +12,11 @@ export type SessionId = string;
 /** Secret: whoever has it can take part. */
 export type InviteUri = string;
 
-export type Suite = "secp256k1" | "secp256k1-tr";
+/** The name of a ciphersuite: one of the snapshot's `suites`. */
+export type Suite = string;
 
-export type ContentKind = "text" | "file" | "nostr-event" | "hash";
+/** The name of a kind of content: one of the snapshot's `kinds`. */
+export type ContentKind = string;
 
 export type Command =
   /** Connect to a signaling server under a name, and stay connected. */
@@ -79,6 +81,10 @@ export type Snapshot = {
   version: number;
   /** Whether there is a password, and whether it was given. */
   keystore: KeystoreState;
+  /** The ciphersuites that a key can be made for, the default one first. */
+  suites: Array<SuiteView>;
+  /** The kinds of content that can be signed. */
+  kinds: Array<KindView>;
   /** The stored keys, oldest first. */
   wallets: Array<WalletView>;
   /** What is wrong with stored data, for people. */
@@ -103,6 +109,45 @@ export type Snapshot = {
 
 /** Whether there is a password, and whether it was given. */
 export type KeystoreState = "absent" | "locked" | "unlocked";
+
+/** A ciphersuite. */
+export type SuiteView = {
+  /** Its name in commands and sessions. */
+  name: Suite;
+  /** Its id in wallets: the `contextString` of RFC 9591. */
+  id: string;
+  /** Which signatures its keys make and what for. */
+  label: Label;
+  /** What its keys can be used for. */
+  uses: string[];
+};
+
+/** A kind of content. */
+export type KindView = {
+  /** Its name in commands and requests. */
+  name: ContentKind;
+  /** What people call it. */
+  label: Label;
+  /** What a member is asked to do; `$1` stands for the member that asks. */
+  asks: Label;
+  /** What people have to know before they sign it. */
+  warning: Label | null;
+  /** What a wallet's key must be usable for to sign it: one of the `uses` of its ciphersuite. */
+  needs: string | null;
+  /** How people give it. */
+  input: Input;
+};
+
+/** A text for people, with the key of its translations. */
+export type Label = {
+  /** Its key in `extension/_locales/LANGUAGE/messages.json`. The message there is shown, if there is one. */
+  key: string;
+  /** The text in plain English. It is shown where no message has the key, so that a new variation works before anybody has translated it. `$1` stands for the first value. */
+  text: string;
+};
+
+/** How people give content of a kind, on a screen and on a command line. */
+export type Input = "text" | "line" | "document" | "file_hash";
 
 /** A stored key. */
 export type WalletView = {

@@ -6,6 +6,7 @@ import { connectView } from "./connect.js";
 import { el, icon, later, section, setText } from "./dom.js";
 import { tick } from "./format.js";
 import { t } from "./i18n.js";
+import { setLists } from "./lists.js";
 import { noticeView } from "./notice.js";
 import { proposalCard, sessionCard } from "./session.js";
 import { unlockView } from "./unlock.js";
@@ -76,6 +77,7 @@ export async function mount({ client, drafts, defaultServerUrl, pageUrl = "", ta
     if (state !== status.state) status.since = Date.now();
     status.state = state;
     status.fatal = snapshot?.fatal ?? null;
+    if (snapshot) setLists(snapshot);
     const usable = status.fatal === null && state !== "elsewhere" ? snapshot : null;
     const open = usable?.keystore === "unlocked" ? usable : null;
     const online = (state === "ready" && open?.connection.state) || "offline";

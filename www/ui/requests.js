@@ -6,6 +6,7 @@ import { el, keyed, section, setText } from "./dom.js";
 import { attempt, problemLine } from "./form.js";
 import { names, quote, setTimer, timer, visible } from "./format.js";
 import { t } from "./i18n.js";
+import { asksText, warningText } from "./kinds.js";
 import { signView } from "./sign.js";
 import { copyable } from "./wallet.js";
 
@@ -50,15 +51,16 @@ export function requestsView(context) {
 }
 
 /** @type {Card<Item>} */
-function requestCard({ command }, { id, kind, shown, digest, created, wallet, group }) {
+function requestCard({ command }, { id, kind, shown, contents, digest, created, wallet, group }) {
   const lead = el("p");
   const state = el("span.badge");
   const content = el("dl.content", { "data-testid": "content" });
   for (const [name, value] of shown) {
     content.append(el("dt.meta", {}, name), el("dd", {}, el("pre", { dir: "auto", tabindex: 0 }, visible(value))));
   }
-  const warning = el("p.problem", { role: "alert" }, t("hash_warning"));
-  warning.hidden = kind !== "hash";
+  const cautions = new Set(contents.map((each) => warningText(each.kind)).filter(Boolean));
+  const warning = el("p.problem", { role: "alert" }, [...cautions].join(" "));
+  warning.hidden = !cautions.size;
   const hash = copyable("digest", { "data-testid": "digest" });
   hash.update(digest);
   const votes = el("p.meta");
@@ -73,7 +75,6 @@ function requestCard({ command }, { id, kind, shown, digest, created, wallet, gr
   const title = wallet?.name ?? `${group.pubkey.slice(0, 12)}…`;
   const actions = el("div.actions", {}, approve, decline);
   const self = group.members.find(({ me }) => me)?.peer_id;
-  const asks = /** @type {const} */ (`asks_${kind === "nostr-event" ? "nostr" : kind}`);
   const node = el("article.card", { "data-testid": "request", "data-request-id": id },
     el("div.row", {}, el("h3", { title: group.pubkey }, quote(title)), state), lead, content, warning, hash.node,
     votes, declined, wait, el("p.meta.dots", {}, since, left), signature.node, signers, problem, actions);
@@ -88,7 +89,7 @@ function requestCard({ command }, { id, kind, shown, digest, created, wallet, gr
       node.classList.toggle("asking", request.needs_decision);
       setText(state, t(`request_${request.state}`));
       state.classList.toggle("good", request.state === "signed");
-      setText(lead, request.proposer === self ? t("asks_self") : t(asks, quote(request.proposer)));
+      setText(lead, request.proposer === self ? t("asks_self") : asksText(kind, quote(request.proposer)));
       const { approved, waiting_for } = request;
       setText(votes, t("votes_for", approved.length, request.group.threshold, names(approved)));
       votes.hidden = !approved.length;

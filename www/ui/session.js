@@ -6,7 +6,8 @@ import { el, keyed, later, setText } from "./dom.js";
 import { attempt, problemLine, setProblem, unverifiedChoice } from "./form.js";
 import { names, quote, setTimer, timer } from "./format.js";
 import { t } from "./i18n.js";
-import { groupKey, suiteText } from "./wallet.js";
+import { suiteText } from "./lists.js";
+import { groupKey } from "./wallet.js";
 
 /** @param {SessionView} session its name is what its proposer says */
 const titleOf = ({ name, session_id }) => quote(name || session_id);

@@ -1,14 +1,13 @@
 // @ts-check
 // The form that asks the members of a wallet for a signature, and shows who of them is there.
-/** @import { ContentKind, Context, GroupView, Snapshot, View } from "./types.js" */
+/** @import { Context, GroupView, Input, Snapshot, View } from "./types.js" */
 
 import { el, keyed, setText } from "./dom.js";
 import { PLAIN, attempt, field, problemLine, setProblem } from "./form.js";
 import { names, quote } from "./format.js";
 import { t } from "./i18n.js";
-
-/** @type {ContentKind[]} */
-const KINDS = ["text", "file", "nostr-event", "hash"];
+import { kindOf, warningText } from "./kinds.js";
+import { kinds, labelText } from "./lists.js";
 
 /** Largest file that is read to be hashed, in bytes: it is held in memory for that. */
 const MAX_FILE = 256 << 20;
@@ -20,11 +19,11 @@ const MAX_FILE = 256 << 20;
 export function signView({ command, remember }) {
   const wallet = el("select", { "data-testid": "sign-wallet" });
   const kind = el("select", { "data-testid": "sign-kind" },
-    ...KINDS.map((value) => el("option", { value }, t(value === "nostr-event" ? "kind_nostr" : `kind_${value}`))));
+    ...kinds().map(({ name, label }) => el("option", { value: name }, labelText(label))));
   const content = el("textarea", { ...PLAIN, rows: 3, "data-testid": "sign-content" });
   const file = el("input", { type: "file", "data-testid": "sign-file" });
   const [typed, chosen] = [field(content, "sign_content"), field(file, "sign_file", "sign_file_hint")];
-  const warning = el("p.problem", {}, t("hash_warning"));
+  const warning = el("p.problem");
   const here = el("p.meta", { "data-testid": "members" });
   const tested = el("p.meta", { role: "status", "data-testid": "check-result" });
   const caution = el("p.problem");
@@ -45,9 +44,10 @@ export function signView({ command, remember }) {
     return { node: option, update: () => setText(option, titles.get(pubkey)) };
   });
   const describe = () => {
-    chosen.hidden = kind.value !== "file";
+    chosen.hidden = kindOf(kind.value)?.input !== "file_hash";
     typed.hidden = !chosen.hidden;
-    warning.hidden = kind.value !== "hash";
+    setText(warning, warningText(kind.value));
+    warning.hidden = !warning.textContent;
     const group = groups.find(({ pubkey }) => pubkey === wallet.value);
     const there = group?.members.filter(({ me, online }) => me || online).map(({ peer_id }) => peer_id) ?? [];
     setText(here, group && t("members_here", there.length, group.threshold, names(there)));
@@ -61,9 +61,10 @@ export function signView({ command, remember }) {
   };
   form.onchange = describe;
 
-  /** What the node is to sign, as its kind is written. */
-  const written = async () => {
-    if (kind.value !== "file") return content.value;
+  /** What the node is to sign, as a request writes it. @param {Input | undefined} input how its kind is given */
+  const written = async (input) => {
+    if (input === "text") return content.value;
+    if (input !== "file_hash") return content.value.trim();
     const [picked] = file.files ?? [];
     if (!picked || picked.size > MAX_FILE) return "";
     const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", await picked.arrayBuffer()));
@@ -72,11 +73,12 @@ export function signView({ command, remember }) {
   };
   form.onsubmit = async (event) => {
     event.preventDefault();
-    const isFile = kind.value === "file";
+    const input = kindOf(kind.value)?.input;
+    const isFile = input === "file_hash";
     await attempt(submit, problem, async () => {
-      const text = await written();
+      const text = await written(input);
       if (!text.trim()) return setProblem(problem, t(isFile ? "sign_no_file" : "sign_nothing"), isFile ? file : content);
-      await command({ type: "request", pubkey: wallet.value, content_kind: /** @type {ContentKind} */ (kind.value), content: isFile || kind.value === "text" ? text : text.trim() });
+      await command({ type: "request", pubkey: wallet.value, content_kind: kind.value, content: text });
       content.value = file.value = "";
       content.dispatchEvent(new Event("input"));
     });

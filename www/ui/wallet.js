@@ -5,6 +5,7 @@
 import { el, setText } from "./dom.js";
 import { names, quote, setTimer, timer } from "./format.js";
 import { t } from "./i18n.js";
+import { suiteText } from "./lists.js";
 
 /**
  * @param {WalletView} wallet
@@ -34,12 +35,6 @@ export function walletCard({ pubkey, name, session_id, ciphersuite, created }) {
     },
   };
 }
-
-/**
- * Which signatures a key makes.
- * @param {string} suite name or id
- */
-export const suiteText = (suite) => t(/-tr/i.test(suite) ? "suite_secp256k1_tr" : "suite_secp256k1");
 
 /** A group key in full: in groups that the eye can compare. The first byte is the parity of the point. */
 export const groupKey = () =>

@@ -212,8 +212,7 @@ impl Ledger {
         if request.expires > now.after(MAX_REQUEST_LIFE + MAX_SKEW).millis() {
             return Err(LedgerError::Future);
         }
-        let author = rules.author();
-        let operation = Operation::read(&request.kind, &request.content, author.as_ref())?;
+        let operation = Operation::read(&request.kind, &request.content, Some(rules.key()))?;
         operation.check_signers(rules.threshold())?;
         let over = request.expires <= now.millis();
         let of_the_same = |entry: &&RequestEntry| entry.proposer() == request.proposer;

@@ -1,7 +1,7 @@
 //! What the statements of a wallet's members are judged by: who the members are, and what the key is.
 
 use crate::agreement::Member;
-use crate::frost::{Identifier, Suite};
+use crate::frost::{GroupKey, Identifier, Suite};
 use crate::identity::Digest;
 use crate::sorted::Map;
 use crate::wire::PeerId;
@@ -9,24 +9,22 @@ use crate::wire::PeerId;
 /// The facts of one wallet. They do not change while it is in use.
 pub(super) struct Rules {
     group_id: Digest,
-    pubkey: Vec<u8>,
-    suite: Suite,
+    key: GroupKey,
     threshold: u16,
     me: Identifier,
     members: Map<Identifier, Member>,
 }
 
 impl Rules {
-    /// `pubkey` is the group key, compressed; `me` is this node's identifier.
+    /// `key` is the group key; `me` is this node's identifier.
     pub(super) fn new(
         group_id: Digest,
-        pubkey: Vec<u8>,
-        suite: Suite,
+        key: GroupKey,
         threshold: u16,
         me: Identifier,
         members: Map<Identifier, Member>,
     ) -> Self {
-        Self { group_id, pubkey, suite, threshold, me, members }
+        Self { group_id, key, threshold, me, members }
     }
 
     /// What all statements are bound to.
@@ -34,13 +32,17 @@ impl Rules {
         &self.group_id
     }
 
-    /// The group key, compressed.
+    pub(super) fn key(&self) -> &GroupKey {
+        &self.key
+    }
+
+    /// The group key, as in packages.
     pub(super) fn pubkey(&self) -> &[u8] {
-        &self.pubkey
+        self.key.bytes()
     }
 
     pub(super) fn suite(&self) -> Suite {
-        self.suite
+        self.key.suite()
     }
 
     /// Signers needed.
@@ -93,10 +95,5 @@ impl Rules {
 
     pub(super) fn names(&self, identifiers: impl IntoIterator<Item = Identifier>) -> Vec<PeerId> {
         identifiers.into_iter().filter_map(|identifier| self.peer(identifier).cloned()).collect()
-    }
-
-    /// The x-only key, if signatures are those of BIP-340.
-    pub(super) fn author(&self) -> Option<[u8; 32]> {
-        self.suite.author(&self.pubkey)
     }
 }

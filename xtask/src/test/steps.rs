@@ -14,6 +14,9 @@ use crate::project::{Project, cargo};
 use crate::run::{self, Advise, Log};
 use crate::setup::wasm_rust::TARGET;
 
+/// Folders of suites and kinds: one file each.
+const LISTED: [&str; 2] = ["src/frost/suites", "src/content/kinds"];
+
 /// What must never get into the module: it has no sockets and no threads to run them on.
 const NATIVE_ONLY: [&str; 4] = ["tokio", "mio", "axum", "str0m"];
 
@@ -23,7 +26,14 @@ pub fn format(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
         fmt.args(["fmt", "--all", "--check", "--manifest-path", manifest]);
         log.run(&mut fmt).advise(format!("run `cargo fmt --all --manifest-path {manifest}`."))?;
     }
-    Ok(())
+    // Macros declare the modules of these folders, into which `cargo fmt` does not look.
+    let mut files = Vec::new();
+    for folder in LISTED {
+        files.extend(files_of(&suite.project.root.join(folder), ".rs")?);
+    }
+    let mut fmt = at_root(suite.project, Command::new("rustfmt"));
+    log.run(fmt.args(["--check", "--edition", "2024"]).args(&files))
+        .advise(format!("run `rustfmt --edition 2024` with the files of {}.", LISTED.join(" and ")))
 }
 
 pub fn clippy(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
@@ -219,12 +229,17 @@ fn some_tests(log: &Log) -> Result<()> {
 
 /// The test files of a folder, sorted.
 fn test_files(folder: &Path) -> Result<Vec<PathBuf>> {
+    files_of(folder, ".test.mjs")
+}
+
+/// The files of a folder whose names end so, sorted.
+fn files_of(folder: &Path, end: &str) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))?;
     let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    files.retain(|path| path.to_string_lossy().ends_with(".test.mjs"));
+    files.retain(|path| path.to_string_lossy().ends_with(end));
     files.sort();
     if files.is_empty() {
-        bail!("There are no tests (*.test.mjs) in {}.", folder.display())
+        bail!("There are no files (*{end}) in {}.", folder.display())
     } else {
         Ok(files)
     }

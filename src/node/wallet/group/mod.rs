@@ -22,7 +22,7 @@ use crate::agreement::Certificate;
 use crate::api::{Event, Timestamp};
 use crate::audit::{self, Body, End, Entry, Head};
 use crate::content::{Content, Hash};
-use crate::frost::{Identifier, Key, Suite};
+use crate::frost::{GroupKey, Identifier, Key, Suite};
 use crate::group::{GroupMessage, Operation, Outcome, RequestId, group_id, health_check_digest};
 use crate::keystore::WalletInfo;
 use crate::node::ctx::Ctx;
@@ -88,7 +88,7 @@ impl Group {
         let end = End::Kept(wallet.head.as_ref());
         let (bodies, head) = audit::verify(&bound, of, &wallet.trail, end)?;
         let unnamed = |_| UnusableWallet::Key("its group id cannot be named".to_owned());
-        let check = Content::Hash(Hash::new(health_check_digest(&bound)));
+        let check = Content::from(Hash::new(health_check_digest(&bound)));
         let check = Operation::sign(check);
         let mut group = Self {
             pubkey: info.pubkey.clone(),
@@ -381,5 +381,6 @@ fn rules(
     let pubkey =
         pubkey.map_err(|_| UnusableWallet::Key("its key is not hexadecimal".to_owned()))?;
     let members: Map<Identifier, _> = (1..).zip(certificate.agreement.members.clone()).collect();
-    Ok(Rules::new(bound, pubkey, suite, info.threshold, info.identifier, members))
+    let key = GroupKey::new(suite, pubkey);
+    Ok(Rules::new(bound, key, info.threshold, info.identifier, members))
 }

@@ -1,21 +1,24 @@
-//! A Nostr event (NIP-01): signed is its id, which is made here from what is shown and never taken from whoever asks.
+//! A Nostr event (NIP-01). What is signed is its id, which is computed here from what is shown and
+//! never taken from the member that asks.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{ContentError, MAX_CONTENT};
+use crate::content::kind::{Condition, ContentError, Input, Kind, KindInfo, MAX_CONTENT, SignItem};
+use crate::frost::{GroupKey, Use};
+use crate::label::Label;
 
-/// Most tags of an event, and most texts in one.
+/// Most tags of an event, and most texts in one tag.
 const MAX_TAGS: usize = 2_000;
 
-/// An event, without or with a signature; that of an event is not looked at.
+/// An event. A signature that came with it is ignored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NostrEvent {
     /// The author's x-only key.
     pub pubkey: [u8; 32],
     /// Seconds since 1970.
     pub created_at: u64,
-    /// What kind of event: 1 is a short text note.
+    /// Its kind: 1 is a short text note.
     pub kind: u16,
     /// Its tags.
     pub tags: Vec<Vec<String>>,
@@ -23,7 +26,7 @@ pub struct NostrEvent {
     pub content: String,
 }
 
-/// As it is written; `id` and `pubkey` may be left out by who wants it signed.
+/// An event as JSON. A member that asks for a signature may leave out `id` and `pubkey`.
 #[derive(Serialize, Deserialize)]
 struct Written {
     id: Option<String>,
@@ -35,24 +38,24 @@ struct Written {
 }
 
 impl NostrEvent {
-    /// Reads an event as JSON. With `author`, the x-only key that is to sign, the event may leave its `pubkey` out, and must not
-    /// name another.
+    /// Reads an event as JSON. `author` is the x-only key that is to sign. With it, the event may
+    /// leave out its `pubkey`, and must not name another one.
     ///
     /// # Errors
-    /// What is missing or does not fit, an `id` that is not this event's among it.
+    /// What is missing or does not fit, such as an `id` that is not this event's.
     pub fn parse(json: &str, author: Option<&[u8; 32]>) -> Result<Self, ContentError> {
         if json.len() > MAX_CONTENT {
-            return Err(ContentError::TooLarge { size: json.len() });
+            return Err(ContentError::TooLarge { size: json.len(), most: MAX_CONTENT });
         }
-        let bad = |what: &str| ContentError::Nostr(what.to_owned());
-        let event: Written =
-            serde_json::from_str(json).map_err(|error| ContentError::Nostr(error.to_string()))?;
+        let bad = |what: &str| ContentError::malformed(format!("this is no Nostr event: {what}"));
+        let event: Written = serde_json::from_str(json).map_err(|error| bad(&error.to_string()))?;
         if event.tags.len() > MAX_TAGS || event.tags.iter().any(|tag| tag.len() > MAX_TAGS) {
             return Err(bad("it has too many tags"));
         }
         let bytes = |text: &str| {
             let mut bytes = [0; 32];
-            // NIP-01 writes lower case only, and an id in another case would be another text to everyone else.
+            // NIP-01 writes lower case only: an id in another case is another text to everyone
+            // else.
             let fine = text.bytes().all(|b| !b.is_ascii_uppercase())
                 && hex::decode_to_slice(text, &mut bytes).is_ok();
             fine.then_some(bytes)
@@ -80,8 +83,9 @@ impl NostrEvent {
         Ok(made)
     }
 
-    /// SHA-256 of `[0, pubkey, created_at, kind, tags, content]` as JSON without spaces. Control characters that NIP-01 gives no
-    /// escape are written as every JSON library writes them, which is what Nostr's clients do.
+    /// The id of NIP-01: SHA-256 of `[0, pubkey, created_at, kind, tags, content]` as JSON without
+    /// spaces. Control characters for which NIP-01 has no escape are written as every JSON library
+    /// writes them, which is what Nostr's clients do.
     #[must_use]
     pub fn id(&self) -> [u8; 32] {
         let parts =
@@ -89,10 +93,32 @@ impl NostrEvent {
         // Numbers and texts in lists: serde_json has no way to fail on these.
         Sha256::digest(serde_json::to_vec(&parts).unwrap_or_default()).into()
     }
+}
+
+impl Kind for NostrEvent {
+    const INFO: KindInfo = KindInfo {
+        name: "nostr-event",
+        label: Label::new("kind_nostr", "Nostr event (JSON)"),
+        asks: Label::new("asks_nostr", "$1 asks you to sign this Nostr event."),
+        warning: None,
+        needs: Some(Use::NOSTR),
+        input: Input::Document,
+        help: "A file that holds a Nostr event (NIP-01) as JSON",
+        value_name: "FILE",
+        max_size: MAX_CONTENT,
+        conditions: &[Condition { name: "nostr_kinds", field: "kind" }],
+    };
+
+    fn read(written: &str, key: Option<&GroupKey>) -> Result<Self, ContentError> {
+        let author = match key {
+            Some(key) => Some(key.x_only().ok_or(ContentError::Use(Use::NOSTR))?),
+            None => None,
+        };
+        Self::parse(written, author.as_ref())
+    }
 
     /// The event as JSON, as NIP-01 writes it, without a signature.
-    #[must_use]
-    pub fn written(&self) -> String {
+    fn written(&self) -> String {
         let event = Written {
             id: Some(hex::encode(self.id())),
             pubkey: Some(hex::encode(self.pubkey)),
@@ -104,7 +130,11 @@ impl NostrEvent {
         serde_json::to_string(&event).unwrap_or_default()
     }
 
-    pub(super) fn shown(&self) -> Vec<(&'static str, String)> {
+    fn items(&self) -> Vec<SignItem> {
+        vec![SignItem::of(self.id())]
+    }
+
+    fn shown(&self) -> Vec<(&'static str, String)> {
         let mut fields = vec![
             ("kind", self.kind.to_string()),
             ("created_at", self.created_at.to_string()),
