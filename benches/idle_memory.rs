@@ -1,10 +1,12 @@
-//! What an idle connection costs the signaling server: KiB of resident memory, against the budget of 12 KiB.
+//! Memory of the signaling server for each idle connection: KiB of resident memory, against the
+//! budget of 12 KiB.
 //!
-//! `cargo bench --bench idle_memory`. The program starts itself again as the server, opens 10,000 connections to it (or as
-//! many as the limit of open files allows), and reads the server's `VmRSS` from Linux's /proc after each step.
-//! Elsewhere it says that it can not measure.
+//! `cargo bench --bench idle_memory`. The program starts a second process of itself as the server,
+//! opens 10,000 connections to it (or as many as the limit of open files allows), and reads the
+//! server's `VmRSS` from Linux's /proc after each step. On other systems it does not measure.
 //!
-//! Kernel memory of the sockets is not in this figure; it is the same for every server.
+//! The figure does not include the kernel's memory for the sockets, which is the same for every
+//! server.
 
 #[cfg(not(target_os = "linux"))]
 fn main() {
@@ -27,7 +29,7 @@ mod linux {
 
     use frostmesh::server::{Config, Limits, Server};
 
-    /// Set where this program is to be the server.
+    /// Set in the process that is the server.
     pub const AS_SERVER: &str = "FROSTMESH_BENCH_SERVER";
 
     /// DESIGN.md, "Budgets".
@@ -35,15 +37,16 @@ mod linux {
 
     const CONNECTIONS: usize = 10_000;
 
-    /// Connections that do their handshake at the same time.
+    /// Connections whose handshakes run at the same time.
     const AT_ONCE: usize = 200;
 
-    /// Bytes of the message that each connection relays once: a session description of usual size.
+    /// Size of the message that each connection relays once, in bytes: that of a usual session
+    /// description.
     const MESSAGE: usize = 3000;
 
     type Outcome<T> = Result<T, Box<dyn Error>>;
 
-    /// Serves until standard input ends, which it does when the parent process ends, however it ends.
+    /// Serves until standard input ends: when the parent process ends, at the latest.
     pub fn serve() -> Outcome<()> {
         tokio::runtime::Runtime::new()?.block_on(async {
             let config =
@@ -77,11 +80,11 @@ mod linux {
         BufReader::new(child.stdout.take().ok_or("no output of the server")?)
             .read_line(&mut line)?;
         let server: SocketAddr = line.trim().parse()?;
-        // This process needs a file for each connection too, and has the same limit.
+        // This process needs a file for each connection as well, and has the same limit.
         let count = CONNECTIONS.min(Limits::default().max_peers);
         let at_once = AT_ONCE.min(count);
 
-        // What is allocated once, by the first connections, is not a connection's cost.
+        // The first connections allocate memory once for all.
         drop(open(server, at_once)?);
         sleep(Duration::from_secs(1));
         let before = resident_kib(child)?;
@@ -124,7 +127,7 @@ mod linux {
         report("… all gone (left over)", count, child)
     }
 
-    /// Opens WebSocket connections, all handshakes at the same time.
+    /// Opens WebSocket connections, with all handshakes at the same time.
     fn open(server: SocketAddr, count: usize) -> Outcome<Vec<TcpStream>> {
         let mut sockets = Vec::with_capacity(count);
         for _ in 0..count {
@@ -153,7 +156,7 @@ mod linux {
         Ok(sockets)
     }
 
-    /// Sends a text frame, with the mask that does not change anything.
+    /// Sends a text frame, with a mask of zeros.
     fn send(socket: &mut TcpStream, text: &str) -> Outcome<()> {
         let mut frame = vec![0x81];
         match u16::try_from(text.len())? {

@@ -1,4 +1,5 @@
-//! What key generation and signing cost one participant, natively. `cargo xtask bench` prints it beside the same in Chromium.
+//! Time of one participant's part of key generation and of signing, natively. `cargo xtask bench`
+//! prints it beside the time in Chromium.
 #![allow(clippy::expect_used, missing_docs)]
 
 #[cfg(not(target_family = "wasm"))]

@@ -1,5 +1,6 @@
-//! What a link costs on its way: messages a second and MB/s over each carrier, sealed, and beside it the bare carrier. The
-//! drivers of the command-line node, real WebRTC and a real server, on this machine.
+//! Throughput of a secure channel: messages a second and MB/s over each carrier, and beside it the
+//! bare carrier. With the drivers of the command-line node, real WebRTC and a real server, on this
+//! machine.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 #[cfg(target_family = "wasm")]
@@ -26,15 +27,15 @@ mod native {
     use frostmesh::wire::{ClientMessage, PeerId, PeerMessage, RelayData, SessionId};
     use tokio::sync::mpsc;
 
-    /// Bytes of a message, how many are sent, and the target in messages a second.
+    /// Size of a message in bytes, number of messages, and the target in messages a second.
     const SIZES: [(usize, usize, f64); 3] =
         [(500, 20_000, 10_000.0), (10_000, 4_000, 1_000.0), (100_000, 500, 100.0)];
-    /// Bytes of JSON that go as one text.
+    /// Bytes of JSON in one text.
     const PART: usize = 15_000;
 
     type Send = Box<dyn Fn(&PeerMessage) + std::marker::Send>;
 
-    /// One end of a carrier: text out, text in.
+    /// One end of a carrier: texts out, texts in.
     struct End {
         send: Send,
         heard: mpsc::UnboundedReceiver<PeerMessage>,
@@ -78,7 +79,8 @@ mod native {
         ("alice".parse().unwrap(), "bob".parse().unwrap())
     }
 
-    /// Plain messages of so many bytes of JSON, in parts that every WebRTC stack takes; the receiver grants more as it reads.
+    /// Sends plain messages of `size` bytes of JSON, in parts that every WebRTC stack accepts. The
+    /// receiver grants more as it reads.
     async fn over_bare(
         left: &mut End,
         right: &mut End,
@@ -90,7 +92,8 @@ mod native {
         let (size, count) = (size / parts, count * parts);
         let message =
             PeerMessage::Handshake { session_id: Some(session()), data: vec![7; size / 2] };
-        let window = (in_flight.1 / size).clamp(1, in_flight.0); // as a link has, whose bytes are twice as many as hex
+        // As much as a secure channel sends, whose frames double in size as hex.
+        let window = (in_flight.1 / size).clamp(1, in_flight.0);
         let grant = PeerMessage::Comparing { session_id: None };
         let (mut sent, mut room) = (0, window);
         let mut received = 0;
@@ -118,7 +121,7 @@ mod native {
         }
     }
 
-    /// The same through a link: sealed, acknowledged, in order.
+    /// Sends the same messages over a secure channel: sealed, acknowledged, in order.
     async fn over_link(left: &mut End, right: &mut End, size: usize, count: usize, window: Window) {
         let (mut from, mut to) = linked();
         let message = vec![b'7'; size];
@@ -128,7 +131,7 @@ mod native {
             while said < count && from.queue(&message).is_ok() {
                 said += 1;
                 if said - received >= 128 {
-                    break; // a conversation, not a heap
+                    break; // keep the queue short
                 }
             }
             for frame in from.to_send(window) {
@@ -153,7 +156,7 @@ mod native {
         }
     }
 
-    /// Both ends of a link that stands.
+    /// Both ends of an open secure channel.
     fn linked() -> (Frames, Frames) {
         let mut rng = SystemRng;
         let (alice, bob) = (IdentityKey::generate(&mut rng), IdentityKey::generate(&mut rng));

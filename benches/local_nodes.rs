@@ -1,4 +1,5 @@
-//! From "accepted by all" to "key confirmed by all", for nodes on this machine: real server, real WebRTC, real disk.
+//! Time from the last acceptance to the last confirmed key, for nodes on this machine: real server,
+//! real WebRTC, real disk.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 #[cfg(target_family = "wasm")]
@@ -43,7 +44,8 @@ mod native {
     use frostmesh::server::{self, Server};
     use frostmesh::wire::PeerId;
 
-    /// One session of `total` nodes. Returns the milliseconds from the last acceptance to the last confirmation.
+    /// One session of `total` nodes. Returns the milliseconds from the last acceptance to the last
+    /// confirmation.
     pub async fn session(total: usize, run: usize) -> f64 {
         let config = server::Config {
             listen: "127.0.0.1:0".parse().unwrap(),

@@ -36,9 +36,9 @@ const LAYERS: [&[&str]; 11] = [
 /// them is broken, take it out of the list; nothing may be added.
 const CIRCLES_ALLOWED_IN: [&str; 3] = ["browser", "frost", "node"];
 
-/// The files of `src/node/` from bottom to top, as path prefixes, in layers like [`LAYERS`]. Empty
-/// until the machines of the node have their files: then each file of `node/` belongs to a layer,
-/// and the test below checks that it does.
+/// The files and folders of `src/node/` from bottom to top, in layers like [`LAYERS`]: names
+/// without `.rs`, and `mod` for `node/mod.rs`. **To be filled** when the machines of the node have
+/// their files; an empty list checks nothing.
 const LAYERS_OF_NODE: [&[&str]; 0] = [];
 
 fn sources() -> BTreeMap<String, String> {
@@ -73,7 +73,8 @@ fn folder_of(file: &str) -> &str {
     file.split('/').next().unwrap().trim_end_matches(".rs")
 }
 
-/// The imports that do not lead to a layer below. `key` makes of a file what the layers list.
+/// The imports between files of the folder `within` that do not lead to a layer below. A file or
+/// folder that is in no layer is an error as well. Files of one subfolder may import each other.
 fn upward(graph: &Graph, layers: &[&[&str]], within: &str) -> Vec<String> {
     let layer_of = |file: &str| {
         let name = file.strip_prefix(within).unwrap_or(file);

@@ -1,4 +1,5 @@
-//! Keys at rest: what an envelope holds back, and what it refuses.
+//! Keys at rest: sealed envelopes come back as they were; damaged, relabelled and foreign ones are
+//! refused.
 #![cfg(not(target_family = "wasm"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
@@ -10,9 +11,10 @@ use frostmesh::wire::PeerId;
 use proptest::prelude::{any, proptest};
 use zeroize::Zeroizing;
 
-/// Where the parameters stand in the header: behind the magic, the version and the kind of derivation.
+/// Position of the parameters in the header: behind the magic, the version and the kind of
+/// derivation.
 const PARAMS: usize = 9 + 1 + 1;
-/// Bytes of the header.
+/// Size of the header, in bytes.
 const HEADER: usize = PARAMS + 12 + 16 + 24 + 48;
 
 fn keystore() -> Keystore {
@@ -98,7 +100,7 @@ fn every_changed_byte_is_refused() {
 #[test]
 fn a_changed_header_does_not_unlock() {
     let envelope = keystore().envelope(&mut SystemRng).unwrap();
-    // Salt, nonce and wrapped key, a sample: each try derives a key.
+    // A sample of salt, nonce and wrapped key, since each try derives a key.
     for at in [PARAMS + 12, PARAMS + 27, PARAMS + 28, PARAMS + 51, PARAMS + 52, HEADER - 1] {
         let mut changed = envelope.clone();
         changed[at] ^= 1;
@@ -149,7 +151,7 @@ fn one_kind_does_not_pass_for_another() {
     let sealed = keystore.seal_record(Kind::Unconfirmed, &record(), &mut SystemRng).unwrap();
     assert!(keystore.open_record::<WalletRecord>(Kind::Wallet, &sealed).is_err());
     let mut relabelled = sealed.clone();
-    relabelled[HEADER] = 1; // says "wallet"
+    relabelled[HEADER] = 1; // the kind "wallet"
     assert!(
         keystore.open_record::<WalletRecord>(Kind::Wallet, &relabelled).is_err(),
         "the kind is authenticated"
@@ -186,10 +188,7 @@ fn nothing_of_a_wallet_is_readable_without_the_password() {
     let holds = |needle: &[u8]| sealed.windows(needle.len()).any(|w| w == needle);
     assert!(!holds(&record.key_package[..8]));
     assert!(!holds(hex::encode(&record.key_package[..8]).as_bytes()));
-    assert!(
-        !holds(&record.info.pubkey.as_bytes()[..16]),
-        "the group key is nobody's business either"
-    );
+    assert!(!holds(&record.info.pubkey.as_bytes()[..16]), "the group key is hidden as well");
     let shown = format!("{record:?} {:?}", keystore());
     assert!(!shown.contains("5a5a") && !shown.contains("90, 90"), "{shown}");
 }
@@ -201,7 +200,8 @@ fn two_envelopes_of_the_same_record_differ() {
     assert_ne!(seal(), seal());
 }
 
-/// A backup moves between the extension, the page and the command line, and from this version to later ones.
+/// Backups are copied between the extension, the page and the command line, and opened by later
+/// versions.
 #[test]
 fn an_envelope_of_version_1_still_opens() {
     let envelope = hex::decode(include_str!("vectors/envelope-v1.hex").trim()).unwrap();
@@ -295,7 +295,7 @@ fn no_error_repeats_the_password() {
 proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400), with_magic in any::<bool>()) {
-        // Random parameters are out of bounds, all but always.
+        // Random parameters are out of bounds almost always, so this derives no keys.
         let file = if with_magic { [&b"frostmesh\x01\x01"[..], &bytes].concat() } else { bytes };
         let _ = Keystore::unlock(&file, "correct horse");
     }

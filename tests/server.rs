@@ -1,7 +1,9 @@
-//! The signaling server over real sockets: what PROTOCOL.md, section 1, promises, and what bad input must not do.
+//! The signaling server over real sockets: what docs/PROTOCOL.md, section 1, promises, and what bad
+//! input must not do.
 //!
-//! Every test starts its own server on a free port of the loopback interface, and talks to it with tungstenite's client
-//! or with bytes of its own. Deadlines in here are far above what is needed; they only end a test that would hang.
+//! Each test starts a server on a free port of the loopback interface and connects to it with
+//! tungstenite's client, or sends bytes of its own. The deadlines are far longer than needed: they
+//! only end a test that would hang.
 #![cfg(not(target_family = "wasm"))]
 // Helpers of tests are outside of test functions, where clippy.toml allows these.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

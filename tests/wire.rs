@@ -1,6 +1,8 @@
-//! The wire, held fast: every message of docs/PROTOCOL.md, sections 1 and 2, and the bytes of the FROST packages.
+//! Vectors of the wire: every message of docs/PROTOCOL.md, sections 1 and 2, and the bytes of the
+//! FROST packages.
 //!
-//! `vectors/messages.json` is written by hand from the text. A change of a vector is a change of the protocol.
+//! `vectors/messages.json` is written by hand from the document. A change of a vector is a change
+//! of the protocol.
 #![cfg(not(target_family = "wasm"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
@@ -366,7 +368,8 @@ fn peer_ids_follow_the_rule_and_are_ordered_by_bytes() {
     assert_eq!(ids.map(|id| id.to_string()), ["Mpc", "mpc-10", "mpc-2", "mpc_1"]);
 }
 
-/// Makes a 2-of-3 key from fixed seeds and names every byte that crosses the wire, and the key.
+/// Makes a 2-of-3 key from fixed seeds. Returns every package on the wire, and the group key, each
+/// with a name.
 fn packages() -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let mut commitments = BTreeMap::new();
@@ -411,7 +414,8 @@ fn the_frost_packages_keep_their_bytes() {
         serde_json::from_str(include_str!("vectors/packages.json")).unwrap();
     let found = packages();
     assert_eq!(found, vectors, "found:\n{}", serde_json::to_string_pretty(&found).unwrap());
-    // Version 0, then the CRC-32 of the ciphersuite's id; then for round 2 the scalar alone.
+    // Version 0, then the CRC-32 of the ciphersuite id. A round-2 package holds one scalar behind
+    // that.
     assert!(found.values().filter(|v| v.len() != 66).all(|v| v.starts_with("00eed6b1b1")));
     assert!(
         found

@@ -1,5 +1,6 @@
-//! One participant's part of key generation and of signing as a wasm module of its own, compiled as the product's is.
-//! `cargo xtask bench` builds it; `tests/e2e/bench-keygen.mjs` runs it in Chromium and keeps the time.
+//! One participant's part of key generation and of signing as a wasm module of its own, compiled
+//! like the product. `cargo xtask bench` builds it; `tests/e2e/bench-keygen.mjs` runs and times it
+//! in Chromium.
 #![cfg(target_family = "wasm")]
 #![allow(clippy::expect_used, missing_docs)]
 
@@ -13,7 +14,7 @@ use support::{Others, Signers, part2, part3};
 use wasm_bindgen::prelude::wasm_bindgen;
 use zeroize::Zeroizing;
 
-/// What one measured call takes is made before the clock starts.
+/// The inputs of the measured calls, which are made before the clock starts.
 #[wasm_bindgen]
 pub struct Bench {
     others: Others,
@@ -26,7 +27,7 @@ pub struct Bench {
 
 #[wasm_bindgen]
 impl Bench {
-    /// Enough for `runs` calls of each part.
+    /// Makes the inputs for `runs` calls of each part.
     #[wasm_bindgen(constructor)]
     pub fn new(threshold: u16, total: u16, runs: usize) -> Self {
         let others = Others::new(threshold, total);

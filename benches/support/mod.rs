@@ -1,4 +1,5 @@
-//! One participant's part of key generation and of signing, cut into the pieces that are measured. Native and wasm use it alike.
+//! One participant's part of key generation and of signing, in the pieces that are measured. The
+//! native benchmark and the one in Chromium share it.
 
 use std::collections::BTreeMap;
 
@@ -6,13 +7,13 @@ use frostmesh::frost::{Commitments, Key, KeyMaterial, Nonces, Round1, Round2, Sh
 use frostmesh::random::SystemRng;
 use zeroize::Zeroizing;
 
-/// The groups that are measured: threshold and participants.
+/// The measured groups: threshold and number of participants.
 pub const GROUPS: [(u16, u16); 3] = [(2, 3), (3, 5), (7, 10)];
 
-/// The participant that is measured.
+/// The measured participant.
 const ME: u16 = 1;
 
-/// The other participants of one ceremony, up to what they send in round 1.
+/// The other participants of one key generation, after their round 1.
 pub struct Others {
     threshold: u16,
     total: u16,
@@ -20,7 +21,7 @@ pub struct Others {
 }
 
 impl Others {
-    /// Their part 1.
+    /// Runs part 1 of each.
     pub fn new(threshold: u16, total: u16) -> Self {
         let rounds = (ME + 1..=total)
             .map(|identifier| (identifier, start(identifier, total, threshold)))
@@ -28,7 +29,7 @@ impl Others {
         Self { threshold, total, rounds }
     }
 
-    /// What we get from them in round 1.
+    /// Their round-1 packages.
     pub fn commitments(&self) -> BTreeMap<u16, Vec<u8>> {
         self.rounds
             .iter()
@@ -36,12 +37,13 @@ impl Others {
             .collect()
     }
 
-    /// Our part 1.
+    /// Part 1 of the measured participant.
     pub fn part1(&self) -> Box<dyn Round1> {
         start(ME, self.total, self.threshold)
     }
 
-    /// Their shares for us, which need our commitment. Ends their ceremony.
+    /// Their round-2 packages for the measured participant, from its round-1 package. Ends their
+    /// key generation.
     pub fn shares(self, ours: &[u8]) -> BTreeMap<u16, Zeroizing<Vec<u8>>> {
         let mut all = self.commitments();
         all.insert(ME, ours.to_vec());
@@ -58,18 +60,18 @@ impl Others {
     }
 }
 
-/// The signers of one key, as many as it takes, and what they send each other for one signature.
+/// The signers of one key, as many as the threshold, and their messages for one signature.
 pub struct Signers {
     keys: Vec<Box<dyn Key>>,
     commitments: Commitments,
     shares: Shares,
 }
 
-/// What is signed.
+/// The message to sign.
 const DIGEST: [u8; 32] = [7; 32];
 
 impl Signers {
-    /// Makes the key, and signs once.
+    /// Makes a key and signs once with it.
     pub fn new(threshold: u16, total: u16) -> Self {
         let rounds: BTreeMap<u16, Box<dyn Round1>> =
             (ME..=total).map(|p| (p, start(p, total, threshold))).collect();
@@ -114,12 +116,13 @@ impl Signers {
         Self { keys, commitments, shares }
     }
 
-    /// Our nonces and commitments.
+    /// Nonces and commitments of the measured participant.
     pub fn commit(&self) -> (Nonces, Vec<u8>) {
         self.keys[0].commit(&mut SystemRng).expect("commitments")
     }
 
-    /// What our share is made of: nonces that nobody has used, and everyone's commitments with ours among them.
+    /// Unused nonces of the measured participant, and the commitments of all signers with its own
+    /// among them.
     pub fn drawn(&self) -> (Nonces, Commitments) {
         let (nonces, commitment) = self.commit();
         let mut commitments = self.commitments.clone();
@@ -127,7 +130,7 @@ impl Signers {
         (nonces, commitments)
     }
 
-    /// Our share.
+    /// The signature share of the measured participant.
     pub fn sign(&self, (nonces, commitments): (Nonces, Commitments)) -> Vec<u8> {
         self.keys[0]
             .sign(nonces, &commitments, &DIGEST)
@@ -148,12 +151,13 @@ fn start(identifier: u16, total: u16, threshold: u16) -> Box<dyn Round1> {
     Suite::default().start(identifier, total, threshold, &mut SystemRng).expect("part 1")
 }
 
-/// Our part 2: verifies all proofs, makes all shares.
+/// Part 2 of the measured participant: verifies all proofs of knowledge, makes all round-2
+/// packages.
 pub fn part2(round: Box<dyn Round1>, commitments: &BTreeMap<u16, Vec<u8>>) -> Box<dyn Round2> {
     round.advance(commitments).map_err(|(_, fault)| fault).expect("part 2").0
 }
 
-/// Our part 3: verifies all shares, makes the key.
+/// Part 3 of the measured participant: verifies all round-2 packages, makes the key.
 pub fn part3(round: Box<dyn Round2>, shares: &BTreeMap<u16, Zeroizing<Vec<u8>>>) -> KeyMaterial {
     round.finish(shares).map_err(|(_, fault)| fault).expect("part 3")
 }

@@ -1,4 +1,5 @@
-//! Any text where an invite, contacts, a certificate, evidence or an event to sign is expected. What is no proof proves nothing.
+//! Any text as an invite, contacts, a certificate, evidence or a Nostr event. What is accepted is
+//! written in a form that reads as the same.
 #![no_main]
 
 use frostmesh::agreement::{Certificate, Evidence};

@@ -1,5 +1,5 @@
-//! Any bytes where a sealed file is expected, also under a key that is right: nothing opens, nothing asks for more memory or
-//! time than the limits allow.
+//! Any bytes as a sealed envelope, and any bytes sealed as its content: foreign bytes never open,
+//! and no content needs more memory or time than the limits allow.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -9,7 +9,7 @@ use libfuzzer_sys::fuzz_target;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-/// The cheapest key derivation that there is, once.
+/// A keystore with the cheapest key derivation, made once.
 static KEYSTORE: LazyLock<Keystore> = LazyLock::new(|| {
     let mut rng = ChaCha20Rng::seed_from_u64(1);
     Keystore::create("password", KdfParams::FLOOR, &mut rng).expect("a keystore")
@@ -20,7 +20,7 @@ fuzz_target!(|data: &[u8]| {
     let kind = [Kind::Wallet, Kind::Unconfirmed, Kind::Identity][usize::from(*first) % 3];
     assert!(KEYSTORE.open(kind, bytes).is_err(), "bytes that nobody sealed were opened");
     assert!(KEYSTORE.open_identity(bytes).is_err());
-    // What is inside an envelope of our own is read with the same care.
+    // The content of an envelope of this keystore is parsed as carefully.
     let mut rng = ChaCha20Rng::seed_from_u64(2);
     let sealed = KEYSTORE.seal(kind, bytes, &mut rng).expect("sealing");
     let _ = KEYSTORE.open_record::<WalletRecord>(kind, &sealed);

@@ -1,13 +1,16 @@
-//! A whole node, in one session that insists on links and one that does not, told anything by the server and by peers. It
-//! never panics, never floods, and never sends a share to whoever made it up.
+//! A whole node, in a verified session and in one that allows unverified peers, receives anything
+//! from the server and from peers. It never panics, never floods and never loops.
 //!
-//! The input is a list of lines; the first byte of each says what happens.
+//! The input is a list of lines. The first byte of a line selects what happens, the second one the
+//! peer.
 #![no_main]
 
 use std::collections::BTreeMap;
 
 use frostmesh::identity::{Contacts, IdentityKey};
-use frostmesh::node::{ServerId, SocketEvent, Command, Config, Input, Node, Output, Role, Timestamp};
+use frostmesh::node::{
+    Command, Config, Input, Node, Output, Role, ServerId, SocketEvent, Timestamp,
+};
 use frostmesh::wire::{PeerId, ServerMessage, SessionId};
 use libfuzzer_sys::fuzz_target;
 use rand_chacha::ChaCha20Rng;
@@ -16,7 +19,7 @@ use zeroize::Zeroizing;
 
 const HOME: ServerId = ServerId::new(1);
 const PEERS: [&str; 3] = ["alice", "bob", "carol"];
-/// Most that a node may want done because of one thing that happened.
+/// Most outputs of a node after one input.
 const MANY: usize = 500;
 
 struct Driven {
@@ -28,16 +31,20 @@ struct Driven {
 impl Driven {
     fn new() -> Self {
         let key = IdentityKey::generate(&mut ChaCha20Rng::seed_from_u64(1));
-        let node = Node::new(Config::default(), key, Contacts::default(), ChaCha20Rng::seed_from_u64(2));
+        let node =
+            Node::new(Config::default(), key, Contacts::default(), ChaCha20Rng::seed_from_u64(2));
         let mut this = Self { node, now: 1_000, attempts: BTreeMap::new() };
-        this.tell(Input::Command(Command::Connect { server_url: "ws://s".into(), peer_id: peer(0) }));
-        this.tell(SocketEvent::Opened.of(HOME));
+        this.handle(Input::Command(Command::Connect {
+            server_url: "ws://s".into(),
+            peer_id: peer(0),
+        }));
+        this.handle(SocketEvent::Opened.of(HOME));
         let peers = (0..PEERS.len()).map(peer).collect();
-        this.tell(SocketEvent::Text(ServerMessage::Peers { peers }.to_json()).of(HOME));
+        this.handle(SocketEvent::Text(ServerMessage::Peers { peers }.to_json()).of(HOME));
         for (session, allow_unverified) in [("v", false), ("u", true)] {
             let participants = (0..PEERS.len()).map(peer).collect();
             let session_id = id(session);
-            this.tell(Input::Command(Command::Propose {
+            this.handle(Input::Command(Command::Propose {
                 suite: frostmesh::frost::Suite::default(),
                 session_id,
                 participants,
@@ -48,7 +55,7 @@ impl Driven {
         this
     }
 
-    fn tell(&mut self, input: Input) {
+    fn handle(&mut self, input: Input) {
         let _ = self.node.handle(Timestamp::from_millis(self.now), input);
         let mut count = 0;
         let mut stored = Vec::new();
@@ -62,13 +69,15 @@ impl Driven {
                         stored.push(Input::LocalDescription { peer, attempt, sdp: "v=0".into() });
                     }
                 }
-                Output::Store { session_id, .. } => stored.push(Input::Stored { session_id, result: Ok(()) }),
+                Output::Store { session_id, .. } => {
+                    stored.push(Input::Stored { session_id, result: Ok(()) })
+                }
                 Output::WakeAt(at) => assert!(at.millis() > self.now, "a busy loop"),
                 _ => {}
             }
         }
         let _ = self.node.view();
-        stored.into_iter().for_each(|input| self.tell(input));
+        stored.into_iter().for_each(|input| self.handle(input));
     }
 
     fn line(&mut self, line: &str) {
@@ -80,7 +89,10 @@ impl Driven {
         self.now += 1;
         let input = match what {
             's' => SocketEvent::Text(rest.into()).of(HOME),
-            'r' => SocketEvent::Text(format!(r#"{{"type":"relay","from":"{peer}","data":{rest}}}"#)).of(HOME),
+            'r' => {
+                SocketEvent::Text(format!(r#"{{"type":"relay","from":"{peer}","data":{rest}}}"#))
+                    .of(HOME)
+            }
             'c' => Input::DataChannelText { peer, attempt, text: Zeroizing::new(rest.into()) },
             'o' => Input::DataChannelOpened { peer, attempt },
             'x' => Input::ConnectionClosed { peer, attempt, reason: rest.into() },
@@ -90,8 +102,13 @@ impl Driven {
                 session_id: id(if rest.is_empty() { "u" } else { "w" }),
                 allow_unverified: true,
             }),
-            'w' => Input::Command(Command::ConfirmWords { session_id: id("v"), they_match: rest.is_empty() }),
-            'q' => Input::Command(Command::Cancel { session_id: id(if rest.is_empty() { "u" } else { "v" }) }),
+            'w' => Input::Command(Command::ConfirmWords {
+                session_id: id("v"),
+                they_match: rest.is_empty(),
+            }),
+            'q' => Input::Command(Command::Cancel {
+                session_id: id(if rest.is_empty() { "u" } else { "v" }),
+            }),
             'g' => SocketEvent::Closed { reason: rest.into() }.of(HOME),
             'h' => SocketEvent::Opened.of(HOME),
             _ => {
@@ -99,7 +116,7 @@ impl Driven {
                 Input::Tick
             }
         };
-        self.tell(input);
+        self.handle(input);
     }
 }
 

@@ -1,4 +1,5 @@
-//! Any bytes where a package of key generation is expected, in both rounds: refused, or taken and blamed by the right name.
+//! Any bytes as a package of key generation, in both rounds: they are refused, or the error of a
+//! later step blames their sender.
 #![no_main]
 
 use std::collections::BTreeMap;
@@ -18,8 +19,14 @@ fuzz_target!(|data: &[u8]| {
     let (one, two) = (start(1), start(2));
     if first % 2 == 0 {
         if one.check(bytes).is_ok() {
-            let culprit = one.advance(&BTreeMap::from([(2, bytes.to_vec())])).err().map(|(identifier, _)| identifier);
-            assert!(culprit.is_none_or(|identifier| identifier == Some(2)), "the wrong one is blamed: {culprit:?}");
+            let culprit = one
+                .advance(&BTreeMap::from([(2, bytes.to_vec())]))
+                .err()
+                .map(|(identifier, _)| identifier);
+            assert!(
+                culprit.is_none_or(|identifier| identifier == Some(2)),
+                "the wrong one is blamed: {culprit:?}"
+            );
         }
         return;
     }
@@ -27,7 +34,8 @@ fuzz_target!(|data: &[u8]| {
     let (round2, _) = one.advance(&BTreeMap::from([(2, good)])).expect("round 2");
     if round2.check(bytes).is_ok() {
         let share = Zeroizing::new(bytes.to_vec());
-        let (culprit, _) = round2.finish(&BTreeMap::from([(2, share)])).err().expect("a share from nowhere fits");
+        let (culprit, _) =
+            round2.finish(&BTreeMap::from([(2, share)])).err().expect("a share from nowhere fits");
         assert_eq!(culprit, Some(2));
     }
 });

@@ -1,14 +1,13 @@
 //! The graph of imports between the files of a crate, read from its source text.
 //!
 //! A file imports another if it names an item that the other defines: in a `use`, in a path such as
-//! `super::clip(..)` or `crate::wire::PeerId`, or inside a macro call. Four rules make the graph
-//! say what a reader would say:
+//! `super::clip(..)` or `crate::wire::PeerId`, or inside a macro call. Four rules:
 //!
-//! - A path leads to the file that **defines** the item: re-exports (`pub use`) are followed, and
-//!   so are globs.
-//! - `mod child;` and `pub use child::Item` (of the file's own children) are no imports: a folder
+//! - A path leads to the file that **defines** the item. Re-exports (`pub use`) and globs are
+//!   followed.
+//! - `mod child;` and `pub use child::Item` of the file's own children are no imports: a folder
 //!   lists its files.
-//! - Every other import is one, also that of a child from its own `mod.rs`.
+//! - Every other path is an import, also one from a child to its own `mod.rs`.
 //! - Code under `#[cfg(test)]` does not count: unit tests may use anything.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,4 +1,5 @@
-//! Frames and messages that nobody should send: each gets an error that arrives, and nobody else notices.
+//! Frames and messages that break the rules: each gets an error that arrives, and no other
+//! connection is affected.
 
 use std::time::Duration;
 
@@ -93,7 +94,7 @@ async fn a_frame_of_5_mb_gets_its_error_before_the_close_in_20_of_20_runs() {
         assert_eq!(
             second.relayed().await,
             ("cli1".to_owned(), run.to_string()),
-            "nobody else is disturbed"
+            "other connections are not affected"
         );
     }
 }
@@ -124,7 +125,7 @@ async fn a_message_that_grows_too_large_in_fragments_gets_its_error_before_the_c
 }
 
 #[tokio::test]
-async fn who_sends_on_and_on_after_an_oversized_frame_is_cut_off() {
+async fn a_client_that_keeps_sending_after_an_oversized_frame_is_cut_off() {
     let server = Running::start().await;
     let mut raw = server.raw().await;
     raw.send(&header(FIN | TEXT, u64::MAX >> 1)).await;
@@ -137,7 +138,7 @@ async fn who_sends_on_and_on_after_an_oversized_frame_is_cut_off() {
         }
     })
     .await;
-    // What the server reads at most, and what the kernel's buffers hold.
+    // The most that the server reads, and the buffers of the kernel.
     assert!(sent < 64 * 1024 * 1024, "{sent} bytes");
 }
 
@@ -173,7 +174,7 @@ async fn frames_arrive_whole_however_tcp_cuts_them() {
     let ask = masked(FIN | TEXT, br#"{"type":"list_peers"}"#);
     let answer = (FIN | TEXT, br#"{"type":"peers","peers":[]}"#.to_vec());
 
-    // Byte by byte, each in a segment of its own.
+    // Each byte in a segment of its own.
     let mut raw = server.raw().await;
     for byte in &ask {
         raw.send(&[*byte]).await;
@@ -181,7 +182,7 @@ async fn frames_arrive_whole_however_tcp_cuts_them() {
     }
     assert_eq!(raw.frame().await.as_ref(), Some(&answer));
 
-    // Many in one segment, and the first ones right behind the request for the upgrade.
+    // Many frames in one segment, the first ones directly behind the upgrade request.
     let mut raw = server.raw_with(&ask.repeat(3)).await;
     raw.send(&ask.repeat(500)).await;
     for _ in 0..503 {
@@ -222,7 +223,7 @@ async fn what_is_not_http_is_closed() {
         &[b'x'; 70_000],
     ] {
         let mut stream = TcpStream::connect(server.address).await.unwrap();
-        // The server may have closed before all of it was written.
+        // The server may close before all bytes are written.
         let _ = stream.write_all(bytes).await;
         let mut answer = Vec::new();
         let _ = in_time("the end", stream.read_to_end(&mut answer)).await;
@@ -232,7 +233,7 @@ async fn what_is_not_http_is_closed() {
             String::from_utf8_lossy(&answer)
         );
     }
-    // A little more time than nothing, so that a task that died would have taken the server with it.
+    // Time for a task that panicked to take the server down.
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(server.client().await.list().await, [""; 0]);
 }

@@ -1,4 +1,5 @@
-//! What the tests share: a server, a client that speaks WebSocket properly, and one that sends any bytes it likes.
+//! The helpers of the tests: a server, a client that follows the WebSocket protocol, and one that
+//! sends any bytes.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,7 +16,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
-/// Nothing in these tests takes this long, unless it would never come.
+/// The deadline of every wait. Nothing takes this long unless it never happens.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub async fn in_time<T>(what: &str, work: impl Future<Output = T>) -> T {
@@ -49,7 +50,7 @@ impl Running {
         Self { address, stop, task }
     }
 
-    /// Tells the server to stop, and returns its task.
+    /// Stops the server, and returns its task.
     pub fn stop(self) -> JoinHandle<std::io::Result<()>> {
         self.stop.send(()).unwrap();
         self.task
@@ -57,7 +58,7 @@ impl Running {
 
     /// A client that is not registered.
     pub async fn client(&self) -> Client {
-        // Without Nagle's algorithm, which waits for an acknowledgment between two small messages.
+        // Without Nagle's algorithm, which waits for an acknowledgement between two small messages.
         let connecting = connect_async_with_config(format!("ws://{}/ws", self.address), None, true);
         Client(in_time("the upgrade", connecting).await.unwrap().0)
     }
@@ -69,7 +70,7 @@ impl Running {
         client
     }
 
-    /// Registers as soon as the server lets it.
+    /// A client that retries to register until the id is free.
     pub async fn peer_when_free(&self, id: &str) -> Client {
         let mut client = self.client().await;
         in_time("the id to be free", async {
@@ -109,7 +110,7 @@ impl Client {
         in_time("the server to read", self.0.send(Message::text(text))).await.unwrap();
     }
 
-    /// Registers, and makes sure that the server has taken it.
+    /// Registers, and checks that the server lists the id.
     pub async fn register(&mut self, id: &str) {
         self.send(&format!(r#"{{"type":"register","peer_id":"{id}"}}"#)).await;
         assert!(self.list().await.iter().any(|peer| peer == id), "{id} is registered");
@@ -119,7 +120,7 @@ impl Client {
         self.send(&format!(r#"{{"type":"relay","to":"{to}","data":{data}}}"#)).await;
     }
 
-    /// The registered peers. Everything that was sent before has been dealt with by then.
+    /// The registered peers. The server has handled every earlier message by then.
     pub async fn list(&mut self) -> Vec<String> {
         self.send(r#"{"type":"list_peers"}"#).await;
         match self.message().await {
@@ -146,7 +147,7 @@ impl Client {
         ServerMessage::parse(&self.text().await).unwrap()
     }
 
-    /// The next relayed message: from whom, and what.
+    /// The next relayed message: its sender and its data.
     pub async fn relayed(&mut self) -> (String, String) {
         match self.message().await {
             ServerMessage::Relay { from, data } => (from.to_string(), data.get().to_owned()),
@@ -154,7 +155,7 @@ impl Client {
         }
     }
 
-    /// The next message has to be this error, with a text. Returns the peer that it names.
+    /// Checks that the next message is this error, with a text. Returns the peer that it names.
     pub async fn error(&mut self, wanted: ErrorCode) -> Option<PeerId> {
         match self.message().await {
             ServerMessage::Error { error, code: Some(code), peer_id }
@@ -166,7 +167,8 @@ impl Client {
         }
     }
 
-    /// The next frame has to be a close frame; then the connection has to end.
+    /// Checks that the next frame is a close frame, and that the connection ends then. Returns the
+    /// code.
     pub async fn closed(&mut self) -> CloseCode {
         let code = in_time("a close frame", async {
             loop {
@@ -201,10 +203,10 @@ pub const TEXT: u8 = 1;
 pub const CLOSE: u8 = 8;
 pub const PING: u8 = 9;
 pub const PONG: u8 = 10;
-/// The bit of the first byte that says that no fragment follows.
+/// The bit of the first byte that marks the last fragment.
 pub const FIN: u8 = 0x80;
 
-/// A connection that sends any bytes, and answers nothing by itself.
+/// A connection that sends any bytes, and answers nothing on its own.
 pub struct Raw(pub TcpStream);
 
 impl Raw {
@@ -286,7 +288,7 @@ pub fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// The start of a frame, up to where its mask stands.
+/// The header of a frame, up to its mask.
 pub fn header(first: u8, length: u64) -> Vec<u8> {
     let mut header = vec![first];
     if length < 126 {

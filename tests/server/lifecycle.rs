@@ -1,4 +1,5 @@
-//! How connections end: ids are free at once, the dead are noticed, and a server that stops says so.
+//! How connections end: ids are free at once, dead connections are noticed, and a server that stops
+//! closes all.
 
 use std::time::{Duration, Instant};
 
@@ -12,15 +13,15 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::client::{CLOSE, FIN, IsError, PING, PONG, Running, TEXT, in_time, masked};
 
-/// Nothing is ever noticed by its silence.
-fn patient() -> Limits {
+/// Limits with which no connection is dropped for its silence.
+fn without_timeouts() -> Limits {
     let never = Duration::from_secs(3600);
     Limits { ping_interval: never, probe_timeout: never, write_timeout: never, ..Limits::default() }
 }
 
 #[tokio::test]
 async fn an_id_is_free_at_once_however_its_connection_ends() {
-    let server = Running::with(patient()).await;
+    let server = Running::with(without_timeouts()).await;
 
     // With a close frame.
     let mut peer = server.peer("cli1").await;
@@ -31,7 +32,7 @@ async fn an_id_is_free_at_once_however_its_connection_ends() {
     drop(again);
     drop(server.peer_when_free("cli1").await);
 
-    // With an answer that it has not read: closing then makes TCP send a reset.
+    // With an unread answer: then TCP sends a reset when the socket is closed.
     let mut raw = server.raw().await;
     raw.register("cli2").await;
     raw.send(&masked(FIN | TEXT, br#"{"type":"list_peers"}"#)).await;
@@ -96,7 +97,7 @@ async fn the_silent_stay_as_long_as_they_answer_pings() {
 }
 
 #[tokio::test]
-async fn a_dead_holder_of_an_id_gives_way_to_who_asks_again() {
+async fn a_dead_holder_of_an_id_gives_way_to_a_connection_that_retries() {
     let never = Duration::from_secs(3600);
     let limits = Limits {
         ping_interval: never,
@@ -113,7 +114,7 @@ async fn a_dead_holder_of_an_id_gives_way_to_who_asks_again() {
     assert_eq!(
         dead.frame().await,
         Some((FIN | PING, Vec::new())),
-        "it was asked, and did not answer"
+        "it was pinged, and did not answer"
     );
     assert_eq!(dead.frame().await, None);
 }
@@ -123,7 +124,7 @@ async fn a_live_holder_keeps_its_id_however_often_others_ask_for_it() {
     let probe_timeout = Duration::from_secs(2);
     let server = Running::with(Limits { probe_timeout, ..Limits::default() }).await;
     let mut holder = server.peer("cli1").await;
-    // Reads, and so answers pings, until it gets its message.
+    // Reads until its message arrives, and answers pings meanwhile.
     let reader = tokio::spawn(async move { holder.relayed().await });
     let mut other = server.peer("cli2").await;
     let mut wants = server.client().await;
@@ -138,7 +139,7 @@ async fn a_live_holder_keeps_its_id_however_often_others_ask_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_stops_tells_everyone_and_returns() {
+async fn a_server_that_stops_closes_every_connection_and_returns() {
     let server = Running::start().await;
     let address = server.address;
     let mut peers = Vec::new();
@@ -172,7 +173,7 @@ async fn a_server_stops_in_time_also_when_nobody_answers() {
 
 #[tokio::test]
 async fn a_node_that_comes_back_takes_over_its_own_registration_and_nobody_elses() {
-    let server = Running::with(patient()).await;
+    let server = Running::with(without_timeouts()).await;
     let register = |claim: &str| {
         format!(r#"{{"type":"register","peer_id":"alice","claim":"{}"}}"#, claim.repeat(32))
     };
@@ -186,15 +187,15 @@ async fn a_node_that_comes_back_takes_over_its_own_registration_and_nobody_elses
         stranger.send(&text).await;
         assert!(stranger.message().await.is_error(ErrorCode::PeerIdTaken));
     }
-    assert_eq!(first.list().await, ["alice"], "nobody disturbed the holder");
+    assert_eq!(first.list().await, ["alice"], "the holder keeps its id");
 
-    // The same node takes it over, and the old connection is told before it is closed.
+    // The same node takes it over. The old connection receives an error before it is closed.
     let mut again = server.client().await;
     again.send(&register("a1")).await;
     assert_eq!(again.list().await, ["alice"]);
     assert!(first.message().await.is_error(ErrorCode::PeerIdTaken));
 
-    // What is relayed to it goes to the new connection, also once the old one is gone.
+    // Relayed messages go to the new connection, also after the old one is gone.
     drop(first);
     let mut bob = server.peer("bob").await;
     bob.relay("alice", "1").await;

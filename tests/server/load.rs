@@ -1,4 +1,4 @@
-//! Crowds, floods and slow readers: bounded, and nobody else's trouble.
+//! Many connections, floods and slow receivers: bounded, and without harm to other connections.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
@@ -12,13 +12,15 @@ use tokio::net::TcpStream;
 
 use super::client::{Client, FIN, IsError, Running, TEXT, header, in_time, masked};
 
-/// Relays numbered messages of 16 KiB to a peer that does not read, until one is refused. Returns how many were taken.
+/// Relays numbered messages of 8 KiB to a peer that does not read, until the server refuses one.
+/// Returns the number of accepted messages.
 async fn flood_until_refused(sender: &mut Client, target: &str) -> usize {
-    // A message of usual size: what the server holds of a larger one while it comes in counts, and might be refused instead.
+    // A message of usual size. A larger one takes memory of the budget while it is received, and
+    // might be refused for that.
     let padding = "x".repeat(8 * 1024);
     for number in 0.. {
         sender.relay(target, &format!("[{number},\"{padding}\"]")).await;
-        // The answer to this shows whether an error came first.
+        // The next message shows whether an error was sent first.
         sender.send(r#"{"type":"list_peers"}"#).await;
         match sender.message().await {
             ServerMessage::Peers { .. } => {}
@@ -44,18 +46,18 @@ fn number_of(data: &str) -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_for_a_slow_reader_are_refused_and_those_taken_all_arrive_in_order() {
-    // Little memory for queues, and again and again: whatever of it was not given back would be missed.
+    // Little memory for queues, used many times: a leak would use it up.
     let server = Running::with(Limits { buffered_bytes: 1024 * 1024, ..Limits::default() }).await;
     let mut slow = server.peer("slow").await;
     let mut sender = server.peer("sender").await;
-    // Dropped with its reader,
+    // Queues that are dropped with their receiver,
     for _ in 0..10 {
         let gone = server.peer("gone").await;
         flood_until_refused(&mut sender, "gone").await;
         drop(gone);
         while sender.list().await.contains(&"gone".to_owned()) {}
     }
-    // and read.
+    // and queues that are read.
     for _ in 0..10 {
         let taken = flood_until_refused(&mut sender, "slow").await;
         for number in 0..taken {
@@ -64,7 +66,7 @@ async fn messages_for_a_slow_reader_are_refused_and_those_taken_all_arrive_in_or
         }
     }
     sender.relay("slow", "[7]").await;
-    assert_eq!(slow.relayed().await.1, "[7]", "it is reached again once it has read");
+    assert_eq!(slow.relayed().await.1, "[7]", "it receives messages after it has read");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -75,7 +77,7 @@ async fn a_flood_to_a_slow_reader_keeps_nobody_else_from_it_nor_from_each_other(
     let mut other = server.peer("other").await;
     let taken = flood_until_refused(&mut flooder, "slow").await;
 
-    // Long, so that it does not just fit into a gap that the flood left.
+    // Long, so that it does not fit into a gap that the flood left by chance.
     let long = format!("\"{}\"", "y".repeat(100_000));
     other.relay("slow", &long).await;
     other.relay("flooder", "[2]").await;
@@ -96,7 +98,7 @@ async fn without_memory_for_queues_nothing_is_queued_and_readers_that_keep_up_lo
     let taken = flood_until_refused(&mut sender, "slow").await;
     sender.relay("quick", "[1]").await;
     assert_eq!(quick.relayed().await, ("sender".to_owned(), "[1]".to_owned()));
-    // The slow one may have been dropped in the middle of the next message, but not of these.
+    // The slow receiver may be dropped in the middle of the next message, but not before.
     for number in 0..taken {
         assert_eq!(number_of(&slow.relayed().await.1), number);
     }
@@ -134,7 +136,7 @@ impl Client {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_asks_without_reading_the_answers_is_not_read_from_either() {
+async fn the_server_stops_reading_from_a_client_that_does_not_read_its_answers() {
     let server =
         Running::with(Limits { write_timeout: Duration::from_secs(2), ..Limits::default() }).await;
     let mut peers = Vec::new();
@@ -144,7 +146,8 @@ async fn who_asks_without_reading_the_answers_is_not_read_from_either() {
     let mut raw = server.raw().await;
     let asks = masked(FIN | TEXT, br#"{"type":"list_peers"}"#).repeat(1000);
     let mut sent = 0;
-    // Each answer has 6.7 KB, 240 times the question. Were they all made, 64 MB of questions would be 15 GB of answers.
+    // Each answer has 6.7 KB, 240 times as much as the request: 64 MB of requests ask for 15 GB of
+    // answers.
     let dropped = in_time("the server to stop reading", async {
         while sent < 64 * 1024 * 1024 {
             if raw.0.write_all(&asks).await.is_err() {
@@ -155,7 +158,7 @@ async fn who_asks_without_reading_the_answers_is_not_read_from_either() {
         false
     })
     .await;
-    assert!(dropped, "it was read from all the time");
+    assert!(dropped, "the server read everything");
     peers[0].relay(&format!("{:0>64}", 1), "1").await;
     assert_eq!(peers[1].relayed().await.1, "1");
 }
@@ -164,7 +167,7 @@ async fn who_asks_without_reading_the_answers_is_not_read_from_either() {
 async fn messages_under_way_have_a_bound_together() {
     let server = Running::with(Limits { buffered_bytes: 1024 * 1024, ..Limits::default() }).await;
     let mut peers = [server.peer("cli1").await, server.peer("cli2").await];
-    // Each starts a message of 200 KB and never ends it.
+    // Each connection begins a message of 200 KB and never ends it.
     let mut half = header(FIN | TEXT, 200_000);
     half.extend_from_slice(&[0; 150_000]);
     let mut raws = Vec::new();
@@ -173,7 +176,7 @@ async fn messages_under_way_have_a_bound_together() {
         let mut raw = server.raw().await;
         raw.send(&half).await;
         raw.send(&masked(FIN | TEXT, b"")[..1]).await;
-        // No answer is no refusal.
+        // No answer means that the bytes were accepted.
         if let Ok(Some((kind, payload))) =
             tokio::time::timeout(Duration::from_millis(300), raw.frame()).await
         {
@@ -188,12 +191,12 @@ async fn messages_under_way_have_a_bound_together() {
         }
         raws.push(raw);
     }
-    assert!(refused > 0, "3 MB were kept");
+    assert!(refused > 0, "the server buffered 3 MB");
     let [first, second] = &mut peers;
     first.relay("cli2", "1").await;
-    assert_eq!(second.relayed().await.1, "1", "who needs no memory is served");
+    assert_eq!(second.relayed().await.1, "1", "a client that needs no memory is served");
     drop(raws);
-    // And it is all given back: a long message passes again.
+    // The memory is returned: a long message passes.
     let long = format!("\"{}\"", "x".repeat(200_000));
     in_time("the memory to be free", async {
         loop {
@@ -230,7 +233,7 @@ async fn a_request_that_does_not_come_or_does_not_end_is_dropped() {
     for start in [&b""[..], b"G", b"GET / HTTP/1.1\r\nHost: localhost\r\n"] {
         let mut stream = TcpStream::connect(server.address).await.unwrap();
         stream.write_all(start).await.unwrap();
-        // Closed with an answer or without; a reset also ends it.
+        // The server closes the connection, with an answer, without one, or with a reset.
         let _ = in_time("the end", stream.read_to_end(&mut Vec::new())).await;
     }
 }
@@ -241,10 +244,10 @@ async fn connections_that_never_speak_http_make_room_for_others() {
     let server =
         Running::with(Limits { max_pending: 50, request_timeout: never, ..Limits::default() })
             .await;
-    // Older than all others, but it has begun to say something.
+    // Older than all others, but it has sent its first bytes.
     let mut slow = TcpStream::connect(server.address).await.unwrap();
     slow.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n").await.unwrap();
-    // So that the server has seen that by now.
+    // The server has read these bytes when this is done.
     let mut peers = [server.peer("cli1").await, server.peer("cli2").await];
     let mut silent = Vec::new();
     for _ in 0..200 {
@@ -263,14 +266,15 @@ async fn connections_that_never_speak_http_make_room_for_others() {
     assert!(answer.ends_with("ok"), "{answer}");
 }
 
-/// Set for the process that is the crowd: the server's address and how many connections to open.
+/// Set for the process that opens the silent connections: the server's address and the number of
+/// connections.
 const CROWD: &str = "FROSTMESH_TEST_CROWD";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_silent_connections_disturb_nobody() {
     let server = Running::start().await;
     let mut peers = [server.peer("cli1").await, server.peer("cli2").await];
-    // Fewer where the limit of open files is low: this process and the crowd's need one for each connection.
+    // Fewer where the limit of open files is low: both processes need one for each connection.
     let count = 10_000.min(Limits::default().max_peers.saturating_sub(200));
     let mut crowd = Command::new(std::env::current_exe().unwrap())
         .args(["--ignored", "--exact", "load::the_crowd_of_silent_connections", "--nocapture"])
@@ -280,11 +284,12 @@ async fn ten_thousand_silent_connections_disturb_nobody() {
         .spawn()
         .unwrap();
     let mut output = BufReader::new(crowd.stdout.take().unwrap()).lines().map_while(Result::ok);
-    // Given back, so that the other process does not write to a closed pipe.
+    // Returned, so that the other process does not write to a closed pipe.
     let gathering =
         tokio::task::spawn_blocking(move || (output.any(|line| line.contains("all here")), output));
 
-    // Both while the crowd comes and when it is there, and beside some who do not even speak HTTP.
+    // While the crowd connects and after that, and beside some connections that send no HTTP
+    // request.
     let mut rounds = 0;
     let [first, second] = &mut peers;
     let mut silent = Vec::new();
@@ -305,7 +310,7 @@ async fn ten_thousand_silent_connections_disturb_nobody() {
     crowd.wait().unwrap();
 }
 
-/// Not a test: the other process of the one above.
+/// Not a test: the other process of the test above.
 #[test]
 #[ignore = "another test starts it"]
 fn the_crowd_of_silent_connections() {
@@ -327,7 +332,7 @@ fn the_crowd_of_silent_connections() {
         sockets.push(socket);
     }
     println!("all here");
-    // Until the other process ends, or has seen enough.
+    // Waits until the other process closes the pipe.
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
 }
 

@@ -36,7 +36,7 @@ async fn data_is_relayed_verbatim_and_from_is_stamped_by_the_server() {
     let mut target = server.peer("cli2").await;
     for data in [
         r#"{"type":"offer","sdp":"v=0\r\n"}"#,
-        // A server that parsed and wrote this again would change it.
+        // A server that parsed this and wrote it would change it.
         "{ \"b\":1.0e5 ,\t\"a\":\"\\u00e9é\\/\", \"a\":-0.0,\n \"n\":12345678901234567890123456789 }",
         "[]",
         "\"text\"",
@@ -99,7 +99,7 @@ async fn relay_to_nobody_is_refused_and_names_the_target() {
     assert_eq!(client.error(ErrorCode::TargetOffline).await.unwrap().as_str(), "nobody");
 
     drop(server.peer("gone").await);
-    // Until the server sees that it is gone, the message may still be taken.
+    // Wait until the server knows that the peer is gone: before that it accepts the message.
     while client.list().await.contains(&"gone".to_owned()) {}
     client.relay("gone", "1").await;
     assert_eq!(client.error(ErrorCode::TargetOffline).await.unwrap().as_str(), "gone");
@@ -165,13 +165,13 @@ async fn twenty_peers_all_reach_each_other() {
         }
     }
     for (number, peer) in peers.iter_mut().enumerate() {
-        let mut heard = Vec::new();
+        let mut received = Vec::new();
         for _ in 0..19 {
             let (from, data) = peer.relayed().await;
             assert_eq!(from, format!("p{data}"));
-            heard.push(data.parse::<usize>().unwrap());
+            received.push(data.parse::<usize>().unwrap());
         }
-        heard.sort_unstable();
-        assert_eq!(heard, (0..20).filter(|other| *other != number).collect::<Vec<_>>());
+        received.sort_unstable();
+        assert_eq!(received, (0..20).filter(|other| *other != number).collect::<Vec<_>>());
     }
 }

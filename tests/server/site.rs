@@ -1,4 +1,4 @@
-//! The page, `/healthz`, and who may upgrade.
+//! The page, `/healthz`, and the upgrade to a WebSocket.
 
 use frostmesh::server::{Config, Limits, Server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

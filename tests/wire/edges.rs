@@ -1,4 +1,4 @@
-//! What the text does not allow, what it allows at the edges, and what is bounded.
+//! Messages that the document forbids, those that it just allows, and the limits.
 
 use std::collections::BTreeMap;
 
@@ -49,7 +49,7 @@ fn what_the_text_does_not_allow_is_refused() {
 
 #[test]
 fn what_is_relayed_is_not_touched() {
-    // Spaces, the order of fields and the way numbers are written are the sender's.
+    // Spaces, the order of fields and the form of numbers stay as the sender wrote them.
     let data = r#"{ "b" : 1.50,"a":[ ] , "b":2, "\u0041":1e400 }"#;
     let text = format!(r#"{{"type":"relay","to":"cli2","data":{data}}}"#);
     let ClientMessage::Relay { data: taken, .. } = ClientMessage::parse(&text).unwrap() else {
@@ -93,7 +93,7 @@ fn extensions_of_others_and_fields_of_other_types_are_unknown_fields() {
         let ready = PeerMessage::Ready { session_id: Some("s1".parse().unwrap()), proof: None };
         assert!(PeerMessage::parse(text).unwrap().0 == ready);
     }
-    // Called like ours, and something else.
+    // A field with the name of one of our extensions and another form.
     let (message, _) = PeerMessage::parse(
         r#"{"type":"session_response","payload":{"accepted":false,"cause":"tired"}}"#,
     )
@@ -108,7 +108,7 @@ fn extensions_of_others_and_fields_of_other_types_are_unknown_fields() {
     assert!(message == response);
     let offer = RelayData::parse(&raw(r#"{"type":"offer","sdp":"x","attempt":{"n":1}}"#)).unwrap();
     assert!(offer == RelayData::Offer { sdp: "x".into(), attempt: None });
-    // What WebRTC makes optional may be missing, and what it adds may be there.
+    // Fields that WebRTC makes optional may be missing, and fields that it adds may be present.
     let bare = RelayData::parse(&raw(
         r#"{"type":"ice-candidate","candidate":"c","usernameFragment":"u"}"#,
     ))
@@ -160,7 +160,7 @@ fn bad_peer_ids_are_told_apart_and_left_out_of_lists() {
             );
         }
     }
-    // A foreign server's list may hold names that we could not even address.
+    // The list of a foreign server may hold ids that are not well formed.
     let list = json!({"type": "peers", "peers": ["ok", "not ok", "", "also-ok"]}).to_string();
     let ServerMessage::Peers { peers } = ServerMessage::parse(&list).unwrap() else {
         panic!("a list")
@@ -172,7 +172,7 @@ fn bad_peer_ids_are_told_apart_and_left_out_of_lists() {
 fn an_ack_never_asks_for_an_ack() {
     let (ack, asks) = PeerMessage::parse(r#"{"type":"ack","payload":{"msg_id":"m"}}"#).unwrap();
     assert!(ack == PeerMessage::Ack { msg_id: "\"m\"".into() } && asks.is_none());
-    // Nor does what is no identifier.
+    // A value that is no identifier asks for no ack.
     for msg_id in ["null", "{}", "[1]", &format!("\"{}\"", "x".repeat(200))] {
         let text = format!(r#"{{"type":"ready","payload":{{"msg_id":{msg_id}}}}}"#);
         assert_eq!(PeerMessage::parse(&text).unwrap().1, None);
@@ -272,7 +272,8 @@ fn frost_packages_are_laid_out_as_the_text_says() {
         packages.iter().filter(|(name, _)| name.starts_with("round 1")).map(|(_, package)| package)
     {
         assert!(package.starts_with(&header));
-        // Two compressed points with their number before them, then a signature with its length before it.
+        // The number of points and two compressed points, then the length of the signature and the
+        // signature.
         assert_eq!(package.len(), 2 * (5 + 1 + 2 * 33 + 1 + 65));
         assert_eq!((&package[10..12], &package[12 + 4 * 33..][..2]), ("02", "41"));
     }

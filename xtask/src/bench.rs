@@ -11,7 +11,7 @@ use crate::project::{Project, cargo};
 use crate::run;
 use crate::setup::Setup;
 
-/// Runs them one after the other, in the foreground.
+/// Runs the benchmarks one after the other, in the foreground.
 pub fn command(project: &Project) -> Result<()> {
     let _alone = project.lock()?;
     let progress = Progress::begin(project, "Setting up");

@@ -1,7 +1,8 @@
-//! `cargo xtask fuzz`: the targets of fuzz/, built with libFuzzer and coverage, each for so long.
+//! `cargo xtask fuzz`: builds the targets of fuzz/ with libFuzzer and coverage, and runs each for
+//! some seconds.
 //!
-//! Built as cargo-fuzz builds without a sanitizer, which needs no nightly Rust; there is no unsafe code of ours for a
-//! sanitizer to watch.
+//! The build is that of cargo-fuzz without a sanitizer, which needs no nightly Rust. A sanitizer
+//! would find nothing, since the project has no unsafe code.
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,7 +15,7 @@ use crate::project::{Project, cargo, which};
 use crate::run::{Advise, Log, output};
 use crate::setup::apt;
 
-/// What cargo-fuzz hands to the compiler for coverage.
+/// The compiler flags of cargo-fuzz for coverage.
 const COVERAGE: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
                         -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
                         -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing";
@@ -58,13 +59,14 @@ pub fn build(project: &Project, log: &mut Log) -> Result<()> {
     }
     let mut build = cargo();
     build.current_dir(folder(project)).args(["build", "--locked", "--release", "--bins"]);
-    // With the target named, the flags are not for build scripts and macros, which have no libFuzzer.
+    // With an explicit target, cargo applies the flags neither to build scripts nor to macros,
+    // which have no libFuzzer.
     build.args(["--target", &host()?]);
     log.run(build.env("CARGO_TARGET_DIR", target_folder(project)).env("RUSTFLAGS", COVERAGE))
         .advise("if its lock file is behind, `cargo metadata --manifest-path fuzz/Cargo.toml >/dev/null` brings it up.")
 }
 
-/// What this machine is called by its Rust.
+/// The target triple of this machine.
 fn host() -> Result<String> {
     let text = output(Command::new("rustc").arg("-vV"))?;
     let host = text.lines().find_map(|line| line.strip_prefix("host: "));
@@ -75,7 +77,8 @@ fn program(project: &Project, target: &str) -> Result<PathBuf> {
     Ok(target_folder(project).join(host()?).join("release").join(target))
 }
 
-/// Runs one target for that long, from its seeds and from what earlier runs found. Returns how many inputs it tried.
+/// Runs one target for some seconds, with its seeds and the inputs that earlier runs found. Returns
+/// the number of inputs.
 pub fn run(project: &Project, target: &str, seconds: u64, log: &mut Log) -> Result<u64> {
     let corpus = folder(project).join("corpus").join(target);
     let artifacts = folder(project).join("artifacts").join(target);
@@ -130,7 +133,7 @@ fn seeds(project: &Project, target: &str) -> PathBuf {
     folder(project).join("seeds").join(target)
 }
 
-/// Its own: other flags make other code of everything.
+/// A target folder of its own, since the flags change the code of every crate.
 fn target_folder(project: &Project) -> PathBuf {
     project.target.join("fuzz")
 }

@@ -1,4 +1,5 @@
-//! The tasks of frostmesh, as `cargo xtask COMMAND`. This file reads the command line; each command has a module.
+//! The tasks of frostmesh, as `cargo xtask COMMAND`. This file reads the command line; each command
+//! has a module.
 
 mod bench;
 mod demo;
@@ -83,7 +84,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
     }
 }
 
-/// Refuses what a command does not take, rather than ignoring it.
+/// Refuses arguments that a command does not know.
 fn none(command: &str, rest: &[String]) -> Result<()> {
     match rest.first() {
         None => Ok(()),

@@ -1,4 +1,5 @@
-//! What a person sees while a task runs: one line for each step, with the time it took, and a log file for the rest.
+//! The output of a task for people: one line for each step, with its duration. Everything else goes
+//! to a log file.
 
 use std::io::{IsTerminal, Write};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -22,7 +23,8 @@ impl<'a> Progress<'a> {
         Self { project }
     }
 
-    /// Runs a step. Its line shows the name, the note it left in the log, and the time, or that it failed.
+    /// Runs a step. Its line shows the name, the note that it left in the log, and the duration or
+    /// the failure.
     pub fn step<T>(&self, name: &str, work: impl FnOnce(&mut Log) -> Result<T>) -> Result<T> {
         let mut log = Log::new(self.project, name);
         let started = Instant::now();
@@ -46,7 +48,7 @@ pub fn duration(time: Duration) -> String {
     }
 }
 
-/// Says that a step is still running: every second on a terminal, every minute elsewhere.
+/// Shows that a step is still running: every second on a terminal, every minute elsewhere.
 struct Running {
     stop: Sender<()>,
     thread: thread::JoinHandle<()>,
@@ -80,7 +82,7 @@ impl Running {
 
     fn stop(self) {
         drop(self.stop);
-        // The thread does nothing but print; if it ever panicked, the step's result still counts.
+        // The thread only prints. If it panicked, the step's result still counts.
         let _ = self.thread.join();
     }
 }

@@ -1,4 +1,5 @@
-//! Where things are: the project, what it builds, and the cached folder of tools that outlives a clone.
+//! The folders of the tasks: the project, its builds, and a cache of tools that several clones
+//! share.
 
 use std::env;
 use std::ffi::OsString;
@@ -53,32 +54,33 @@ impl Project {
         Self { target: root.join("target"), root, ..self.clone() }
     }
 
-    /// Builds for wasm go here: another compiler may make them, and two in one folder undo each other's work.
+    /// The target folder of builds for wasm. Another compiler may make them, and two compilers in
+    /// one folder would rebuild everything each time.
     pub fn wasm_target(&self) -> PathBuf {
         self.target.join("wasm")
     }
 
-    /// What wasm-bindgen and wasm-opt made of the module.
+    /// The module after wasm-bindgen and wasm-opt.
     pub fn pkg(&self) -> PathBuf {
         self.target.join("pkg")
     }
 
-    /// What ships.
+    /// The folder of the finished extension and page.
     pub fn dist(&self) -> PathBuf {
         self.root.join("dist")
     }
 
-    /// What the tasks themselves keep.
+    /// The folder for files of the tasks themselves.
     pub fn scratch(&self) -> PathBuf {
         self.target.join("xtask")
     }
 
-    /// The output of each step.
+    /// The logs of the steps.
     pub fn logs(&self) -> PathBuf {
         self.scratch().join("logs")
     }
 
-    /// Where set-up installs programs.
+    /// The folder into which set-up installs programs.
     pub fn tools_bin(&self) -> PathBuf {
         self.tools.join("bin")
     }
@@ -88,8 +90,8 @@ impl Project {
         self.target.join(profile).join(format!("frostmesh{}", env::consts::EXE_SUFFIX))
     }
 
-    /// Waits until no other task works on this clone. The lock ends with the returned file, at the latest with this
-    /// process.
+    /// Waits until no other task works on this clone, and locks it. The lock ends when the returned
+    /// file is dropped.
     pub fn lock(&self) -> Result<File> {
         lock(&self.scratch(), "on this clone")
     }
@@ -99,7 +101,7 @@ impl Project {
         lock(&self.tools, "on the tools")
     }
 
-    /// A path for people to read: relative to the project where it lies in it.
+    /// A path for people: relative to the project if it is inside.
     pub fn show<'a>(&self, path: &'a Path) -> std::path::Display<'a> {
         path.strip_prefix(&self.root).unwrap_or(path).display()
     }

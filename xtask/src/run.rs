@@ -1,4 +1,5 @@
-//! Running other programs: their output goes to a log, and a failure shows the log's end and what to do.
+//! Runs other programs: their output goes to a log, and a failure shows the end of the log and what
+//! to do.
 
 use std::fmt::Display;
 use std::fs::{self, File};
@@ -14,12 +15,12 @@ use crate::project::Project;
 /// How many lines of a log a failure shows.
 const TAIL_LINES: usize = 40;
 
-/// The log of one step; its file is made when the first program runs.
+/// The log of one step. Its file is created when the first program runs.
 pub struct Log {
     path: PathBuf,
     shown: String,
     file: Option<File>,
-    /// What the step's line says when it is done, such as `already there`.
+    /// The note in the step's line, such as `already there`.
     pub note: String,
 }
 
@@ -46,12 +47,13 @@ impl Log {
             .unwrap_or_default()
     }
 
-    /// Runs a program to its end. An exit code other than 0 is an error that holds the end of its output.
+    /// Runs a program to its end. An exit code other than 0 is an error that holds the end of its
+    /// output.
     pub fn run(&mut self, command: &mut Command) -> Result<()> {
         self.run_within(None, command)
     }
 
-    /// The same, but a program that takes longer than `limit` is ended, which is an error.
+    /// The same, with a time limit. It is an error if the program takes longer; it is ended then.
     pub fn run_within(&mut self, limit: Option<Duration>, command: &mut Command) -> Result<()> {
         let shown = show(command);
         let file = self.file()?;
@@ -92,7 +94,7 @@ impl Log {
                 fs::create_dir_all(folder)
                     .with_context(|| format!("making {}", folder.display()))?;
             }
-            // Appending keeps the lines of programs that share the file whole, and in order.
+            // With append mode, programs that share the file write whole lines, in order.
             fs::write(&self.path, "")
                 .with_context(|| format!("writing {}", self.path.display()))?;
             self.file = Some(File::options().append(true).open(&self.path)?);
@@ -113,7 +115,7 @@ impl Log {
     }
 }
 
-/// What a program prints on stdout, without the white space at its ends. Its stderr is shown if it fails.
+/// The output of a program on stdout, trimmed. An error shows its stderr.
 pub fn output(command: &mut Command) -> Result<String> {
     let output = command.stdin(Stdio::null()).output().with_context(|| cannot_run(command))?;
     if !output.status.success() {
@@ -127,7 +129,7 @@ pub fn output(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// Runs a program in the foreground: it has the terminal.
+/// Runs a program in the foreground, with the terminal.
 pub fn foreground(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| cannot_run(command))?;
     if status.success() { Ok(()) } else { bail!("`{}` failed: {}.", show(command), ended(status)) }
@@ -151,7 +153,8 @@ pub fn explain(error: &anyhow::Error) -> String {
     causes.join("\n  because: ")
 }
 
-/// The value of `--version` output such as `wasm-bindgen 0.2.130`: the first word that begins with a digit.
+/// The value of `--version` output such as `wasm-bindgen 0.2.130`: the first word that begins with
+/// a digit.
 pub fn version_of(program: &Path) -> Option<String> {
     let text = output(Command::new(program).arg("--version")).ok()?;
     let word = text.split_whitespace().map(|word| word.trim_start_matches('v'));

@@ -5,7 +5,8 @@ use anyhow::{Context, Result, bail};
 use crate::project::{Project, cargo};
 use crate::run;
 
-/// Runs `tests/simulation.rs` (key generation) and `tests/signing.rs` for the seeds `from .. from + seeds`.
+/// Runs `tests/simulation.rs` (key generation) and `tests/signing.rs` for the seeds `from .. from +
+/// seeds`.
 pub fn command(project: &Project, arguments: &[String]) -> Result<()> {
     const HOW: &str = "Usage: cargo xtask simulate --seeds N [--from S]";
     let (mut seeds, mut from) = (None, 1_u64);

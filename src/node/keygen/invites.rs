@@ -6,19 +6,16 @@
 
 use zeroize::Zeroizing;
 
-use super::{Effect, Keygen, proposal};
-use crate::agreement::ProposalError;
-use crate::api::{Error, Event, InviteView, Timestamp};
+use crate::api::{InviteView, Timestamp};
 use crate::frost::Suite;
-use crate::identity::{Identity, Invite, InviteSecret};
-use crate::node::ctx::Ctx;
+use crate::identity::{Identity, Invite};
 use crate::node::presence::ServerId;
-use crate::node::transport::{self, Admission, SessionScope, Stage};
+use crate::node::transport::{Admission, SessionScope, Stage};
 use crate::sorted::Map;
-use crate::wire::{MAX_PARTICIPANTS, PeerId, SessionId};
+use crate::wire::{PeerId, SessionId};
 
 /// Longest time that an invite can be used, in seconds: a week.
-const MAX_LIFETIME: u64 = 7 * 24 * 3600;
+pub(super) const MAX_LIFETIME: u64 = 7 * 24 * 3600;
 /// Most invites that are open here at once.
 const MAX_INVITES: usize = 16;
 
@@ -33,7 +30,7 @@ pub(super) struct Terms {
 }
 
 /// Whose invite it is.
-enum Side {
+pub(super) enum Side {
     /// Made here. The host proposes this suite; a guest learns it then, and all sign it.
     Host { suite: Suite, guests: Map<PeerId, Identity> },
     /// Used here. Whether the host got a hello.
@@ -47,6 +44,15 @@ struct OpenInvite {
     side: Side,
     /// The session has begun: nobody else can come in.
     started: bool,
+}
+
+/// What a host proposes once every guest has come.
+pub(super) struct Complete {
+    pub server: ServerId,
+    pub participants: Vec<PeerId>,
+    pub threshold: u16,
+    pub suite: Suite,
+    pub name: Option<String>,
 }
 
 impl OpenInvite {
@@ -112,6 +118,64 @@ impl Invites {
         matches!(open.side, Side::Guest { .. }).then_some(&open.invite)
     }
 
+    /// Whether there is no room for one more.
+    pub(super) fn is_full(&self) -> bool {
+        self.0.len() >= MAX_INVITES
+    }
+
+    pub(super) fn insert(&mut self, invite: Invite, server: ServerId, side: Side) {
+        let open = OpenInvite { invite, server, side, started: false };
+        self.0.insert(open.invite.session_id.clone(), open);
+    }
+
+    /// The hosts that have had no hello yet, at servers that are online: they get one now.
+    pub(super) fn take_ungreeted(
+        &mut self,
+        is_online: impl Fn(ServerId) -> bool,
+    ) -> Vec<(SessionId, PeerId)> {
+        let mut hosts = Vec::new();
+        for (session, open) in self.0.iter_mut() {
+            let Side::Guest { greeted } = &mut open.side else { continue };
+            if !*greeted && !open.started && is_online(open.server) {
+                *greeted = true;
+                hosts.push((session.clone(), open.invite.initiator.clone()));
+            }
+        }
+        hosts
+    }
+
+    /// Notes a guest of an invite that was made here, and returns how many are missing.
+    pub(super) fn arrived(
+        &mut self,
+        session: &SessionId,
+        peer: &PeerId,
+        identity: Identity,
+    ) -> Option<u16> {
+        let open = self.0.get_mut(session).filter(|open| !open.started)?;
+        let Side::Host { guests, .. } = &mut open.side else {
+            return None; // the host proposes now, or once everyone has come
+        };
+        guests.insert(peer.clone(), identity);
+        let came = u16::try_from(guests.len()).unwrap_or(u16::MAX);
+        Some(open.invite.total.saturating_sub(1).saturating_sub(came))
+    }
+
+    /// Starts the session of an invite that was made here.
+    pub(super) fn complete(&mut self, session: &SessionId) -> Option<Complete> {
+        let open = self.0.get_mut(session)?;
+        let Side::Host { suite, guests } = &open.side else { return None };
+        open.started = true;
+        let mut participants: Vec<PeerId> = guests.keys().cloned().collect();
+        participants.push(open.invite.initiator.clone());
+        Some(Complete {
+            server: open.server,
+            participants,
+            threshold: open.invite.threshold,
+            suite: *suite,
+            name: open.invite.name.clone(),
+        })
+    }
+
     pub(super) fn started(&mut self, session: &SessionId) {
         if let Some(open) = self.0.get_mut(session) {
             open.started = true;
@@ -165,139 +229,6 @@ impl OpenInvite {
             threshold: invite.threshold,
             expires: invite.expires,
             guests,
-        }
-    }
-}
-
-impl Keygen {
-    /// Makes an invite.
-    pub(super) fn invite(
-        &mut self,
-        ctx: &mut Ctx<'_>,
-        server: ServerId,
-        server_url: String,
-        session_id: SessionId,
-        terms: Terms,
-    ) -> Result<(), Error> {
-        let known = ctx.presence.at(server).filter(|known| known.is_online());
-        let me = known.ok_or(Error::Offline)?.me().clone();
-        if self.knows(&session_id) {
-            return Err(Error::SessionIdUsed(session_id));
-        }
-        let Terms { total, threshold, suite, name, lifetime } = terms;
-        if !(2..=MAX_PARTICIPANTS).contains(&usize::from(total)) {
-            return Err(ProposalError::Size(usize::from(total)).into());
-        }
-        if !(2..=total).contains(&threshold) {
-            let (threshold, total) = (u64::from(threshold), usize::from(total));
-            return Err(ProposalError::Threshold { threshold, total }.into());
-        }
-        if self.invites.0.len() >= MAX_INVITES {
-            let text = "too many invites are open: wait for one to be used, or withdraw it";
-            return Err(Error::Invite(text));
-        }
-        let invite = Invite {
-            server_url,
-            session_id: session_id.clone(),
-            initiator: me,
-            identity: ctx.identity.identity(),
-            secret: InviteSecret::generate(&mut ctx.rng),
-            total,
-            threshold,
-            expires: ctx.now.millis() / 1000 + lifetime.min(MAX_LIFETIME),
-            name: name.and_then(|name| Invite::clean_name(&name)),
-        };
-        let (uri, expires) = (invite.uri(), invite.expires);
-        self.event(Event::Invite { session_id: session_id.clone(), uri, expires });
-        let side = Side::Host { suite, guests: Map::default() };
-        self.invites.0.insert(session_id, OpenInvite { invite, server, side, started: false });
-        Ok(())
-    }
-
-    /// Uses an invite, at the server that it names.
-    pub(super) fn join_invite(
-        &mut self,
-        ctx: &Ctx<'_>,
-        server: ServerId,
-        invite: Invite,
-    ) -> Result<(), Error> {
-        let me = ctx.presence.me(server).ok_or(Error::Offline)?;
-        if invite.has_expired(ctx.now.millis()) {
-            return Err(Error::Invite("the invite has expired: ask for a new one"));
-        }
-        if *me == invite.initiator || invite.identity == ctx.identity.identity() {
-            let text = "this is the node that invites: open the invite on another one";
-            return Err(Error::Invite(text));
-        }
-        let session_id = invite.session_id.clone();
-        if self.knows(&session_id) {
-            return Err(Error::SessionIdUsed(session_id));
-        }
-        if self.invites.0.len() >= MAX_INVITES {
-            return Err(Error::Invite("too many invites are open: leave one first"));
-        }
-        let side = Side::Guest { greeted: false };
-        self.invites.0.insert(session_id, OpenInvite { invite, server, side, started: false });
-        Ok(())
-    }
-
-    /// Sends a hello to the hosts of invites that this node uses.
-    pub(super) fn greet_hosts(&mut self, ctx: &Ctx<'_>) {
-        for (session, open) in self.invites.0.iter_mut() {
-            let Side::Guest { greeted } = &mut open.side else { continue };
-            if *greeted || open.started || !ctx.presence.is_online(open.server) {
-                continue;
-            }
-            *greeted = true;
-            let (session, peer) = (session.clone(), open.invite.initiator.clone());
-            let hello = transport::Input::Hello { session, peer };
-            self.effects.push_back(Effect::Transport(hello));
-        }
-    }
-
-    /// A channel stands for which there is no session yet: it belongs to an invite.
-    pub(super) fn guest_arrived(
-        &mut self,
-        ctx: &mut Ctx<'_>,
-        session_id: &SessionId,
-        peer: &PeerId,
-        identity: Identity,
-    ) {
-        let Some(open) = self.invites.0.get_mut(session_id).filter(|open| !open.started) else {
-            return;
-        };
-        let Side::Host { guests, .. } = &mut open.side else {
-            return; // the host proposes now, or once everyone has come
-        };
-        guests.insert(peer.clone(), identity);
-        let came = u16::try_from(guests.len()).unwrap_or(u16::MAX);
-        let missing = open.invite.total.saturating_sub(1).saturating_sub(came);
-        let fingerprint = identity.fingerprint().to_string();
-        let (session_id, peer_id) = (session_id.clone(), peer.clone());
-        self.event(Event::Arrived {
-            session_id: session_id.clone(),
-            peer_id,
-            fingerprint,
-            missing,
-        });
-        if missing == 0 {
-            self.start_invited(ctx, &session_id);
-        }
-    }
-
-    /// Everyone has come: proposes to them what they were invited to.
-    fn start_invited(&mut self, ctx: &mut Ctx<'_>, session_id: &SessionId) {
-        let Some(open) = self.invites.0.get_mut(session_id) else { return };
-        let Side::Host { suite, guests } = &open.side else { return };
-        open.started = true;
-        let mut participants: Vec<PeerId> = guests.keys().cloned().collect();
-        participants.push(open.invite.initiator.clone());
-        let (server, threshold) = (open.server, open.invite.threshold);
-        let (suite, name) = (*suite, open.invite.name.clone());
-        let mut proposal = proposal(ctx, session_id.clone(), &participants, threshold, suite);
-        proposal.name = name;
-        if let Err(error) = self.begin(ctx, server, proposal) {
-            self.ignored(None, format!("the invited session could not begin: {error}"));
         }
     }
 }

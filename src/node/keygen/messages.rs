@@ -1,8 +1,9 @@
 //! The way of each message to its session, and what a peer's identity is worth here.
 
+use super::Keygen;
+use super::effect::Effect;
 use super::progress::{Dialect, HelloBy, Trust};
 use super::session::Session;
-use super::{Effect, Keygen, clipped};
 use crate::agreement::Roster;
 use crate::api::{Event, Reason, ReasonKind};
 use crate::channel::HandshakeError;
@@ -12,7 +13,7 @@ use crate::node::presence::Address;
 use crate::node::transport;
 use crate::node::{MAX_PROPOSALS_PER_PEER, MAX_SESSIONS};
 use crate::sorted::Set;
-use crate::wire::{PROTOCOL_VERSION, PeerId, PeerMessage, Proposal, SessionId, WireError};
+use crate::wire::{PROTOCOL_VERSION, PeerId, PeerMessage, Proposal, SessionId, WireError, clip};
 
 impl Keygen {
     /// Takes what the transport reports.
@@ -392,7 +393,7 @@ impl Keygen {
     }
 
     fn refuse(&mut self, from: &Address, session_id: SessionId, reason: &Reason) {
-        let text = clipped(reason);
+        let text = clip(&reason.text);
         let message = PeerMessage::SessionResponse {
             session_id: Some(session_id.clone()),
             accepted: false,

@@ -5,9 +5,12 @@
 //! - `invites` are sessions whose roster is not known beforehand.
 //! - `messages` gives every message of a peer to its session.
 
+mod effect;
 mod invites;
+mod inviting;
 mod messages;
 mod progress;
+mod proposal;
 mod rounds;
 mod session;
 mod transcript;
@@ -16,8 +19,10 @@ mod waiting;
 
 use std::collections::VecDeque;
 
+pub(super) use self::effect::{Effect, Input, KeygenCommand};
 use self::invites::Invites;
 use self::progress::{Dialect, HelloBy};
+use self::proposal::proposal;
 use self::session::Session;
 use super::ctx::Ctx;
 use super::early::EarlyMessages;
@@ -26,83 +31,12 @@ use super::transport::{self, Admission, Path, SessionScope, Stage};
 use super::{MAX_SESSIONS, Output};
 use crate::agreement::Roster;
 use crate::api::{Error, Event, InviteView, PhaseName, Reason, ReasonKind, SessionView, Timestamp};
-use crate::frost::Suite;
-use crate::identity::{Identity, Invite};
+use crate::identity::Identity;
 use crate::sorted::{Map, Set};
-use crate::wire::{PROTOCOL_VERSION, PeerId, Proposal, SessionId, clip};
+use crate::wire::{PeerId, Proposal, SessionId};
 
 /// Sessions that are over and still shown.
 const MAX_FINISHED: usize = 32;
-
-/// What a person here wants of sessions.
-pub(super) enum KeygenCommand {
-    Propose {
-        server: ServerId,
-        session_id: SessionId,
-        participants: Vec<PeerId>,
-        threshold: u16,
-        suite: Suite,
-        allow_unverified: bool,
-    },
-    Accept {
-        session_id: SessionId,
-        allow_unverified: bool,
-    },
-    Decline {
-        session_id: SessionId,
-    },
-    ConfirmWords {
-        session_id: SessionId,
-        they_match: bool,
-    },
-    Invite {
-        server: ServerId,
-        server_url: String,
-        session_id: SessionId,
-        total: u16,
-        threshold: u16,
-        suite: Suite,
-        name: Option<String>,
-        /// In seconds.
-        lifetime: u64,
-    },
-    JoinInvite {
-        server: ServerId,
-        invite: Box<Invite>,
-    },
-    Cancel {
-        session_id: SessionId,
-    },
-    Dismiss {
-        session_id: SessionId,
-    },
-}
-
-/// What happens outside.
-pub(super) enum Input {
-    /// Something of the transport.
-    Transport(transport::Effect),
-    /// The store has answered a request of a session.
-    Stored { session_id: SessionId, result: Result<(), String> },
-    /// The server has been away for too long: sessions that need it end.
-    ServerGone { server: ServerId, why: String },
-    /// The server does not take this node: sessions that need it to find somebody end.
-    ServerRefused { server: ServerId, why: String },
-    /// This node leaves a server: sessions end that need it to find somebody, or all of them.
-    Leaving { server: ServerId, all: bool },
-}
-
-/// What sessions ask for.
-pub(super) enum Effect {
-    /// For the driver.
-    Output(Output),
-    /// For the transport.
-    Transport(transport::Input),
-    /// The participants are who they say: remember them. With each, whether it was verified.
-    Met(Vec<(PeerId, Identity, bool)>),
-    /// Whether somebody is awaited at a server.
-    AwaitPeers { server: ServerId, awaits: bool },
-}
 
 /// The machine.
 #[derive(Default)]
@@ -494,33 +428,4 @@ impl Keygen {
     fn undecided_proposals(&self) -> impl Iterator<Item = &Session> + Clone {
         self.sessions.values().filter(|session| session.phase() == PhaseName::Proposed)
     }
-}
-
-/// A proposal of this node's, for participants that prove who they are.
-fn proposal(
-    ctx: &mut Ctx<'_>,
-    session_id: SessionId,
-    participants: &[PeerId],
-    threshold: u16,
-    suite: Suite,
-) -> Proposal {
-    let mut nonce = [0; 32];
-    ctx.rng.fill_bytes(&mut nonce);
-    Proposal {
-        session_id,
-        total: participants.len() as u64,
-        threshold: u64::from(threshold),
-        participants: participants.iter().map(|id| id.as_str().to_owned()).collect(),
-        // A baseline peer need not know the name of what it does anyway.
-        ciphersuite: (suite != Suite::default()).then(|| suite.id().to_owned()),
-        allow_unverified: Some(false),
-        protocol: Some(PROTOCOL_VERSION),
-        name: None,
-        nonce: Some(nonce),
-    }
-}
-
-/// A reason as it is shown and sent: bounded.
-fn clipped(reason: &Reason) -> String {
-    clip(&reason.text)
 }

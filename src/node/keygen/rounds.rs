@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
 
-use super::Effect;
+use super::effect::Effect;
 use super::progress::{Package, Progress, ProvenStep, Trust};
 use super::session::{Made, Phase, Run, Session, Stage};
 use super::transcript::Transcript;

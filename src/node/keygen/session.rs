@@ -11,7 +11,7 @@
 //!          -> Storing -> Confirming -> Finishing -> Done          (any -> Aborted)
 //! ```
 
-use super::Effect;
+use super::effect::Effect;
 use super::progress::{Dialect, HelloBy, Package, Progress, ProvenStep, Trust};
 use super::transcript::Transcript;
 use crate::agreement::{Roster, WORDS};

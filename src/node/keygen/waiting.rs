@@ -7,7 +7,7 @@
 //! wait": a participant that has ended the session answers it with its reason, and one that still has
 //! something to send sends it again. So the end reaches everyone who can be reached.
 
-use super::Effect;
+use super::effect::Effect;
 use super::progress::{Delivery, Dialect, Progress, Reach};
 use super::session::{Phase, Session, Stage};
 use crate::api::{CarrierId, Event, ProtocolStep, Reason, ReasonKind, Timestamp};

@@ -1,92 +1,17 @@
 //! What a carrier is: something that moves the frames of secure channels, and says when it can.
 //!
-//! A carrier is one file that implements [`Carrier`] and one line in [`all`]. Secure channels do not
+//! A carrier is one file that implements [`Carrier`] and one line in `carriers`. Secure channels do not
 //! know their carriers: the transport picks one for every flush, the first in the list that is open.
 //! So a carrier that opens, stalls or breaks changes nothing that a session or a wallet could see.
 
 use std::collections::VecDeque;
 
-use zeroize::Zeroizing;
-
-use super::{Effect, relay, webrtc};
+use super::effect::{CarrierSpec, DriverInput, Effect, Path};
 use crate::api::{CarrierChoice, Timestamp};
-use crate::channel::Window;
-use crate::node::Config;
 use crate::node::ctx::Ctx;
 use crate::node::presence::{Address, ServerId};
 use crate::sorted::Set;
-use crate::wire::{IceCandidate, PeerId, PeerMessage, RelayData};
-
-/// Every carrier of a node, the preferred one first.
-pub(super) fn all(config: &Config, random: u32) -> Vec<Box<dyn Carrier>> {
-    vec![Box::new(webrtc::WebRtc::new(&config.deadlines, random)), Box::new(relay::Relay)]
-}
-
-/// What every carrier says of itself, the preferred one first.
-pub(super) const SPECS: &[&CarrierSpec] = &[&webrtc::SPEC, &relay::SPEC];
-
-/// What a carrier says of itself.
-#[derive(Debug)]
-pub(crate) struct CarrierSpec {
-    /// Its id in events, views, and on the command line.
-    pub id: &'static str,
-    /// What it is, for the help of the command line.
-    pub about: &'static str,
-    /// How much may be under way on it unacknowledged.
-    pub window: Window,
-    /// Whether it works only while the signaling server does.
-    pub needs_server: bool,
-    /// Whether handshakes use it whenever it is open, whatever carries the rest: they then go beside
-    /// offer and answer, and cost no time of their own.
-    pub carries_handshakes: bool,
-}
-
-/// What is known of the way to a peer that does not depend on the signaling server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(in crate::node) struct Path {
-    /// Since when a data channel is open.
-    pub opened_at: Option<Timestamp>,
-    /// Whether it works right now.
-    pub works: bool,
-    /// The peer has answered the connection attempt.
-    pub answered: bool,
-    /// The peer sends attempt ids: it is no baseline peer.
-    pub peer_sends_attempt_ids: bool,
-}
-
-/// What a driver reports of a WebRTC connection; `attempt` names it.
-pub(in crate::node) enum DriverInput {
-    LocalDescription { peer: PeerId, attempt: u32, sdp: String },
-    LocalCandidate { peer: PeerId, attempt: u32, candidate: IceCandidate },
-    Opened { peer: PeerId, attempt: u32 },
-    Text { peer: PeerId, attempt: u32, text: Zeroizing<String> },
-    Interrupted { peer: PeerId, attempt: u32, interrupted: bool },
-    Closed { peer: PeerId, attempt: u32, reason: String },
-}
-
-impl DriverInput {
-    pub(super) fn peer(&self) -> &PeerId {
-        match self {
-            Self::LocalDescription { peer, .. }
-            | Self::LocalCandidate { peer, .. }
-            | Self::Opened { peer, .. }
-            | Self::Text { peer, .. }
-            | Self::Interrupted { peer, .. }
-            | Self::Closed { peer, .. } => peer,
-        }
-    }
-
-    pub(super) fn attempt(&self) -> u32 {
-        match self {
-            Self::LocalDescription { attempt, .. }
-            | Self::LocalCandidate { attempt, .. }
-            | Self::Opened { attempt, .. }
-            | Self::Text { attempt, .. }
-            | Self::Interrupted { attempt, .. }
-            | Self::Closed { attempt, .. } => *attempt,
-        }
-    }
-}
+use crate::wire::{PeerMessage, RelayData};
 
 /// One carrier. Only the first three methods and [`Carrier::send`] are needed by all of them; the
 /// others are for carriers that open connections of their own.

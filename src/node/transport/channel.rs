@@ -6,7 +6,7 @@
 
 use zeroize::Zeroizing;
 
-use super::carrier::CarrierSpec;
+use super::effect::CarrierSpec;
 use crate::api::Timestamp;
 use crate::channel::{
     Context, FrameError, Frames, Handshake, HandshakeError, HandshakeMessage, Opened,

@@ -2,7 +2,8 @@
 //! and users of the transport hear what has changed.
 
 use super::carrier::{Carrier, is_allowed};
-use super::{CarrierSpec, Effect, Path, Scope, Slot, Transport};
+use super::effect::{CarrierSpec, Effect, Path};
+use super::{Scope, Slot, Transport};
 use crate::api::{CarrierId, Event};
 use crate::node::Output;
 use crate::node::ctx::Ctx;

@@ -7,7 +7,8 @@
 
 use super::carrier::is_allowed;
 use super::channel::{Progress, SecureChannel, Stale};
-use super::{Admission, Effect, Group, Scope, SessionScope, Slot, Stage, Transport};
+use super::effect::{Admission, Effect, SessionScope, Stage};
+use super::{Group, Scope, Slot, Transport};
 use crate::channel::{Context, FrameError, HandshakeMessage};
 use crate::identity::Identity;
 use crate::node::ctx::Ctx;

@@ -9,7 +9,9 @@
 //! - `channel` is one secure channel; `handshakes` makes them; `flush` hands frames to carriers.
 
 mod carrier;
+mod carriers;
 mod channel;
+mod effect;
 mod flush;
 mod handshakes;
 mod relay;
@@ -17,61 +19,23 @@ mod webrtc;
 
 use std::collections::VecDeque;
 
-use zeroize::Zeroizing;
-
-use self::carrier::{Carrier, SPECS};
-pub(in crate::node) use self::carrier::{CarrierSpec, DriverInput, Path};
+use self::carrier::Carrier;
 use self::channel::SecureChannel;
+pub(in crate::node) use self::effect::{
+    Admission, CarrierSpec, DriverInput, Effect, Input, Path, SessionScope, Stage,
+};
 use super::ctx::Ctx;
 use super::early::EarlyMessages;
 use super::presence::{Address, Presence, ServerId};
 use super::{CarrierEvent, Config, Output};
 use crate::api::{CarrierId, Event, Timestamp};
-use crate::channel::HandshakeError;
 use crate::identity::Identity;
 use crate::sorted::{Map, Set};
 use crate::wire::{PROTOCOL_VERSION, PeerId, PeerMessage, RelayData, SessionId, WireError};
 
 /// The ids of all carriers and what they are, the preferred one first.
 pub fn carriers() -> impl Iterator<Item = (&'static str, &'static str)> {
-    SPECS.iter().map(|spec| (spec.id, spec.about))
-}
-
-/// How far a session is, as far as the transport has to know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::node) enum Stage {
-    /// Not accepted yet: handshake messages wait.
-    Pending,
-    /// Handshake messages are answered.
-    Active,
-    /// Over; its channels stay for what is still on its way.
-    Ending,
-    /// Over and done: its channels are dropped, and late handshake messages with them.
-    Over,
-}
-
-/// Whose handshake messages are answered in an active session.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::node) enum Admission {
-    /// Those of its peers.
-    Peers,
-    /// Those of anyone who knows the secret of the session's invite.
-    Anyone,
-}
-
-/// What a session needs of the transport.
-#[derive(Clone, PartialEq, Eq)]
-pub(in crate::node) struct SessionScope {
-    /// The server at which its participants are.
-    pub server: ServerId,
-    /// The other participants, as far as known.
-    pub peers: Vec<PeerId>,
-    pub admission: Admission,
-    pub stage: Stage,
-    /// The pre-shared key of its handshakes, in a session by invite.
-    pub psk: Option<Zeroizing<[u8; 32]>>,
-    /// A direct connection to each peer is wanted.
-    pub direct: bool,
+    carriers::SPECS.iter().map(|spec| (spec.id, spec.about))
 }
 
 /// The members of a wallet, who keep channels to each other.
@@ -120,77 +84,6 @@ impl Slot {
     }
 }
 
-/// What the transport is asked for, and what happens outside.
-pub(in crate::node) enum Input {
-    /// A session needs this from now on; nothing any more if there is no scope.
-    Session { session: SessionId, scope: Option<SessionScope> },
-    /// The members of a wallet keep channels under this id.
-    Group {
-        session: SessionId,
-        server: Option<ServerId>,
-        me: PeerId,
-        members: Vec<(PeerId, Identity)>,
-    },
-    /// Whether a direct connection between the members of a wallet is worth it now.
-    Busy { session: SessionId, busy: bool },
-    /// Send a hello to a peer of a session, unless there is a channel.
-    Hello { session: SessionId, peer: PeerId },
-    /// Send a message over the channel, where it stands.
-    Send { session: SessionId, peer: PeerId, text: Zeroizing<String> },
-    /// Send everything again that was not acknowledged.
-    Resend { session: SessionId, peer: PeerId },
-    /// Send a message in the clear over the data channel, where one is open.
-    SendPlain { address: Address, message: PeerMessage },
-    /// Send a message in the clear through the server.
-    RelayPlain { address: Address, message: PeerMessage },
-    /// A session begins that finds an idle connection to a peer.
-    Refresh { address: Address },
-    /// A peer relayed something.
-    Relayed { from: Address, data: RelayData },
-    /// The server did not know a peer to whom something was relayed.
-    NotDelivered { to: Address },
-    /// The server has this node (again).
-    Registered { server: ServerId },
-    /// The node does not use a server any more.
-    Forget { server: ServerId },
-    /// The driver reports something of a connection.
-    Driver(DriverInput),
-    /// The driver reports something of another carrier.
-    Carrier { carrier: CarrierId, from: Address, event: CarrierEvent },
-}
-
-/// What the transport does, and what it reports to its users.
-pub(in crate::node) enum Effect {
-    /// For the driver.
-    Output(Output),
-    /// Send something to a peer through a server.
-    Relay { server: ServerId, to: PeerId, data: RelayData },
-    /// A channel stands, with that identity at the other end.
-    Opened { session: SessionId, peer: PeerId, identity: Identity },
-    /// The other end has shown that the channel stands there, too.
-    Confirmed { session: SessionId, peer: PeerId },
-    /// A handshake of a session failed.
-    Failed { session: SessionId, peer: PeerId, error: HandshakeError },
-    /// A message came over a channel.
-    Received { session: SessionId, peer: PeerId, message: Zeroizing<Vec<u8>> },
-    /// A peer of a session sealed what is no message.
-    Malformed { session: SessionId, peer: PeerId },
-    /// What carries a channel has changed. `None`: nothing does.
-    Carried { session: SessionId, peer: PeerId, carrier: Option<&'static CarrierSpec> },
-    /// The direct way to a peer has changed.
-    Path { address: Address, path: Path },
-    /// A data channel opened.
-    DataChannelOpened { address: Address },
-    /// Text came over a data channel. The transport reads it itself.
-    DataChannelText { address: Address, text: Zeroizing<String> },
-    /// A peer said on its data channel what it speaks.
-    Greeted { address: Address, protocol: Option<u32> },
-    /// A message came in the clear.
-    Plaintext { address: Address, by_relay: bool, message: PeerMessage },
-    /// A peer sent nonsense over its data channel. For people: what.
-    Misbehaved { address: Address, text: String },
-}
-
 /// The machine.
 pub(in crate::node) struct Transport {
     carriers: Vec<Box<dyn Carrier>>,
@@ -207,7 +100,7 @@ impl Transport {
     /// `random` should be a random number: it keeps the attempts of two processes apart.
     pub(in crate::node) fn new(config: &Config, random: u32) -> Self {
         Self {
-            carriers: carrier::all(config, random),
+            carriers: carriers::all(config, random),
             scopes: Map::default(),
             slots: Map::default(),
             early: EarlyMessages::default(),

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::Effect;
-use super::carrier::{Carrier, CarrierSpec};
+use super::carrier::Carrier;
+use super::effect::{CarrierSpec, Effect};
 use crate::channel::Window;
 use crate::node::ctx::Ctx;
 use crate::node::presence::Address;

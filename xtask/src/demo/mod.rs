@@ -1,5 +1,6 @@
-//! `cargo xtask demo`: a 2-of-3 key between the extension in Chromium and two command-line nodes, and a short report.
-//! The browser's side is `demo.mjs`, which clicks in the popup and tells what it shows.
+//! `cargo xtask demo`: a 2-of-3 key between the extension in Chromium and two command-line nodes,
+//! and a short report. The browser's side is `demo.mjs`, which clicks in the popup and reports its
+//! content.
 
 mod process;
 mod report;
@@ -25,7 +26,7 @@ use timeline::{PARTICIPANTS, Timeline};
 const THRESHOLD: &str = "2";
 const PASSWORD: &str = "demo of frostmesh";
 
-/// What the command line asks for.
+/// The options of the command.
 #[derive(Default)]
 pub struct Options {
     headed: bool,
@@ -34,7 +35,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Reads them.
+    /// Reads the options.
     pub fn parse(arguments: &[String]) -> Result<Self> {
         let mut options = Self::default();
         let mut words = arguments.iter();
@@ -100,7 +101,7 @@ pub fn command(project: &Project, options: &Options) -> Result<ExitCode> {
         print!("{}", report::next(project, &folder.0, url));
         scene.events.until_interrupted();
     }
-    // The last one started ends first, so that nobody loses a server that it still talks to.
+    // The last one started ends first, so that the server outlives its clients.
     let said: String = scene.processes.into_iter().rev().map(Process::stop).collect();
     match agreed {
         Ok(_) => Ok(ExitCode::SUCCESS),
@@ -110,7 +111,7 @@ pub fn command(project: &Project, options: &Options) -> Result<ExitCode> {
     }
 }
 
-/// Everything that plays a part.
+/// All processes of the demo.
 struct Scene<'a> {
     project: &'a Project,
     tools: &'a AllTools,
@@ -127,7 +128,7 @@ impl Scene<'_> {
         self.server()?;
         let listening = self.expect("server", "listening", 15)?;
         let url = listening["url"].as_str().context("the server tells no URL")?.to_owned();
-        // A proposal reaches only who is online, so the one who proposes comes last.
+        // A proposal reaches only peers that are online, so the proposer starts last.
         self.browser(&url)?;
         self.expect("browser", "online", 90)?;
         self.node("cli2", &url, &["join"])?;
@@ -193,7 +194,7 @@ impl Scene<'_> {
         Ok(())
     }
 
-    /// Waits for an event of one process; events of others are noted on the way.
+    /// Waits for an event of one process. Records the events of others meanwhile.
     fn expect(&mut self, from: &str, name: &str, seconds: u64) -> Result<Value> {
         loop {
             let event = self.events.next(Duration::from_secs(seconds));
@@ -213,7 +214,7 @@ impl Scratch {
     fn make() -> Result<Self> {
         let folder = std::env::temp_dir().join(format!("frostmesh-demo-{}", std::process::id()));
         let mut builder = fs::DirBuilder::new();
-        // There are passwords in it.
+        // It holds passwords.
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(&folder).with_context(|| format!("making {}", folder.display()))?;
@@ -223,7 +224,8 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // What is left is in the system's folder for temporary files, and holds keys of a demo only.
+        // If that fails, the system's folder for temporary files keeps it, with keys of a demo
+        // only.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

@@ -1,4 +1,5 @@
-//! The demo's processes: what they say arrives as events with a time, and all of them end when the demo ends.
+//! The demo's processes: their output arrives as events with a time, and all of them end when the
+//! demo ends.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
@@ -11,9 +12,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-/// How long a process may take to end by itself.
+/// Time for a process to end on its own.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How much of what a process says to people is kept.
+/// How many lines for people are kept of each process.
 const KEPT_LINES: usize = 12;
 
 /// One line of JSON that a process wrote, and when it arrived.
@@ -23,27 +24,27 @@ pub struct Event {
     pub value: Value,
 }
 
-/// Where the events of all processes arrive.
+/// The queue of the events of all processes.
 pub struct Events {
     sender: Sender<Event>,
     receiver: Receiver<Event>,
 }
 
 impl Events {
-    /// From now on Ctrl-C is an event, too, so that everything can end cleanly.
+    /// From now on Ctrl-C is an event as well, so that everything can end cleanly.
     pub fn new() -> Result<Self> {
         let (sender, receiver) = mpsc::channel();
         let interrupt = sender.clone();
         ctrlc::set_handler(move || {
             let value = json!({ "event": "interrupted" });
-            // If nobody receives any more, the demo is ending already.
+            // An error means that the demo is ending already.
             let _ = interrupt.send(Event { at: Instant::now(), from: "you", value });
         })
         .context("listening for Ctrl-C")?;
         Ok(Self { sender, receiver })
     }
 
-    /// The next event. That a process ended too early, gave up or was interrupted is an error.
+    /// The next event. It is an error if a process ended too early, gave up or was interrupted.
     pub fn next(&self, limit: Duration) -> Result<Event> {
         let event = match self.receiver.recv_timeout(limit) {
             Ok(event) => event,
@@ -62,7 +63,7 @@ impl Events {
         }
     }
 
-    /// Waits for Ctrl-C, whatever else happens.
+    /// Waits for Ctrl-C and ignores all other events.
     pub fn until_interrupted(&self) {
         while self.receiver.recv().is_ok_and(|event| event.value["event"] != "interrupted") {}
     }
@@ -76,7 +77,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts it. Its stdin stays open; the browser's script takes the end of it as the end of the demo.
+    /// Starts it. Its stdin stays open: the browser's script ends when it is closed.
     pub fn start(name: &'static str, command: &mut Command, events: &Events) -> Result<Self> {
         // Ctrl-C reaches only this program, which then ends the others in order.
         #[cfg(unix)]
@@ -96,7 +97,7 @@ impl Process {
                 let at = Instant::now();
                 match serde_json::from_str(&line) {
                     Ok(value) => {
-                        // If nobody receives any more, the demo is ending already.
+                        // An error means that the demo is ending already.
                         let _ = sender.send(Event { at, from: name, value });
                     }
                     Err(_) => keep(&kept, line),
@@ -124,14 +125,15 @@ impl Process {
     fn end(&mut self) {
         drop(self.child.stdin.take());
         if matches!(self.child.try_wait(), Ok(None)) {
-            // The standard library can only kill; asking politely takes the command. Windows has none.
+            // The standard library can only kill. `kill` sends SIGTERM; Windows has no such
+            // command.
             #[cfg(unix)]
             let _ = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
         }
         let deadline = Instant::now() + PATIENCE;
         while matches!(self.child.try_wait(), Ok(None)) {
             if Instant::now() > deadline {
-                // It may have ended in between, which is as good.
+                // An error means that it ended in between.
                 let _ = self.child.kill();
                 let _ = self.child.wait();
                 return;

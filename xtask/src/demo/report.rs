@@ -1,4 +1,4 @@
-//! What the demo prints at the end.
+//! The report at the end of the demo.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ const STEPS: [(Point, &str); 3] = [
     (Point::Done, "key made, all confirmed"),
 ];
 
-/// When each participant came to each point.
+/// When each participant reached each point.
 pub fn table(timeline: &Timeline) -> String {
     let mut text = format!("\n  {:<30}", "time to");
     PARTICIPANTS.iter().for_each(|name| text += &format!("{name:>12}"));
@@ -51,7 +51,7 @@ pub fn table(timeline: &Timeline) -> String {
     text
 }
 
-/// The key as each sees it. It is an error if they differ.
+/// The group key of each participant. It is an error if they differ.
 pub fn keys(timeline: &Timeline) -> Result<()> {
     println!("\n  The group key, as each of the three sees it");
     let keys = PARTICIPANTS.map(|name| timeline.key(name).unwrap_or("no key"));
@@ -63,7 +63,7 @@ pub fn keys(timeline: &Timeline) -> Result<()> {
     Ok(())
 }
 
-/// What to try while everything runs on.
+/// Suggestions for the person while everything keeps running.
 pub fn next(project: &Project, folder: &Path, url: &str) -> String {
     let program = project.program("debug");
     let (program, folder) = (project.show(&program), folder.display());

@@ -1,4 +1,5 @@
-//! What happened when, for each participant of the demo, from the events of the command line and of the popup.
+//! The timeline of each participant of the demo, from the events of the command line and of the
+//! popup.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -10,22 +11,22 @@ use super::process::Event;
 /// The participants, in the order of the report's columns.
 pub const PARTICIPANTS: [&str; 3] = ["cli1", "cli2", "browser"];
 
-/// A point that each participant comes to.
+/// A point that each participant reaches.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Point {
     /// Its process was started.
     Started,
-    /// The signaling server knows it.
+    /// It is registered at the signaling server.
     Online,
     /// It has sent or seen the proposal.
     Proposed,
     /// It takes part; in the browser this is the click on Join.
     Joined,
-    /// It is connected to everybody and all know it: round 1 begins.
+    /// It and all others are connected: round 1 begins.
     Round1,
-    /// It has all commitments: round 2 begins.
+    /// It has all round-1 packages: round 2 begins.
     Round2,
-    /// It has the key, and knows that the others have the same.
+    /// It has the key, and all others have confirmed the same one.
     Done,
 }
 
@@ -37,12 +38,12 @@ pub struct Timeline {
 }
 
 impl Timeline {
-    /// Notes that a participant is being started.
+    /// Records the start of a participant.
     pub fn started(&mut self, name: &'static str) {
         self.set(Point::Started, name, Instant::now());
     }
 
-    /// Notes an event.
+    /// Records an event.
     pub fn add(&mut self, event: &Event) -> Result<()> {
         let Event { at, from, value } = event;
         let text = |field: &str| value[field].as_str().unwrap_or_default();
@@ -50,7 +51,7 @@ impl Timeline {
             "registered" | "online" => Point::Online,
             "proposed" => Point::Proposed,
             "joined" => Point::Joined,
-            // The command line tells of itself and of others; only its own joining counts here.
+            // The command line reports itself and others. Only its own acceptance counts here.
             "accepted" if value["peer_id"].is_null() || text("peer_id") == *from => Point::Joined,
             "mesh_ready" => Point::Round1,
             "round" if value["round"] == 1 => Point::Round1,
@@ -77,22 +78,22 @@ impl Timeline {
         Ok(())
     }
 
-    /// When a participant came to a point.
+    /// When a participant reached a point.
     pub fn at(&self, point: Point, name: &'static str) -> Option<Instant> {
         self.points.get(&(point, name)).copied()
     }
 
-    /// When the last participant came to a point.
+    /// When the last participant reached a point.
     pub fn last(&self, point: Point) -> Option<Instant> {
         PARTICIPANTS.iter().filter_map(|name| self.at(point, name)).max()
     }
 
-    /// How long one participant took from one point to another.
+    /// The time of a participant from one point to another.
     pub fn between(&self, from: Point, to: Point, name: &'static str) -> Option<Duration> {
         Some(self.at(to, name)?.saturating_duration_since(self.at(from, name)?))
     }
 
-    /// The key as a participant sees it.
+    /// The group key of a participant.
     pub fn key(&self, name: &str) -> Option<&str> {
         self.keys.get(name).map(String::as_str)
     }
@@ -102,7 +103,7 @@ impl Timeline {
         self.missing().is_empty()
     }
 
-    /// Who has not.
+    /// The participants that have not.
     pub fn missing(&self) -> Vec<&'static str> {
         PARTICIPANTS.into_iter().filter(|name| !self.keys.contains_key(name)).collect()
     }

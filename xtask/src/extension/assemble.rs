@@ -1,4 +1,5 @@
-//! Puts together `dist/extension` and `dist/www` from the static files, the shared modules and the wasm module.
+//! Assembles `dist/extension` and `dist/www` from the static files, the shared modules and the wasm
+//! module.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,10 +11,10 @@ use super::module::WASM;
 use crate::project::Project;
 use crate::setup::qr;
 
-/// The JavaScript that wasm-bindgen makes.
+/// The JavaScript of wasm-bindgen.
 const SCRIPT: &str = "frostmesh.js";
 
-/// What ships: the content of each file, by its path relative to the folder, sorted.
+/// The files of a finished folder: content by relative path, sorted.
 pub type Files = BTreeMap<PathBuf, Vec<u8>>;
 
 /// The unpacked extension.
@@ -38,8 +39,8 @@ pub fn page(project: &Project) -> Result<Files> {
     Ok(files)
 }
 
-/// Makes a folder hold exactly these files. Those that are right already are not touched: a browser or a server may be
-/// reading them.
+/// Makes a folder hold exactly these files. Leaves correct ones untouched, since a browser or a
+/// server may be reading them.
 pub fn write(files: &Files, folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
     for old in list(folder)?.iter().filter(|old| !files.contains_key(*old)) {
@@ -92,7 +93,7 @@ fn add(files: &mut Files, from: &Path, to: &str) -> Result<()> {
     Ok(())
 }
 
-/// What is no source of ours: the wasm module, the safety words, the QR codes.
+/// The files that are no sources of this project: the wasm module, the safety words, the QR codes.
 fn add_made(files: &mut Files, project: &Project) -> Result<()> {
     files.insert("ui/words.js".into(), words()?);
     files.extend(qr::modules(project)?.into_iter().map(|(path, content)| (path.into(), content)));
@@ -104,13 +105,14 @@ fn add_made(files: &mut Files, project: &Project) -> Result<()> {
     Ok(())
 }
 
-/// The 2048 words that safety words are taken from: the English list of BIP-39, as the command line has it.
+/// The list of 2048 safety words: the English list of BIP-39, from the crate that the command line
+/// uses.
 fn words() -> Result<Vec<u8>> {
     let list = serde_json::to_string(&bip39::Language::English.word_list()[..])?;
     Ok(format!("export default {list};\n").into_bytes())
 }
 
-/// Types, settings of editors, notes and hidden files are for whoever works on the sources.
+/// Whether a file is only for developers: types, settings of editors, notes and hidden files.
 fn ships(path: &Path) -> bool {
     let text = path.to_string_lossy();
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -130,7 +132,7 @@ fn ships(path: &Path) -> bool {
         || text.ends_with(".map"))
 }
 
-/// Drops drawings that nothing refers to: the sources of icons, which ship as PNG.
+/// Drops drawings that no file refers to: the sources of icons, which ship as PNG.
 fn drop_unused_drawings(files: &mut Files) {
     let is = |path: &Path, kinds: &[&str]| {
         path.extension().and_then(|kind| kind.to_str()).is_some_and(|kind| kinds.contains(&kind))

@@ -1,4 +1,5 @@
-//! `cargo xtask extension`: from the sources to what ships, the same bytes each time.
+//! `cargo xtask extension`: builds the extension and the page from the sources, with the same bytes
+//! each time.
 
 mod assemble;
 mod module;
@@ -18,7 +19,7 @@ use crate::setup::{Setup, WasmTools};
 pub use module::Source;
 pub use sizes::Sizes;
 
-/// What was built.
+/// The result of a build.
 pub struct Built {
     /// The unpacked extension.
     pub extension: PathBuf,
@@ -63,7 +64,7 @@ pub fn build(project: &Project, tools: &WasmTools, log: &mut Log) -> Result<Buil
     assemble(project, &module, log)
 }
 
-/// Makes a module ready to be loaded; returns it as rustc made it.
+/// Builds a module and makes it ready to load. Returns the module of rustc, before wasm-bindgen.
 pub fn make_module(
     project: &Project,
     tools: &WasmTools,
@@ -89,7 +90,7 @@ fn assemble(project: &Project, module: &std::path::Path, log: &mut Log) -> Resul
     Ok(Built { extension, page, zip, sizes })
 }
 
-/// The module must not tell who built it, nor differ from machine to machine.
+/// Checks that the module names no path of this machine, so that it is the same on every machine.
 fn no_paths_of_this_machine(project: &Project) -> Result<()> {
     let module = fs::read(project.pkg().join(module::WASM))?;
     let home = std::env::home_dir();

@@ -1,4 +1,4 @@
-//! The wasm modules: compiled by cargo, bound to JavaScript by wasm-bindgen, made smaller by wasm-opt.
+//! The wasm modules: cargo compiles them, wasm-bindgen adds the JavaScript, wasm-opt shrinks them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,10 +11,11 @@ use crate::setup::wasm_rust::{self, TARGET};
 use crate::setup::wasm_tools::{self, BINARYEN};
 use crate::setup::{Stamp, WasmTools};
 
-/// The module's file name, as wasm-bindgen makes it from the name of the crate.
+/// The module's file name, which wasm-bindgen derives from the name of the crate.
 pub const WASM: &str = "frostmesh_bg.wasm";
 
-/// What Rust's wasm target uses beyond WebAssembly 1.0; wasm-opt refuses what is not named.
+/// The features of Rust's wasm target beyond WebAssembly 1.0. wasm-opt refuses features that are
+/// not listed.
 const FEATURES: [&str; 6] = [
     "--enable-bulk-memory",
     "--enable-nontrapping-float-to-int",
@@ -24,12 +25,12 @@ const FEATURES: [&str; 6] = [
     "--enable-multivalue",
 ];
 
-/// What is made into a module.
+/// The sources of a module.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Source {
     /// The product.
     Library,
-    /// `benches/page`, compiled alike.
+    /// `benches/page`, compiled in the same way.
     BenchPage,
 }
 
@@ -41,7 +42,7 @@ impl Source {
         }
     }
 
-    /// Where cargo puts it, below the profile's folder.
+    /// The path of cargo's output, below the profile's folder.
     fn compiled(self) -> &'static str {
         match self {
             Self::Library => "frostmesh.wasm",
@@ -49,7 +50,7 @@ impl Source {
         }
     }
 
-    /// Begins the names of the folders and stamps of what is made of it.
+    /// The prefix of the names of its folders and stamps.
     fn prefix(self) -> &'static str {
         match self {
             Self::Library => "",
@@ -66,7 +67,7 @@ impl Source {
     }
 }
 
-/// Compiles it; returns the module as rustc makes it.
+/// Compiles it. Returns the module of rustc.
 pub fn compile(
     project: &Project,
     tools: &WasmTools,
@@ -91,7 +92,7 @@ pub fn compile(
     Ok(project.wasm_target().join(TARGET).join("wasm-release").join(source.compiled()))
 }
 
-/// Makes the JavaScript around the module; returns the folder, whose module is not yet made smaller.
+/// Makes the JavaScript of the module. Returns the folder, before wasm-opt.
 pub fn bind(
     project: &Project,
     tools: &WasmTools,
@@ -123,7 +124,7 @@ pub fn bind(
     Ok(folder)
 }
 
-/// Makes the module smaller; leaves it in [`Source::pkg`] beside its JavaScript and types.
+/// Shrinks the module, into [`Source::pkg`] beside its JavaScript and types.
 pub fn optimise(
     project: &Project,
     tools: &WasmTools,
@@ -151,7 +152,7 @@ pub fn optimise(
         }
     }
     let mut opt = tools.node.command("node")?;
-    // To repeat it until nothing changes any more takes twice as long, for a kilobyte.
+    // To repeat this until nothing changes takes twice as long and saves a kilobyte.
     opt.arg(wasm_tools::wasm_opt_script(project)).args([
         "-O",
         "--strip-producers",

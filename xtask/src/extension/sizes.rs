@@ -1,4 +1,4 @@
-//! How large what ships is, against the budgets of the design.
+//! The sizes of the extension, against the budgets of the design.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -79,9 +79,10 @@ impl Sizes {
         format!("of budget: wasm {module:.2}, popup {popup:.2}")
     }
 
-    /// Whether the module is at most 90 % over its budget, and the popup a tenth. The budgets are goals, and printed; this is
-    /// the fence. Of the module's excess, links, certificates and invites are a third, the second ciphersuite, which
-    /// repeats what the FROST library has for the first, another, and requests, votes, signing and audit trails the last.
+    /// Whether the module is at most 90 % over its budget, and the popup at most 10 %. The budgets
+    /// are goals, which are printed; these are the limits. A third each of the module's excess is:
+    /// secure channels, certificates and invites; the second ciphersuite, which repeats the code of
+    /// the FROST library; requests, votes, signing and audit logs.
     pub fn within_limits(&self) -> bool {
         let fits = |bytes: usize, limit: usize| bytes <= limit;
         fits(self.packed, MODULE_BUDGET + MODULE_BUDGET * 9 / 10)
@@ -97,9 +98,9 @@ fn kilobytes(bytes: usize) -> f64 {
 /// Which imports of a script count.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Imports {
-    /// Those that it cannot start without.
+    /// Static imports, without which it does not start.
     Static,
-    /// Also those that `import()` loads when they are needed.
+    /// Also dynamic imports, which `import()` loads when they are needed.
     All,
 }
 
@@ -128,8 +129,8 @@ fn loaded(folder: &Path, page: &str, imports: Imports) -> Result<BTreeSet<PathBu
     Ok(found)
 }
 
-/// Everything in quotes that could be the name of a script or a style: attributes, imports, `@import`, `url()`.
-/// Names in comments may be among them, and names of files that do not exist; those are sorted out later.
+/// Every quoted text that could name a script or a style: in attributes, imports, `@import` and
+/// `url()`. Some may be in comments or name files that do not exist. The caller removes these.
 fn references(text: &str, imports: Imports) -> impl Iterator<Item = &str> {
     let parts =
         text.split("import(").enumerate().map(move |(place, part)| match part.split_once(')') {

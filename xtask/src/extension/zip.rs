@@ -1,5 +1,5 @@
-//! A zip file that is the same bytes for the same files: sorted names, one fixed time, no owner, no machine.
-//! The format is PKWARE's APPNOTE.TXT; the sections are named where their fields are written.
+//! Writes a zip file with the same bytes for the same files: sorted names, one fixed time, no
+//! owner, no machine. The format is that of PKWARE's APPNOTE.TXT; comments name its sections.
 
 use std::io::Write;
 
@@ -9,7 +9,7 @@ use flate2::{Compression, Crc};
 
 use super::assemble::Files;
 
-/// 1980-01-01 00:00, the first time that the format can say, in MS-DOS form: time, then date.
+/// 1980-01-01 00:00, the earliest time of the format, in MS-DOS form: time, then date.
 const MODIFIED: [u8; 4] = [0, 0, 0b0010_0001, 0];
 /// 2.0: the version of the format that has Deflate.
 const VERSION: u16 = 20;
@@ -48,7 +48,7 @@ pub fn pack(files: &Files) -> Result<Vec<u8>> {
     Ok(archive)
 }
 
-/// What the local header and the directory have in common.
+/// The fields that the local header and the directory share.
 struct Entry {
     fields: Vec<u8>,
     name: Vec<u8>,

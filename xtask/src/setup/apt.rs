@@ -1,4 +1,5 @@
-//! Debian's packages, where there is `apt-get` and the right to use it. Nothing installed is ever removed for them.
+//! Installs Debian's packages, on machines with `apt-get` and the right to use it. Removes no other
+//! package.
 
 use std::process::{Command, Stdio};
 
@@ -12,7 +13,7 @@ pub fn exists() -> bool {
     which("apt-get").is_some()
 }
 
-/// Installs packages. The error of a machine where this cannot be says what to type.
+/// Installs packages. Where this is not possible, the error names the command to type.
 pub fn install(log: &mut Log, packages: &[&str]) -> Result<()> {
     let advice = format!(
         "run `sudo apt-get update && sudo apt-get install --no-remove {}`, then the same command again.",
@@ -30,14 +31,15 @@ pub fn install(log: &mut Log, packages: &[&str]) -> Result<()> {
         command.args(["install", "--yes", "--no-remove", "--no-install-recommends"]).args(packages);
         log.run(&mut command)
     };
-    // Fresh machines have no package lists, old ones have stale lists: fetch them only if it fails without.
+    // Fetch the package lists only after a failure: fresh machines have none, others may have stale
+    // ones.
     if install(log).is_ok() {
         return Ok(());
     }
     log.run(apt_get(prefix).arg("update")).and_then(|()| install(log)).advise(advice)
 }
 
-/// The words that make a command run as root: none for root, `sudo -n` where that asks nothing.
+/// The prefix that runs a command as root: none for root, `sudo -n` where that needs no password.
 fn privilege() -> Option<&'static [&'static str]> {
     if !exists() {
         return None;

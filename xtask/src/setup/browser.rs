@@ -13,7 +13,7 @@ use crate::run::{Advise, Log, major, output, version_of};
 const ADVICE: &str = "install Chromium (or Chrome for Testing) and the chromedriver of the same version, or set CHROME \
                       and CHROMEDRIVER to where they are.";
 
-/// Chrome of the brand comes last: it no longer loads an unpacked extension from its command line.
+/// Google's Chrome comes last, since it loads no unpacked extension from its command line.
 const NAMES: [&str; 5] =
     ["chromium", "chromium-browser", "chrome", "google-chrome-stable", "google-chrome"];
 const PLACES: [&str; 3] = [
@@ -22,7 +22,7 @@ const PLACES: [&str; 3] = [
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 ];
 
-/// Whether chromedriver has to be there too.
+/// Whether chromedriver is needed as well.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Driver {
     /// For the tests of the wasm module.
@@ -62,7 +62,7 @@ pub fn prepare(log: &mut Log, driver: Driver) -> Result<Browser> {
     Ok(browser)
 }
 
-/// Whether this process is root's: Chromium's sandbox refuses to start for root.
+/// Whether this process runs as root, for whom Chromium's sandbox refuses to start.
 pub fn is_root() -> bool {
     cfg!(unix) && output(Command::new("id").arg("-u")).is_ok_and(|id| id == "0")
 }

@@ -1,6 +1,6 @@
-//! Debian's Rust, for networks where rustup cannot download. Its packages hold the standard library's source only, so
-//! that is compiled for wasm once, into a sysroot of our own: links to Debian's files and what we compiled.
-//! Neither the user's rustup nor /usr is changed, but for the packages.
+//! Debian's Rust, for networks where rustup cannot download. Its packages hold the standard library
+//! for wasm as source only. This compiles it once, into a sysroot with links to Debian's files.
+//! Except for the packages, it changes neither /usr nor the user's rustup.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ const RUSTLIB: &str = "/usr/lib/rustlib";
 const PACKAGES: [&str; 5] =
     ["rustc-web", "cargo-web", "rust-web-src", "rust-web-llvm", "rust-web-clippy"];
 
-/// What the user's own toolchain leaves in the environment, and Debian's must not see.
+/// Environment variables of the user's toolchain, which Debian's must not see.
 pub const FOREIGN_VARIABLES: [&str; 9] = [
     "RUSTUP_TOOLCHAIN",
     "RUSTC",
@@ -33,15 +33,16 @@ pub const FOREIGN_VARIABLES: [&str; 9] = [
     "LD_LIBRARY_PATH",
 ];
 
-/// Raise this when the way the sysroot is made changes.
+/// The version of the sysroot's layout. Raise it when this file makes the sysroot in another way.
 const RECIPE: &str = "1";
 
-/// Whether the sysroot was made before. (It may be out of date: [`prepare`] sees to that.)
+/// Whether a sysroot exists. [`prepare`] renews one that is out of date.
 pub fn is_ready(project: &Project) -> bool {
     sysroot(project).join("stamp").is_file()
 }
 
-/// Installs the packages if they are missing, makes the sysroot if it is missing or old, and returns its folder.
+/// Installs the packages if they are missing, makes the sysroot if it is missing or old, and
+/// returns its folder.
 pub fn prepare(project: &Project, log: &mut Log) -> Result<PathBuf> {
     packages(log)?;
     let version = run::output(Command::new(RUSTC).arg("-vV").env_remove("LD_LIBRARY_PATH"))?;
@@ -103,7 +104,8 @@ fn packages(log: &mut Log) -> Result<()> {
         apt::install(log, &PACKAGES)?;
     }
     if !linker.exists() {
-        // rust-lld is a link to the linker of one LLVM version, whose package has the same name: lld-22, say.
+        // rust-lld is a link to the linker of one LLVM version, whose package has the same name:
+        // lld-22, say.
         let target =
             fs::read_link(linker).with_context(|| format!("reading the link {RUST_LLD}"))?;
         let package = target
@@ -125,7 +127,7 @@ fn compile_std(sysroot: &Path, release: &str, log: &mut Log) -> Result<()> {
         "[package]\nname = \"empty\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
          [profile.release]\ndebug = false\nstrip = true\n",
     )?;
-    // The source package brings the library's dependencies too, so this needs no network.
+    // The source package holds the library's dependencies as well, so this needs no network.
     let vendored = format!("source.vendored.directory=\"{RUSTLIB}/src/rust/library/vendor\"");
     let mut build = Command::new(CARGO);
     for name in FOREIGN_VARIABLES {
@@ -160,7 +162,8 @@ fn compile_std(sysroot: &Path, release: &str, log: &mut Log) -> Result<()> {
     Ok(())
 }
 
-/// Links Debian's programs and host libraries into the sysroot, and puts a `rustc` there that uses it.
+/// Links Debian's programs and host libraries into the sysroot, and puts a `rustc` there that uses
+/// it.
 #[cfg(unix)]
 fn link(sysroot: &Path, host: &str) -> Result<()> {
     use std::os::unix::fs::{PermissionsExt, symlink};

@@ -1,4 +1,5 @@
-//! Set-up: what a machine with nothing but Rust still needs. Each part is skipped when it is there already.
+//! Set-up: installs what a machine with only Rust still needs. Parts that are installed already are
+//! skipped.
 
 pub mod apt;
 mod browser;
@@ -50,7 +51,7 @@ pub fn wasm_command(project: &Project, words: &[String]) -> Result<ExitCode> {
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Does set-up step by step, and shows each.
+/// Runs set-up step by step, and shows each step.
 pub struct Setup<'a> {
     /// The project to set up for.
     pub project: &'a Project,
@@ -58,19 +59,19 @@ pub struct Setup<'a> {
     pub progress: &'a Progress<'a>,
 }
 
-/// What it takes to build the wasm module.
+/// The tools to build the wasm module.
 pub struct WasmTools {
     /// The Rust that builds for wasm.
     pub rust: WasmRust,
-    /// wasm-opt runs on this.
+    /// Node, which runs wasm-opt.
     pub node: Node,
 }
 
-/// What it takes to run everything.
+/// The tools to run everything.
 pub struct AllTools {
-    /// What builds the wasm module.
+    /// The tools to build the wasm module.
     pub wasm: WasmTools,
-    /// The browser, and its driver if one was asked for.
+    /// The browser, with its driver if that is needed.
     pub browser: Browser,
 }
 

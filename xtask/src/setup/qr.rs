@@ -1,4 +1,5 @@
-//! The QR codes of invites, drawn and read: JavaScript modules of npm that ship as they are.
+//! The JavaScript modules that draw and read QR codes of invites: those of an npm package,
+//! unchanged.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,7 +13,8 @@ use crate::run::Log;
 /// <https://github.com/paulmillr/qr>, MIT or Apache-2.0.
 const QR: &str = "0.7.0";
 
-/// What ships of it, and below which path: the writer, and the reader, which needs the writer's tables.
+/// The files that ship, with their paths: the writer, and the reader, which needs the writer's
+/// tables.
 const MODULES: [(&str, &str); 2] =
     [("index.js", "ui/qr/index.js"), ("decode.js", "ui/qr/decode.js")];
 
@@ -31,7 +33,7 @@ pub fn prepare(project: &Project, node: &Node, log: &mut Log) -> Result<()> {
     Ok(())
 }
 
-/// The modules with their licence in front, and where they go.
+/// The modules, each behind its licence, with their paths.
 pub fn modules(project: &Project) -> Result<Vec<(&'static str, Vec<u8>)>> {
     let read = |name| {
         let path = package(project).join(name);

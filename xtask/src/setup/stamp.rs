@@ -1,4 +1,4 @@
-//! Stamps: a small file that says what a result was made from, so that it is made again only when that changes.
+//! Stamps: small files with the inputs of a result, so that it is rebuilt only when these change.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hasher};
@@ -13,7 +13,7 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    /// A stamp over everything that decides the result.
+    /// A stamp over all inputs of a result.
     pub fn new(file: PathBuf, parts: &[&[u8]]) -> Self {
         let mut hasher = DefaultHasher::new();
         for part in parts {
@@ -23,12 +23,12 @@ impl Stamp {
         Self { file, value: format!("{:016x}", hasher.finish()) }
     }
 
-    /// Whether the result was made from the same.
+    /// Whether the result was made from the same inputs.
     pub fn is_current(&self) -> bool {
         fs::read_to_string(&self.file).is_ok_and(|value| value.trim() == self.value)
     }
 
-    /// Says that it now is.
+    /// Records that the result is made from these inputs.
     pub fn write(&self) -> Result<()> {
         fs::write(&self.file, format!("{}\n", self.value))
             .with_context(|| format!("writing {}", self.file.display()))

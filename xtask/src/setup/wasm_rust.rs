@@ -1,4 +1,5 @@
-//! A Rust that builds for wasm32-unknown-unknown: the user's own, with the target that rustup adds, or Debian's.
+//! Finds a Rust that builds for wasm32-unknown-unknown: the user's own, with the target of rustup,
+//! or Debian's.
 
 use std::env;
 use std::fs;
@@ -12,18 +13,18 @@ use super::debian_rust;
 use crate::project::{Project, cargo, path_with, which};
 use crate::run::{self, Advise, Log};
 
-/// The target that browsers run.
+/// The target of browsers.
 pub const TARGET: &str = "wasm32-unknown-unknown";
 
-/// On a closed network rustup would try for long.
+/// Time limit for rustup, which retries for long on a closed network.
 const RUSTUP_LIMIT: Duration = Duration::from_secs(120);
 
 /// Which Rust builds for wasm.
 #[derive(Clone)]
 pub enum WasmRust {
-    /// The one that `cargo` is anyway.
+    /// The user's own.
     Own,
-    /// Debian's, seen through a sysroot of our own in this folder.
+    /// Debian's, with a sysroot in this folder.
     Debian(PathBuf),
 }
 
@@ -54,13 +55,15 @@ pub fn prepare(project: &Project, log: &mut Log) -> Result<WasmRust> {
 }
 
 impl WasmRust {
-    /// A command that uses this Rust and our tools. Its builds go to the wasm target folder.
+    /// A command that uses this Rust and the installed tools. Its builds go to the wasm target
+    /// folder.
     pub fn command(&self, project: &Project, program: &str) -> Result<Command> {
         let mut front = vec![project.tools_bin()];
         if let Self::Debian(sysroot) = self {
             front.insert(0, sysroot.join("bin"));
         }
-        // Cargo looks for subcommands such as clippy in its own folder first, unless that is on PATH further back.
+        // Cargo prefers subcommands (clippy) in its own folder, unless that folder comes later on
+        // PATH.
         let back: Vec<PathBuf> = cargo_home().map(|home| home.join("bin")).into_iter().collect();
         let path = env::split_paths(&path_with(&front)?).chain(back).collect::<Vec<_>>();
         let mut command = Command::new(program);
@@ -68,7 +71,8 @@ impl WasmRust {
             for name in debian_rust::FOREIGN_VARIABLES {
                 command.env_remove(name);
             }
-            // clippy-driver is not started through our rustc, so it has to be told.
+            // clippy-driver does not run through the rustc of the sysroot, so it needs the flag
+            // itself.
             command.env("SYSROOT", sysroot);
         }
         command
@@ -80,7 +84,8 @@ impl WasmRust {
         Ok(command)
     }
 
-    /// Compiler flags that keep this machine's paths out of the module, so that it is the same wherever it is built.
+    /// Compiler flags that keep paths of this machine out of the module, so that it is the same on
+    /// every machine.
     fn flags(&self, project: &Project) -> Result<Vec<String>> {
         let mut places = vec![(project.root.clone(), "/frostmesh".to_owned())];
         if !project.target.starts_with(&project.root) {
@@ -89,7 +94,7 @@ impl WasmRust {
         let home = cargo_home().context(
             "There is no home folder, so cargo has no place for crates. Set CARGO_HOME.",
         )?;
-        // One folder for each registry; their names tell which, and mirrors have others.
+        // Each registry has a folder, whose name differs for mirrors.
         for registry in folders(&home.join("registry/src")) {
             places.push((registry, "/cargo".to_owned()));
         }
@@ -100,7 +105,7 @@ impl WasmRust {
     }
 }
 
-/// Where cargo keeps crates and programs.
+/// The folder of cargo's crates and programs.
 fn cargo_home() -> Option<PathBuf> {
     env::var_os("CARGO_HOME")
         .map(PathBuf::from)

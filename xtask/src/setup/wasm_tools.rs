@@ -1,4 +1,5 @@
-//! wasm-bindgen from its source, wasm-opt from the npm package `binaryen`: once, into the tools folder.
+//! Installs wasm-bindgen from its source and wasm-opt from the npm package `binaryen`, into the
+//! tools folder.
 
 use std::env;
 use std::fs;
@@ -10,11 +11,11 @@ use super::node::{self, Node};
 use crate::project::{Project, cargo, which};
 use crate::run::{Advise, Log, version_of};
 
-/// Its `wasm-opt` shrinks the module.
+/// The version of Binaryen, whose `wasm-opt` shrinks the module.
 pub const BINARYEN: &str = "132.0.0";
 
-/// Installs the wasm-bindgen of exactly the version in Cargo.lock: the module and the tool must agree. Its test runner comes
-/// with it.
+/// Installs wasm-bindgen and its test runner in exactly the version of Cargo.lock, as the module
+/// requires.
 pub fn wasm_bindgen(project: &Project, log: &mut Log) -> Result<()> {
     let lock = project.root.join("Cargo.lock");
     let text = fs::read_to_string(&lock)
@@ -84,7 +85,8 @@ fn cargo_install(
         log.note(format!("there: {version}"));
         return Ok(());
     }
-    // The user may have it. Our folder stands first on PATH, so an old one of ours must not hide it.
+    // The user may have it. The tools folder is first on PATH, so an old version there must not
+    // hide it.
     let own = programs
         .first()
         .and_then(|name| which(name))
@@ -105,7 +107,7 @@ fn cargo_install(
             .arg(&project.tools)
             .args(locked.then_some("--locked"))
             .env("CARGO_TARGET_DIR", &build)
-            // They run for seconds, and building them takes minutes.
+            // The tools run for seconds, while an optimised build takes minutes.
             .envs([("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"), ("CARGO_PROFILE_RELEASE_LTO", "off")])
             .envs([
                 ("CARGO_PROFILE_RELEASE_DEBUG", "0"),
@@ -113,13 +115,13 @@ fn cargo_install(
             ]);
         log.run(&mut command)
     };
-    // Some releases lock a version of a dependency that was withdrawn since: then newer ones have to do.
+    // Some releases lock a dependency that was withdrawn since. Then use newer ones.
     let locked = install(log, true);
     locked.or_else(|_| install(log, false)).advise(format!(
         "see the log; a C compiler and a network that reaches the crate registry are needed. By hand: \
          `cargo install {package} --version ={version}`."
     ))?;
-    // What was compiled is of no use any more, and large. If it cannot be removed, nothing is lost.
+    // The build folder is large and no longer needed. An error does no harm.
     let _ = fs::remove_dir_all(&build);
     log.note(format!("installed {version}"));
     Ok(())

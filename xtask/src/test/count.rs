@@ -1,8 +1,8 @@
-//! Reads from a log how many tests ran and which failed: those of Rust's test harness and those of Node's.
+//! Counts the tests in a log and finds the failed ones, for Rust's and for Node's test harness.
 
 use std::collections::BTreeSet;
 
-/// What is counted, and how the two harnesses call it; Rust has no word for some, Node none for others.
+/// What is counted, with the words of both harnesses. Each harness lacks some of them.
 const WORDS: [(&str, &str, &str); 5] = [
     ("passed", "passed", "pass "),
     ("failed", "failed", "fail "),
@@ -11,7 +11,7 @@ const WORDS: [(&str, &str, &str); 5] = [
     ("to do", "", "todo "),
 ];
 
-/// `212 passed, 3 skipped`, or nothing if the log speaks of no tests.
+/// `212 passed, 3 skipped`, or nothing if the log shows no tests.
 pub fn tests(log: &str) -> String {
     let mut counts = [0_usize; WORDS.len()];
     let mut spoke = false;
@@ -43,14 +43,14 @@ pub fn failures(log: &str) -> BTreeSet<String> {
     let name = |line: &str| {
         let line = line.trim();
         let rust = line.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" ... FAILED"));
-        // Node adds the time in brackets, and what the author says about it.
+        // Node adds the time in brackets, and the author's comment.
         let node = line.strip_prefix("✖ ").map(|rest| rest.split(" (").next().unwrap_or(rest));
         rust.or(node).filter(|name| *name != "failing tests:").map(str::to_owned)
     };
     log.lines().filter_map(name).collect()
 }
 
-/// The number that stands before a word, in `ok. 12 passed; 0 failed; 1 ignored`.
+/// The number before a word, in `ok. 12 passed; 0 failed; 1 ignored`.
 fn before(text: &str, word: &str) -> usize {
     let words: Vec<&str> = text.split([' ', ';']).filter(|word| !word.is_empty()).collect();
     let pairs = words.windows(2).filter(|pair| pair[1] == word);

@@ -16,7 +16,7 @@ use crate::project::Project;
 use crate::run::{self, Log};
 use crate::setup::{AllTools, Setup};
 
-/// What a step can use, and what an earlier step left for it.
+/// The inputs of a step, with the results of earlier steps.
 struct Suite<'a> {
     project: &'a Project,
     tools: AllTools,
@@ -31,7 +31,7 @@ struct Step {
     work: fn(&Suite<'_>, &mut Log) -> Result<()>,
 }
 
-/// In the order in which they run: what fails fast comes first.
+/// The steps in their order. Fast ones come first.
 const STEPS: [Step; 10] = [
     Step { name: "fmt", about: "the sources are formatted", work: steps::format },
     Step { name: "clippy", about: "no warnings, native", work: steps::clippy },

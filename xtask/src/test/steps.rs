@@ -1,4 +1,4 @@
-//! The steps of the suite. Each is an error if what it shows is not so, or if there was nothing to show it with.
+//! The steps of the suite. A step fails if its check fails, or if it had nothing to check.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use crate::setup::wasm_rust::TARGET;
 /// Folders of suites and kinds: one file each.
 const LISTED: [&str; 2] = ["src/frost/suites", "src/content/kinds"];
 
-/// What must never get into the module: it has no sockets and no threads to run them on.
+/// Crates that must not be part of the module, which has neither sockets nor threads.
 const NATIVE_ONLY: [&str; 4] = ["tokio", "mio", "axum", "str0m"];
 
 pub fn format(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
@@ -98,7 +98,7 @@ pub fn wasm_tree(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
         "normal",
     ]);
     let tree = run::output(tree.args(["--prefix", "none", "--format", "{p}"]))?;
-    // Repeats carry a mark, so only name and version count.
+    // `cargo tree` marks repeats, so only name and version count.
     let mut packages: Vec<(&str, &str)> = tree
         .lines()
         .filter_map(|line| line.split_once(' '))
@@ -129,7 +129,8 @@ pub fn wasm_tree(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
 
 pub fn extension(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
     let first = built(suite, log)?;
-    // Once more from nothing, elsewhere: then neither this folder nor what was built before can have a part in it.
+    // A second build in another folder, from the sources alone: it depends neither on this folder
+    // nor on earlier builds.
     let again = suite.project.at(suite.project.scratch().join("again"));
     copy_sources(&suite.project.root, &again.root)?;
     let second = extension::build(&again, &suite.tools.wasm, log)?;
@@ -153,7 +154,7 @@ pub fn wasm(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
     let project = suite.project;
     let browser = &suite.tools.browser;
     let mut test = suite.tools.wasm.rust.command(project, "cargo")?;
-    // All other tests are native: they compile to nothing here.
+    // All other tests are native and compile to nothing here.
     test.args([
         "test",
         "--locked",
@@ -185,10 +186,11 @@ pub fn interop(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
 pub fn end_to_end(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
     let project = suite.project;
     let built = built(suite, log)?;
-    // The same command as the native tests, so that nothing is compiled twice: it makes the program too.
+    // The command of the native tests, which builds the program as well, so that nothing is
+    // compiled twice.
     log.run(at_root(project, cargo()).args(["test", "--locked", "--workspace", "--no-run"]))?;
     let mut node = suite.tools.wasm.node.command("node")?;
-    // One file at a time: browsers and timings disturb each other.
+    // One file at a time, since browsers slow each other down.
     node.args(["--test", "--test-reporter=spec", "--test-concurrency=1", "--test-timeout=600000"]);
     node.args(test_files(&project.root.join("tests/e2e"))?);
     node.current_dir(&project.root)
@@ -202,11 +204,11 @@ pub fn end_to_end(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
     some_tests(log)
 }
 
-/// The built extension; the first step that needs it builds it.
+/// The built extension. The first step that needs it builds it.
 fn built<'a>(suite: &'a Suite<'_>, log: &mut Log) -> Result<&'a Built> {
     if suite.built.get().is_none() {
         let built = extension::build(suite.project, &suite.tools.wasm, log)?;
-        // It was empty a moment ago and this is the only thread, so setting it succeeds.
+        // It was empty and this is the only thread, so this succeeds.
         let _ = suite.built.set(built);
     }
     suite.built.get().context("the extension was not built")
@@ -217,7 +219,7 @@ fn at_root(project: &Project, mut command: Command) -> Command {
     command
 }
 
-/// A step that ran no test shows nothing.
+/// Fails if the step ran no test.
 fn some_tests(log: &Log) -> Result<()> {
     let counted = count::tests(&log.text());
     if counted.is_empty() || counted.starts_with("0 passed") {
@@ -258,7 +260,7 @@ fn capabilities(project: &Project, chrome: &Path) -> Result<PathBuf> {
     Ok(file)
 }
 
-/// Copies the sources of the project, without what is built from them. What an earlier copy left is removed.
+/// Copies the sources of the project without its builds. Removes an earlier copy first.
 fn copy_sources(from: &Path, to: &Path) -> Result<()> {
     if to.exists() {
         fs::remove_dir_all(to).with_context(|| format!("removing {}", to.display()))?;

@@ -18,7 +18,7 @@
 //! offer is repeated instead. ICE is never restarted: a broken connection is replaced by a new
 //! attempt (docs/connectivity.md says why).
 
-use super::Surroundings;
+use super::surroundings::Surroundings;
 use crate::api::Timestamp;
 use crate::node::{Deadlines, Output, Role};
 use crate::wire::{IceCandidate, PeerId, RelayData};

@@ -7,6 +7,7 @@
 
 mod connection;
 mod peer;
+mod surroundings;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests;
@@ -15,8 +16,9 @@ use std::collections::VecDeque;
 
 use self::connection::{Connection, MAX_CANDIDATES, State, Timeouts, is_older, same_attempt};
 use self::peer::{EarlyOffer, Peer};
-use super::Effect;
-use super::carrier::{Carrier, CarrierSpec, DriverInput, Path};
+use self::surroundings::Surroundings;
+use super::carrier::Carrier;
+use super::effect::{CarrierSpec, DriverInput, Effect, Path};
 use crate::api::{Event, Timestamp};
 use crate::channel::Window;
 use crate::node::ctx::Ctx;
@@ -36,33 +38,6 @@ pub(super) const SPEC: CarrierSpec = CarrierSpec {
 
 /// Most peers without a session for whom something is kept.
 const MAX_STRANGERS: usize = 64;
-
-/// What a connection may use: the step's context, its server, and the queue of effects.
-pub(super) struct Surroundings<'a, 'c> {
-    pub ctx: &'a mut Ctx<'c>,
-    pub server: ServerId,
-    pub out: &'a mut VecDeque<Effect>,
-}
-
-impl Surroundings<'_, '_> {
-    fn is_online(&self) -> bool {
-        self.ctx.presence.is_online(self.server)
-    }
-
-    fn is_present(&self, peer: &PeerId) -> bool {
-        self.ctx.presence.at(self.server).is_some_and(|known| known.present().contains(peer))
-    }
-
-    fn relay(&mut self, to: &PeerId, data: RelayData) {
-        if self.is_online() {
-            self.out.push_back(Effect::Relay { server: self.server, to: to.clone(), data });
-        }
-    }
-
-    fn output(&mut self, output: Output) {
-        self.out.push_back(Effect::Output(output));
-    }
-}
 
 /// All WebRTC connections.
 pub(super) struct WebRtc {
