@@ -2,7 +2,7 @@
 #![cfg(not(target_family = "wasm"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use frostmesh::audit::{AuditError, Body, Difference, End, Entry, Head, compare, verify};
+use frostmesh::audit::{AuditError, Body, Difference, End, Entry, Head, Owner, compare, verify};
 use frostmesh::group::{Request, Vote};
 use frostmesh::identity::{Digest, IdentityKey, Signature};
 use frostmesh::random::SystemRng;
@@ -24,7 +24,7 @@ fn request(nonce: u8) -> Request {
 
 fn vote(key: &IdentityKey, nonce: u8, member: u16, number: u32, approves: bool) -> Body {
     let id = request(nonce).id(&CIRCLE);
-    Body::Vote { vote: Vote::new((id, &CIRCLE), member, number, approves, key, &mut SystemRng) }
+    Body::Vote { vote: Vote::new(&CIRCLE, id, member, number, approves, key, &mut SystemRng) }
 }
 
 fn bodies(key: &IdentityKey) -> Vec<Body> {
@@ -48,7 +48,9 @@ fn written(key: &IdentityKey, bodies: &[Body]) -> (Vec<Entry>, Head) {
 }
 
 fn check(key: &IdentityKey, entries: &[Entry], end: End<'_>) -> Result<Vec<Body>, AuditError> {
-    verify(&CIRCLE, (PUBKEY, 1, &key.identity()), entries, end).map(|(bodies, _)| bodies)
+    let identity = key.identity();
+    let owner = Owner { pubkey: PUBKEY, member: 1, identity: &identity };
+    verify(&CIRCLE, owner, entries, end).map(|(bodies, _)| bodies)
 }
 
 #[test]

@@ -10,7 +10,9 @@ use std::rc::Rc;
 use frostmesh::browser::{PeerConnection, Store};
 use frostmesh::frost::{Round1, Suite};
 use frostmesh::identity::{Contacts, IdentityKey};
-use frostmesh::keystore::{KdfParams, Keystore, KeystoreError, Kind, WalletInfo, WalletRecord};
+use frostmesh::keystore::{
+    KdfParams, Keystore, KeystoreError, Kind, WalletInfo, WalletRecord, WalletRoster,
+};
 use frostmesh::node::{
     Command, Config, Event, Input, Node, Output, Role, SocketEvent, StoreRequest, Timestamp,
 };
@@ -199,6 +201,7 @@ fn record() -> WalletRecord {
         threshold: 2,
         total: 2,
         participants: vec![id("a"), id("b")],
+        roster: WalletRoster::numbered([id("a"), id("b")]),
         identifier: 1,
         verified: false,
         created: 1,

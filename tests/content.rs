@@ -2,7 +2,12 @@
 #![cfg(not(target_family = "wasm"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-use frostmesh::content::{Content, ContentError, File, Hash, MAX_CONTENT, NostrEvent, Text};
+use std::collections::BTreeSet;
+
+use frostmesh::content::{
+    self, Content, ContentError, File, Hash, MAX_CONTENT, NostrEvent, SignItem, Text,
+};
+use frostmesh::frost::{GroupKey, Use};
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
@@ -86,6 +91,57 @@ fn what_cannot_be_shown_is_not_signed() {
         NostrEvent::parse(&large, Some(&[1; 32])),
         Err(ContentError::TooLarge { .. })
     ));
+}
+
+#[test]
+fn every_kind_says_what_it_is_and_keeps_its_limits() {
+    let names: BTreeSet<&str> = content::kinds().map(|kind| kind.name).collect();
+    assert_eq!(names.len(), content::kinds().count(), "two kinds have one name");
+    assert!(!names.contains("batch"), "that is an operation with several contents");
+    for kind in content::kinds() {
+        assert!(kind.max_size <= MAX_CONTENT);
+        for text in [kind.label.key, kind.label.text, kind.asks.text, kind.help, kind.value_name] {
+            assert!(!text.is_empty());
+        }
+        let (size, most) = (kind.max_size + 1, kind.max_size);
+        let refused = Content::read(kind.name, &"x".repeat(size), None);
+        assert_eq!(refused, Err(ContentError::TooLarge { size, most }));
+        assert!(Content::read(kind.name, "", None).is_err());
+    }
+    let unknown = Err(ContentError::Kind("no-kind".into()));
+    assert_eq!(Content::read("no-kind", "x", None), unknown);
+}
+
+#[test]
+fn content_is_written_so_that_it_reads_as_the_same() {
+    let sha256 = hex::encode([9; 32]);
+    let file = format!(r#"{{ "sha256": "{sha256}", "name": "a.pdf", "size": 7 }}"#);
+    let event = r#"{"kind":1,"created_at":1,"tags":[["t","x"]],"content":"hi"}"#;
+    let key = GroupKey::new("secp256k1-tr".parse().unwrap(), vec![2; 33]);
+    let examples =
+        [("text", " as\nit is "), ("file", &file), ("nostr-event", event), ("hash", &sha256)];
+    assert!(content::kinds().map(|kind| kind.name).eq(examples.map(|(kind, _)| kind)));
+    for (kind, written) in examples {
+        let content = Content::read(kind, written, Some(&key)).unwrap();
+        let again = Content::read(kind, &content.written(), Some(&key)).unwrap();
+        assert_eq!(again, content);
+        assert_eq!(again.items(), content.items());
+        assert_eq!(again.shown(), content.shown());
+        assert_eq!(content.items(), [SignItem::of(content.digest())]);
+        assert_eq!(content.kind(), kind);
+    }
+}
+
+#[test]
+fn an_event_takes_a_key_that_signs_for_nostr() {
+    let event = r#"{"kind":1,"created_at":1,"tags":[],"content":"hi"}"#;
+    let read = |suite: &str| {
+        let key = GroupKey::new(suite.parse().unwrap(), vec![2; 33]);
+        Content::read("nostr-event", event, Some(&key))
+    };
+    assert_eq!(read("secp256k1"), Err(ContentError::Use(Use::NOSTR)));
+    let shown = read("secp256k1-tr").unwrap().shown();
+    assert!(shown.contains(&("pubkey", hex::encode([2; 32]))), "the wallet is the author");
 }
 
 proptest! {

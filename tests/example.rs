@@ -11,7 +11,7 @@ use frostmesh::agreement::{
 use frostmesh::audit::{Body, Head};
 use frostmesh::channel::{Context, Handshake, Window};
 use frostmesh::content::Content;
-use frostmesh::group::{Request, Vote, group_id, health_check_digest};
+use frostmesh::group::{Operation, Request, SignTask, Vote, group_id, health_check_digest};
 use frostmesh::identity::{IdentityKey, Invite, Signature, tagged_hash};
 use frostmesh::wire::{PeerId, Statement};
 use rand_core::{CryptoRng, Error, RngCore};
@@ -143,8 +143,19 @@ fn values() -> Vec<(&'static str, String)> {
         signature: Signature::from_bytes([0; 64]),
     };
     let request = unsigned.signed(&bound, &alice, &mut Constant(0x88));
-    let vote = Vote::new((request.id(&bound), &bound), 2, 1, true, &bob, &mut Constant(0x88));
+    let vote = Vote::new(&bound, request.id(&bound), 2, 1, true, &bob, &mut Constant(0x88));
     let text = Content::read("text", "I agree", None).unwrap();
+    let hash = Content::read("hash", &"cc".repeat(32), None).unwrap();
+    let batch = Operation::Sign(SignTask::new(vec![text.clone(), hash]).unwrap());
+    let Operation::Sign(task) = &batch;
+    let items: Vec<String> = task.items().iter().map(|item| hex::encode(item.message)).collect();
+    let unsigned = Request {
+        kind: batch.kind().to_owned(),
+        content: batch.written(),
+        nonce: [0xbb; 16],
+        ..request.clone()
+    };
+    let several = unsigned.signed(&bound, &alice, &mut Constant(0x88));
     let opened = Body::Opened { pubkey: "02aa".to_owned(), member: 1 };
     let entry =
         Head::default().write(&bound, 1_800_000_000_000, &opened, &alice, &mut Constant(0x88));
@@ -155,6 +166,10 @@ fn values() -> Vec<(&'static str, String)> {
         ("request, signed", hex::encode(request.signature.as_bytes())),
         ("text", hex::encode(text.digest())),
         ("vote of bob, signed", hex::encode(vote.signature.as_bytes())),
+        ("batch.content", several.content.clone()),
+        ("batch.items", format!("[{}]", items.join(", "))),
+        ("batch.request", hex::encode(several.id(&bound))),
+        ("batch.request, signed", hex::encode(several.signature.as_bytes())),
         ("entry.body", entry.body.clone()),
         ("entry.hash", hex::encode(entry.hash(&bound))),
         ("entry, signed", hex::encode(entry.signature.as_bytes())),

@@ -5,9 +5,10 @@
 
 use std::time::{Duration, Instant};
 
-use frostmesh::keystore::{KdfParams, Keystore, KeystoreError, Kind, WalletInfo, WalletRecord};
+use frostmesh::keystore::{
+    KdfParams, Keystore, KeystoreError, Kind, RosterEntry, WalletInfo, WalletRecord, WalletRoster,
+};
 use frostmesh::random::SystemRng;
-use frostmesh::wire::PeerId;
 use proptest::prelude::{any, proptest};
 use zeroize::Zeroizing;
 
@@ -22,7 +23,7 @@ fn keystore() -> Keystore {
 }
 
 fn record() -> WalletRecord {
-    let participants: Vec<PeerId> = ["a", "b", "c"].map(|id| id.parse().unwrap()).to_vec();
+    let roster = WalletRoster::numbered(["a", "b", "c"].map(|id| id.parse().unwrap()));
     let info = WalletInfo {
         name: None,
         pubkey: format!("02{}", "ab".repeat(32)),
@@ -30,7 +31,8 @@ fn record() -> WalletRecord {
         ciphersuite: "FROST-secp256k1-SHA256-v1".to_owned(),
         threshold: 2,
         total: 3,
-        participants,
+        participants: roster.names(),
+        roster,
         identifier: 2,
         verified: false,
         created: 1_700_000_000_000,
@@ -213,10 +215,46 @@ fn an_envelope_of_version_1_still_opens() {
 }
 
 #[test]
+fn a_record_names_identifiers_and_one_without_them_is_read_by_position() {
+    let written = serde_json::to_value(record()).unwrap();
+    assert_eq!(written["participants"], serde_json::json!(["a", "b", "c"]));
+    assert_eq!(written["roster"][1], serde_json::json!({ "identifier": 2, "peer_id": "b" }));
+    let read = |value: &serde_json::Value| {
+        serde_json::from_value::<WalletRecord>(value.clone()).map(|record| record.info)
+    };
+    assert_eq!(read(&written).unwrap(), record().info);
+    let mut older = written.clone();
+    older.as_object_mut().unwrap().remove("roster");
+    assert_eq!(read(&older).unwrap(), record().info);
+
+    // After a change of members identifiers need not be positions.
+    let entry = |identifier, name: &str| RosterEntry { identifier, peer_id: name.parse().unwrap() };
+    let mut changed = record();
+    changed.info.roster = WalletRoster::new(vec![entry(2, "d"), entry(7, "a")]).unwrap();
+    changed.info.participants = changed.info.roster.names();
+    let again = read(&serde_json::to_value(&changed).unwrap()).unwrap();
+    assert_eq!(again, changed.info);
+    assert_eq!(again.own_name().unwrap().as_str(), "d");
+    assert_eq!(again.roster.peer(7).unwrap().as_str(), "a");
+    for bad in [
+        vec![entry(1, "a"), entry(1, "b")],
+        vec![entry(0, "a"), entry(1, "b")],
+        vec![entry(2, "a"), entry(1, "b")],
+    ] {
+        assert!(WalletRoster::new(bad.clone()).is_none());
+        let mut wrong = written.clone();
+        wrong["roster"] = serde_json::to_value(bad).unwrap();
+        assert!(read(&wrong).is_err());
+    }
+}
+
+#[test]
 fn any_kind_and_any_size_come_back_as_they_were() {
     let keystore = keystore();
     let mut large = record();
-    large.info.participants = (0..64).map(|n| format!("{n:064}").parse().unwrap()).collect();
+    let names = (0..64).map(|n| format!("{n:064}").parse().unwrap());
+    large.info.roster = WalletRoster::numbered(names);
+    large.info.participants = large.info.roster.names();
     large.public_key_package = vec![7; 64 * 80];
     let sealed = keystore.seal_record(Kind::Unconfirmed, &large, &mut SystemRng).unwrap();
     let opened = keystore.open_record::<WalletRecord>(Kind::Unconfirmed, &sealed).unwrap();

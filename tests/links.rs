@@ -17,7 +17,7 @@ use common::weather::{Answer, Weather};
 use common::world::World;
 use common::{peer, session};
 use frostmesh::identity::Contacts;
-use frostmesh::node::{CarrierChoice, Command, Event, PhaseName, Reason};
+use frostmesh::node::{CarrierChoice, Command, DIRECT, Event, PhaseName, RELAY, Reason};
 
 /// A calm world without baseline peers.
 fn world(carrier: CarrierChoice) -> World {
@@ -101,7 +101,7 @@ fn words(world: &World, seat: usize) -> [u16; 4] {
 
 #[test]
 fn honest_nodes_make_a_certified_wallet_over_every_carrier() {
-    for carrier in [CarrierChoice::Auto, CarrierChoice::DIRECT, CarrierChoice::RELAY] {
+    for carrier in [CarrierChoice::Auto, CarrierChoice::Only(DIRECT), CarrierChoice::Only(RELAY)] {
         let mut world = world(carrier);
         seats(&mut world, &[("alice", 1), ("bob", 2), ("carol", 3)]);
         propose(&mut world, 0, &["alice", "bob", "carol"], 2);
@@ -154,7 +154,7 @@ fn a_certificate_that_was_changed_anywhere_proves_nothing() {
 
 #[test]
 fn the_relay_sees_no_plaintext() {
-    let mut world = world(CarrierChoice::RELAY);
+    let mut world = world(CarrierChoice::Only(RELAY));
     seats(&mut world, &[("alice", 1), ("bob", 2), ("carol", 3)]);
     propose(&mut world, 0, &["alice", "bob", "carol"], 2);
     settle(&mut world);

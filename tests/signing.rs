@@ -2,6 +2,8 @@
 #![cfg(not(target_family = "wasm"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "signing/batches.rs"]
+mod batches;
 mod common;
 #[path = "signing/group.rs"]
 mod group;

@@ -1,35 +1,74 @@
-//! What carries the messages of a secure channel.
+//! What carries the messages of a secure channel, as surfaces see it.
 
-use serde::Serialize;
+use std::fmt;
 
-/// The id of a carrier: `direct` is a WebRTC data channel, `relay` the signaling server, which sees
-/// ciphertext only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
+use serde::{Serialize, Serializer};
+
+use crate::label::Label;
+
+/// What a carrier says of itself to people and programs.
+#[derive(Debug)]
+pub struct CarrierInfo {
+    /// Its id in events, views, and on the command line.
+    pub id: &'static str,
+    /// What it is, for the help of the command line: a sentence without its full stop.
+    pub about: &'static str,
+    /// How a peer is reached by it, for the command line: `directly`.
+    pub how: &'static str,
+    /// The same for a screen.
+    pub label: Label,
+}
+
+/// A carrier: `direct` is a WebRTC data channel, `relay` the signaling server, which sees ciphertext
+/// only. In JSON it is its id.
+#[derive(Clone, Copy)]
 #[cfg_attr(test, derive(ts_rs::TS))]
-pub struct CarrierId(#[cfg_attr(test, ts(type = "\"direct\" | \"relay\""))] &'static str);
+pub struct CarrierId(#[cfg_attr(test, ts(type = "string"))] &'static CarrierInfo);
 
 impl CarrierId {
-    /// A WebRTC data channel.
-    pub const DIRECT: Self = Self("direct");
-    /// The signaling server.
-    pub const RELAY: Self = Self("relay");
-
-    pub(crate) const fn new(id: &'static str) -> Self {
-        Self(id)
+    /// The carrier that says this of itself.
+    #[must_use]
+    pub const fn new(info: &'static CarrierInfo) -> Self {
+        Self(info)
     }
 
     /// The id in events, views, and on the command line.
     #[must_use]
     pub const fn id(self) -> &'static str {
+        self.0.id
+    }
+
+    /// Everything that it says of itself.
+    #[must_use]
+    pub const fn info(self) -> &'static CarrierInfo {
         self.0
+    }
+}
+
+impl PartialEq for CarrierId {
+    fn eq(&self, other: &Self) -> bool {
+        self.id() == other.id()
+    }
+}
+
+impl Eq for CarrierId {}
+
+impl fmt::Debug for CarrierId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.id())
+    }
+}
+
+impl Serialize for CarrierId {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(self.id())
     }
 }
 
 /// Which carriers a node uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CarrierChoice {
-    /// The relay at once, the data channel as soon as it is open.
+    /// All of them: the preferred one of those that are open.
     #[default]
     Auto,
     /// One carrier only.
@@ -37,17 +76,12 @@ pub enum CarrierChoice {
 }
 
 impl CarrierChoice {
-    /// WebRTC only.
-    pub const DIRECT: Self = Self::Only(CarrierId::DIRECT);
-    /// The relay only.
-    pub const RELAY: Self = Self::Only(CarrierId::RELAY);
-
-    /// The only carrier that may be used, if there is just one.
+    /// Whether it lets a node use a carrier.
     #[must_use]
-    pub const fn only(self) -> Option<CarrierId> {
+    pub fn allows(self, carrier: CarrierId) -> bool {
         match self {
-            Self::Auto => None,
-            Self::Only(id) => Some(id),
+            Self::Auto => true,
+            Self::Only(only) => only == carrier,
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use super::CarrierId;
 use crate::content::{Input, KindInfo, kinds};
 use crate::frost::{Suite, Use};
 use crate::label::Label;
@@ -53,6 +54,22 @@ pub fn suite_views() -> Vec<SuiteView> {
         uses: suite.info().uses,
     };
     Suite::all().map(view).collect()
+}
+
+/// A carrier.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct CarrierView {
+    /// Its id in views and events.
+    pub id: &'static str,
+    /// How a peer is reached by it.
+    pub label: Label,
+}
+
+/// What people see of carriers.
+pub fn carrier_views(carriers: impl Iterator<Item = CarrierId>) -> Vec<CarrierView> {
+    let info = carriers.map(CarrierId::info);
+    info.map(|info| CarrierView { id: info.id, label: info.label }).collect()
 }
 
 /// All kinds of content, in the order in which people choose from them.

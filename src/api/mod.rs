@@ -18,12 +18,12 @@ mod types;
 mod view;
 mod wallet_view;
 
-pub use carrier::{CarrierChoice, CarrierId};
+pub use carrier::{CarrierChoice, CarrierId, CarrierInfo};
 pub use command::{Command, KeystoreCommand, MIN_REQUEST_DIGITS, unknown_command};
 pub use error::{Error, ErrorCode, MAX_SESSIONS, Refusal};
 pub use event::Event;
 pub use field::{Field, Fields, JsonFields, MAX_NUMBER, WriteField, WrongKind, missing};
-pub use lists::{KindView, SuiteView, kind_views, suite_views};
+pub use lists::{CarrierView, KindView, SuiteView, carrier_views, kind_views, suite_views};
 pub use reason::{Reason, ReasonKind};
 pub use snapshot::{KeystoreState, Snapshot, WalletStatus, WalletView};
 pub use time::Timestamp;

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::{KindView, SuiteView, View};
+use super::{CarrierView, KindView, SuiteView, View};
 use crate::keystore::WalletInfo;
 
 /// Everything a user interface shows.
@@ -21,6 +21,8 @@ pub struct Snapshot<'a> {
     pub suites: Vec<SuiteView>,
     /// The kinds of content that can be signed.
     pub kinds: Vec<KindView>,
+    /// What can carry messages.
+    pub carriers: Vec<CarrierView>,
     /// The stored keys, oldest first.
     pub wallets: &'a [WalletView],
     /// What is wrong with stored data, for people.

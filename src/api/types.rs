@@ -7,15 +7,16 @@ use std::path::Path;
 use ts_rs::{Config, TS};
 
 use super::{
-    CarrierId, CheckView, Command, ConnectionState, ConnectionView, ContactView, ContentView,
-    ErrorCode, Event, GroupView, InviteView, KeystoreCommand, KeystoreState, KindView, MemberView,
-    PeerState, PeerView, PhaseName, ProtocolStep, Reason, ReasonKind, Refusal, RequestState,
-    RequestView, SessionView, SignatureView, Snapshot, SuiteView, Timestamp, WalletStatus,
-    WalletView,
+    CarrierId, CarrierView, CheckView, Command, ConnectionState, ConnectionView, ContactView,
+    ContentView, ErrorCode, Event, GroupView, InviteView, KeystoreCommand, KeystoreState, KindView,
+    MemberView, PeerState, PeerView, PhaseName, ProtocolStep, Reason, ReasonKind, Refusal,
+    RequestState, RequestView, SessionView, SignatureView, Snapshot, SuiteView, Timestamp,
+    WalletStatus, WalletView,
 };
 use crate::content::Input;
 use crate::frost::Suite;
 use crate::identity::InviteUri;
+use crate::keystore::{RosterEntry, WalletRoster};
 use crate::label::Label;
 use crate::wire::{PeerId, SessionId};
 
@@ -115,6 +116,8 @@ fn written() -> String {
         declaration::<Label>(),
         declaration::<Input>(),
         declaration::<WalletView>(),
+        declaration::<RosterEntry>(),
+        declaration::<WalletRoster>(),
         declaration::<WalletStatus>(),
         declaration::<ConnectionView>(),
         declaration::<ConnectionState>(),
@@ -123,6 +126,7 @@ fn written() -> String {
         declaration::<PeerView>(),
         declaration::<PeerState>(),
         declaration::<CarrierId>(),
+        declaration::<CarrierView>(),
         declaration::<ProtocolStep>(),
         declaration::<Reason>(),
         declaration::<ReasonKind>(),

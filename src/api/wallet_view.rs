@@ -97,6 +97,7 @@ pub struct RequestView {
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ContentView {
     /// The kind of content.
+    #[cfg_attr(test, ts(type = "ContentKind"))]
     pub kind: &'static str,
     /// What a person has to see: names of fields, and what stands in them.
     pub shown: Vec<(&'static str, String)>,

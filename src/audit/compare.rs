@@ -1,4 +1,4 @@
-//! What two members' trails of one wallet tell differently.
+//! The differences of two members' audit logs of one wallet.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -8,14 +8,14 @@ use crate::frost::Identifier;
 use crate::group::{Request, RequestId};
 use crate::identity::Digest;
 
-/// Something that one trail tells and the other does not, or tells otherwise.
+/// Something that stands in one log only, or otherwise in the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Difference {
     /// Only one of the two (0: the first) knows the request.
     Request(usize, RequestId),
     /// Only one of the two knows that vote of a member.
     Vote(usize, RequestId, Identifier, u32),
-    /// The member signed two votes with one number: it told different members different things.
+    /// The member signed two votes with one number: it sent different members different votes.
     TwoVotes(RequestId, Identifier, u32),
     /// Only one of the two has the signature.
     Signed(usize, RequestId),
@@ -52,39 +52,39 @@ impl fmt::Display for Difference {
     }
 }
 
-/// What one trail tells of requests.
+/// What one log has of requests.
 #[derive(Default)]
-struct Told {
+struct Recorded {
     requests: BTreeSet<RequestId>,
     votes: BTreeMap<(RequestId, Identifier, u32), bool>,
     signed: BTreeSet<RequestId>,
 }
 
-impl Told {
+impl Recorded {
     fn of(group_id: &Digest, bodies: &[Body]) -> Self {
-        let mut told = Self::default();
+        let mut recorded = Self::default();
         for body in bodies {
             match body {
                 Body::Request { request } => {
-                    told.requests.insert(Request::id(request, group_id));
+                    recorded.requests.insert(Request::id(request, group_id));
                 }
                 Body::Vote { vote } => {
-                    told.votes.insert((vote.request, vote.member, vote.number), vote.approves);
+                    recorded.votes.insert((vote.request, vote.member, vote.number), vote.approves);
                 }
                 Body::Signed { request, .. } => {
-                    told.signed.insert(*request);
+                    recorded.signed.insert(*request);
                 }
                 _ => {}
             }
         }
-        told
+        recorded
     }
 }
 
-/// What two trails of one wallet tell differently. Members that were not there at the time know less: that is a difference, too.
+/// The differences of two logs of one wallet. A member that was away at the time knows less: that is a difference, too.
 #[must_use]
 pub fn compare(group_id: &Digest, one: &[Body], other: &[Body]) -> Vec<Difference> {
-    let sides = [Told::of(group_id, one), Told::of(group_id, other)];
+    let sides = [Recorded::of(group_id, one), Recorded::of(group_id, other)];
     let mut differences = Vec::new();
     for side in 0..2 {
         let (here, there) = (&sides[side], &sides[1 - side]);

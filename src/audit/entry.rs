@@ -1,4 +1,4 @@
-//! Entries, and whether a list of them is a whole trail.
+//! Entries, and whether a list of them is a whole audit log.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,11 +6,11 @@ use crate::frost::Identifier;
 use crate::group::{Outcome, Request, RequestId, Vote, per_item};
 use crate::identity::{Digest, Identity, IdentityKey, Signature, tagged_hash};
 
-/// What an entry tells.
+/// What an entry records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Body {
-    /// The first entry: the trail begins.
+    /// The first entry: the log begins.
     Opened {
         /// The group's verifying key, compressed, as hex.
         pubkey: String,
@@ -105,7 +105,7 @@ pub struct Entry {
     /// The hash of the entry before it; 32 zeros for the first.
     #[serde(with = "hex::serde")]
     pub previous: Digest,
-    /// What it tells, as JSON text: exactly these bytes are hashed.
+    /// What it records, as JSON text: exactly these bytes are hashed.
     pub body: String,
     /// The identity's signature of the entry's hash.
     pub signature: Signature,
@@ -121,11 +121,11 @@ pub struct Head {
     pub hash: Digest,
 }
 
-/// Why a list of entries is no whole trail.
+/// Why a list of entries is no whole log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AuditError {
     /// An entry is missing, or out of its place.
-    #[error("entry {expected} is missing: in its identifier stands entry {found}")]
+    #[error("entry {expected} is missing: in its place stands entry {found}")]
     Gap {
         /// The number that has to stand there.
         expected: u64,
@@ -140,13 +140,13 @@ pub enum AuditError {
     /// The identity did not sign it.
     #[error("entry {0} was changed, or is not this node's: its signature does not hold")]
     Signature(u64),
-    /// What it tells cannot be read.
+    /// What it records cannot be read.
     #[error("entry {0} cannot be read: {1}")]
     Body(u64, String),
-    /// The first entry is not the beginning of this wallet's trail.
+    /// The first entry is not the beginning of this wallet's log.
     #[error("the first entry is not the beginning of a trail of this wallet and member")]
     Beginning,
-    /// The trail ends before its head.
+    /// The log ends before its head.
     #[error("the trail was cut: it had {expected} entries, and has {found}")]
     Cut {
         /// Entries by the head.
@@ -154,10 +154,10 @@ pub enum AuditError {
         /// Entries that are there.
         found: u64,
     },
-    /// Nothing says how long it was.
+    /// Nothing shows how long it was.
     #[error("the head of the trail is missing: nothing tells whether its end was cut off")]
     NoHead,
-    /// It has the right length, and another end.
+    /// It is long enough, and another entry stands where the head was.
     #[error("entry {0} is not the one that was written there: the trail is an old or another one")]
     Head(u64),
 }
@@ -193,7 +193,7 @@ impl Entry {
         )
     }
 
-    /// What it tells.
+    /// What it records.
     ///
     /// # Errors
     /// [`AuditError::Body`].
@@ -203,23 +203,34 @@ impl Entry {
     }
 }
 
-/// What is known of where a trail ends.
+/// What is known of where a log ends.
 #[derive(Debug, Clone, Copy)]
 pub enum End<'a> {
-    /// Nothing: it is another member's, and ends where that member says.
+    /// Nothing: the log is another member's, and ends where that member says.
     Unknown,
-    /// The head that was kept apart. It may be behind, since it is written after the entry: a process can be killed in between.
+    /// The head that was stored apart. It may be behind, since it is written after the entry: a process can be killed in between.
     Kept(Option<&'a Head>),
 }
 
-/// Checks that entries are a whole trail of the member `place` with that identity, and that it ends where it has to. Returns what
-/// they tell, and the head that follows from them.
+/// The member that keeps a log.
+#[derive(Debug, Clone, Copy)]
+pub struct Owner<'a> {
+    /// The wallet's group key, as hex.
+    pub pubkey: &'a str,
+    /// The member's FROST identifier.
+    pub member: Identifier,
+    /// The member's identity, which signs the entries.
+    pub identity: &'a Identity,
+}
+
+/// Checks that entries are a whole log of its owner, and that it ends where it has to. Returns what they record, and the head
+/// that follows from them.
 ///
 /// # Errors
 /// The first thing that is wrong.
 pub fn verify(
     group_id: &Digest,
-    (pubkey, identifier, identity): (&str, Identifier, &Identity),
+    owner: Owner<'_>,
     entries: &[Entry],
     end: End<'_>,
 ) -> Result<(Vec<Body>, Head), AuditError> {
@@ -239,11 +250,14 @@ pub fn verify(
             return Err(AuditError::Chain(entry.number));
         }
         let hash = entry.hash(group_id);
-        if !identity.has_signed(&hash, &entry.signature) {
+        if !owner.identity.has_signed(&hash, &entry.signature) {
             return Err(AuditError::Signature(entry.number));
         }
         let body = entry.read()?;
-        let begins = matches!(&body, Body::Opened { pubkey: key, member } if key == pubkey && *member == identifier);
+        let begins = match &body {
+            Body::Opened { pubkey, member } => pubkey == owner.pubkey && *member == owner.member,
+            _ => false,
+        };
         if begins != (entry.number == 0) {
             return Err(AuditError::Beginning);
         }

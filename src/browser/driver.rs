@@ -18,10 +18,10 @@ use super::to_js;
 use super::websocket::Socket;
 use crate::api::{
     Command, ConnectionState, ConnectionView, Event, KeystoreState, Refusal, Snapshot, Timestamp,
-    View, WalletView, kind_views, suite_views,
+    View, WalletView, carrier_views, kind_views, suite_views,
 };
 use crate::keystore::Keystore;
-use crate::node::{Input, Node, Output, ServerId, SocketEvent};
+use crate::node::{Input, Node, Output, ServerId, SocketEvent, carriers};
 use crate::wire::PeerId;
 
 /// What the browser's callbacks report; the number tells a server's socket from those before it.
@@ -305,6 +305,7 @@ impl Driver {
             view,
             suites: suite_views(),
             kinds: kind_views(),
+            carriers: carrier_views(carriers()),
             wallets,
             problems,
             fatal: None,

@@ -98,7 +98,8 @@ impl Vote {
     /// A vote of the member at `member`.
     #[must_use]
     pub fn new(
-        (request, group_id): (RequestId, &Digest),
+        group_id: &Digest,
+        request: RequestId,
         member: Identifier,
         number: u32,
         approves: bool,

@@ -12,7 +12,7 @@ mod record;
 
 pub use envelope::{Keystore, Kind};
 pub use kdf::KdfParams;
-pub use record::{WalletInfo, WalletRecord};
+pub use record::{RosterEntry, WalletInfo, WalletRecord, WalletRoster};
 
 /// Why an envelope could not be opened or made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

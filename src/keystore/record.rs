@@ -4,11 +4,12 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::agreement::Certificate;
+use crate::frost::Identifier;
 use crate::wire::{PeerId, SessionId};
 
 /// A wallet as it is sealed in an [`super::Keystore`] envelope.
 #[derive(Clone, Serialize, Deserialize)]
-#[serde(from = "Stored")]
+#[serde(try_from = "Stored")]
 pub struct WalletRecord {
     /// What may be shown.
     #[serde(flatten)]
@@ -25,13 +26,13 @@ pub struct WalletRecord {
 }
 
 /// The part of a wallet that is no secret, but nobody else's business either: it stays sealed on disk too.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct WalletInfo {
     /// The group's verifying key, compressed, as hex.
     pub pubkey: String,
     /// What the group calls it, if anything.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     pub name: Option<String>,
     /// The session that made it.
@@ -42,8 +43,10 @@ pub struct WalletInfo {
     pub threshold: u16,
     /// Participants.
     pub total: u16,
-    /// Everyone, sorted by bytes: the FROST identifier is the place in this list, from 1.
+    /// Everyone's name, ascending by identifier: the names of `roster`.
     pub participants: Vec<PeerId>,
+    /// The members, and the FROST identifier of each.
+    pub roster: WalletRoster,
     /// This node's FROST identifier.
     pub identifier: u16,
     /// Whether every participant was verified when the key was made, by safety words or an invite.
@@ -57,7 +60,57 @@ impl WalletInfo {
     /// What this node was called when the key was made.
     #[must_use]
     pub fn own_name(&self) -> Option<&PeerId> {
-        self.participants.get(usize::from(self.identifier).checked_sub(1)?)
+        self.roster.peer(self.identifier)
+    }
+}
+
+/// One member of a wallet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct RosterEntry {
+    /// Its FROST identifier.
+    pub identifier: Identifier,
+    /// Its name.
+    pub peer_id: PeerId,
+}
+
+/// The members of a wallet, ascending by identifier, each once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct WalletRoster(Vec<RosterEntry>);
+
+impl WalletRoster {
+    /// The members of a new key: identifiers from 1, in this order.
+    #[must_use]
+    pub fn numbered(names: impl IntoIterator<Item = PeerId>) -> Self {
+        let entry = |(identifier, peer_id)| RosterEntry { identifier, peer_id };
+        Self((1..).zip(names).map(entry).collect())
+    }
+
+    /// The members with these identifiers. `None` unless they are ascending, each once, and none is 0.
+    #[must_use]
+    pub fn new(entries: Vec<RosterEntry>) -> Option<Self> {
+        let ascending = entries.windows(2).all(|pair| pair[0].identifier < pair[1].identifier);
+        let fits = ascending && entries.first().is_none_or(|first| first.identifier > 0);
+        fits.then_some(Self(entries))
+    }
+
+    /// The members, ascending by identifier.
+    pub fn iter(&self) -> std::slice::Iter<'_, RosterEntry> {
+        self.0.iter()
+    }
+
+    /// The member with that identifier.
+    #[must_use]
+    pub fn peer(&self, identifier: Identifier) -> Option<&PeerId> {
+        self.iter().find(|entry| entry.identifier == identifier).map(|entry| &entry.peer_id)
+    }
+
+    /// Everyone's name, ascending by identifier.
+    #[must_use]
+    pub fn names(&self) -> Vec<PeerId> {
+        self.iter().map(|entry| entry.peer_id.clone()).collect()
     }
 }
 
@@ -72,6 +125,8 @@ struct Stored {
     threshold: u16,
     total: u16,
     participants: Vec<PeerId>,
+    /// Missing in older records, whose identifiers are the positions of `participants`, from 1.
+    roster: Option<Vec<RosterEntry>>,
     identifier: u16,
     verified: bool,
     created: u64,
@@ -83,8 +138,16 @@ struct Stored {
     certificate: Option<Box<Certificate>>,
 }
 
-impl From<Stored> for WalletRecord {
-    fn from(s: Stored) -> Self {
+impl TryFrom<Stored> for WalletRecord {
+    type Error = &'static str;
+
+    fn try_from(s: Stored) -> Result<Self, &'static str> {
+        let roster = match s.roster {
+            Some(entries) => {
+                WalletRoster::new(entries).ok_or("the identifiers are not ascending")?
+            }
+            None => WalletRoster::numbered(s.participants),
+        };
         let info = WalletInfo {
             pubkey: s.pubkey,
             name: s.name,
@@ -92,13 +155,14 @@ impl From<Stored> for WalletRecord {
             ciphersuite: s.ciphersuite,
             threshold: s.threshold,
             total: s.total,
-            participants: s.participants,
+            participants: roster.names(),
+            roster,
             identifier: s.identifier,
             verified: s.verified,
             created: s.created,
         };
         let (key_package, public_key_package) = (s.key_package, s.public_key_package);
-        Self { info, key_package, public_key_package, certificate: s.certificate }
+        Ok(Self { info, key_package, public_key_package, certificate: s.certificate })
     }
 }
 

@@ -1,4 +1,4 @@
-//! `frostmesh log`: the audit trail of a wallet, for people, for checks, and for others.
+//! `frostmesh log`: the audit log of a wallet, for people, for checks, and for others.
 
 use std::path::Path;
 
@@ -8,13 +8,14 @@ use serde_json::json;
 use super::cli::{Local, Log};
 use super::exit::{Exit, Failure, OrExit};
 use super::open::open_existing;
-use super::report::{line, printable, short};
+use super::report::{line, short};
+use super::shown::printable;
 use super::store::Store;
 use super::stored_wallet::one;
 use crate::agreement::Certificate;
-use crate::audit::{self, Body, End, Entry, Head};
-use crate::frost::Identifier;
-use crate::group::group_id;
+use crate::audit::{self, Body, End, Entry, Head, Owner};
+use crate::frost::{GroupKey, Identifier};
+use crate::group::{Operation, Request, group_id};
 use crate::keystore::Kind;
 
 /// The first line of an export: whose log it is, and by what to check it.
@@ -45,6 +46,7 @@ pub(super) fn run(command: &Log) -> Result<(), Failure> {
     }
 }
 
+/// A log, and what proves it.
 struct Trail {
     title: Title,
     entries: Vec<Entry>,
@@ -107,12 +109,26 @@ impl Trail {
         let identity = certificate.agreement.member(*member).map(|m| m.identity);
         let identity = identity
             .ok_or_else(|| Failure::new(Exit::Other, "the log is of no member of the wallet"))?;
-        let of = (pubkey.as_str(), *member, &identity);
+        let owner = Owner { pubkey, member: *member, identity: &identity };
         let end = if self.ours { End::Kept(self.head.as_ref()) } else { End::Unknown };
-        let verified = audit::verify(&self.group_id(), of, &self.entries, end);
+        let verified = audit::verify(&self.group_id(), owner, &self.entries, end);
         verified
             .map(|(bodies, _)| bodies)
             .or_exit(Exit::Other, &format!("the log of {} does not hold", self.name(*member)))
+    }
+
+    /// What a request is about, in a few words.
+    fn content(&self, request: &Request) -> String {
+        let Title { pubkey, certificate, .. } = &self.title;
+        let key = GroupKey::of(&certificate.agreement.ciphersuite, pubkey);
+        let read = Operation::read(&request.kind, &request.content, key.as_ref());
+        if let Ok(Operation::Sign(task)) = read
+            && task.contents().len() > 1
+        {
+            return format!("{} contents", task.contents().len());
+        }
+        let beginning: String = request.content.chars().take(60).collect();
+        printable(&beginning)
     }
 
     /// An entry as a sentence.
@@ -129,12 +145,11 @@ impl Trail {
             Body::Request { request } => {
                 let (id, who) =
                     (hex::encode(request.id(&self.group_id())), self.name(request.proposer));
-                let content: String = request.content.chars().take(60).collect();
                 format!(
                     "{who} asked for {} ({}): {}",
                     short(&id),
                     request.kind,
-                    printable(&content)
+                    self.content(request)
                 )
             }
             Body::Vote { vote } => {
@@ -158,8 +173,13 @@ impl Trail {
                     names(signers)
                 )
             }
-            Body::Signed { request, signers, .. } => {
-                format!("request {} is signed, by {}", short(&hex::encode(request)), names(signers))
+            Body::Signed { request, signatures, signers } => {
+                let count = match signatures.len() {
+                    1 => String::new(),
+                    several => format!(", {several} signatures"),
+                };
+                let id = hex::encode(request);
+                format!("request {} is signed, by {}{count}", short(&id), names(signers))
             }
             Body::Aborted { request, reason, culprit } => {
                 let who = culprit

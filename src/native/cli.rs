@@ -3,12 +3,14 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
-use super::content::Subject;
+use super::content::{Subject, Subjects};
 use super::suites;
-use crate::api::CarrierChoice;
+use crate::api::{CarrierChoice, CarrierId};
 use crate::frost::Suite;
+use crate::node::{carrier_info, carriers};
 use crate::wire::{PeerId, SessionId};
 
 /// Make and use a k-of-n FROST key together with other nodes, in browsers and on command lines.
@@ -45,9 +47,12 @@ pub(super) enum Command {
     /// Show the keys that are kept here
     #[command(subcommand, after_help = "Example:\n  frostmesh wallets list")]
     Wallets(Wallets),
-    /// Ask the members of a wallet for a signature, and approve it here
+    /// Ask the members of a wallet for a signature, or several at once, and approve it here
     #[command(
-        after_help = "Example:\n  frostmesh sign --wallet 02a1b2 --text 'I agree'\n  frostmesh sign --wallet 02a1b2 --nostr-event note.json"
+        after_help = "Example:\n  frostmesh sign --wallet 02a1b2 --text 'I agree'\n  frostmesh sign --wallet 02a1b2 --nostr-event note.json\n  \
+                      frostmesh sign --wallet 02a1b2 --hash 0a1b... --hash 2c3d...   one request: all are signed or none\n  \
+                      frostmesh sign --wallet 02a1b2 --batch inputs.jsonl            the same, from a file: a line for each, such as\n    \
+                      {\"kind\":\"hash\",\"content\":\"0a1b...\"}\n    {\"kind\":\"file\",\"path\":\"contract.pdf\"}"
     )]
     Sign(Sign),
     /// List what members of the wallets here ask for
@@ -153,25 +158,15 @@ pub(super) enum Evidence {
     },
 }
 
-/// What may carry messages to the others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Carrier {
-    /// The server's relay at once, sealed, and WebRTC as soon as it is there
-    Auto,
-    /// WebRTC only
-    Direct,
-    /// The server's relay only, sealed
-    Relay,
-}
-
-impl From<Carrier> for CarrierChoice {
-    fn from(carrier: Carrier) -> Self {
-        match carrier {
-            Carrier::Auto => Self::Auto,
-            Carrier::Direct => Self::DIRECT,
-            Carrier::Relay => Self::RELAY,
-        }
-    }
+/// The values of `--carrier`: `auto`, and the id of each carrier.
+fn carrier_choices() -> impl TypedValueParser<Value = CarrierChoice> {
+    let auto = PossibleValue::new("auto")
+        .help("The server's relay at once, sealed, and WebRTC as soon as it is there");
+    let one = |carrier: CarrierId| PossibleValue::new(carrier.id()).help(carrier.info().about);
+    PossibleValuesParser::new([auto].into_iter().chain(carriers().map(one))).map(|id| {
+        carrier_info(&id)
+            .map_or(CarrierChoice::Auto, |info| CarrierChoice::Only(CarrierId::new(info)))
+    })
 }
 
 #[derive(Args)]
@@ -304,8 +299,8 @@ pub(super) struct Reach {
     #[arg(long, value_name = "ID")]
     pub peer_id: Option<PeerId>,
     /// What may carry messages to the others
-    #[arg(long, value_enum, default_value_t = Carrier::Auto)]
-    pub carrier: Carrier,
+    #[arg(long, value_name = "CARRIER", default_value = "auto", value_parser = carrier_choices())]
+    pub carrier: CarrierChoice,
     /// A STUN server to learn this machine's outer address from: stun:HOST:PORT (none by default)
     #[arg(long, value_name = "URL")]
     pub ice_server: Vec<String>,
@@ -317,11 +312,11 @@ pub(super) struct Sign {
     #[arg(long, value_name = "PUBKEY")]
     pub wallet: String,
     #[command(flatten)]
-    pub subject: Subject,
+    pub subjects: Subjects,
     /// For how many seconds the request stands
     #[arg(long, default_value_t = 86_400, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(10..=2_678_400))]
     pub expires: u64,
-    /// Give up waiting for the signature after this many seconds; the request stands all the same
+    /// Give up waiting for the signatures after this many seconds; the request stands all the same
     #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=2_678_400))]
     pub timeout: u64,
     #[command(flatten)]
@@ -338,6 +333,9 @@ pub(super) struct Requests {
     /// Ask nobody for news: show what is known here
     #[arg(long)]
     pub offline: bool,
+    /// Show everything that a request wants signed, however much it is
+    #[arg(long)]
+    pub all_items: bool,
     #[command(flatten)]
     pub reach: Reach,
     #[command(flatten)]
@@ -348,6 +346,9 @@ pub(super) struct Requests {
 pub(super) struct Decide {
     /// The request's id, or the beginning of it
     pub id: String,
+    /// Show everything that the request wants signed, however much it is
+    #[arg(long)]
+    pub all_items: bool,
     /// Give up after this many seconds: until the request is known here, and then until it is signed
     #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=2_678_400))]
     pub timeout: u64,
@@ -427,8 +428,8 @@ pub(super) struct Network {
     #[arg(long)]
     pub trust_first_use: bool,
     /// What may carry messages to the others
-    #[arg(long, value_enum, default_value_t = Carrier::Auto)]
-    pub carrier: Carrier,
+    #[arg(long, value_name = "CARRIER", default_value = "auto", value_parser = carrier_choices())]
+    pub carrier: CarrierChoice,
     /// Give up after waiting this many seconds for a proposal, for the others to come, or for a step of theirs
     #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub timeout: u64,

@@ -14,7 +14,7 @@ use super::exit::{Exit, Failure, OrExit};
 use super::interrupt::interrupted;
 use super::report::line;
 use super::websocket::Socket;
-use super::{audit_log, member, participation, people, signatures, wallets};
+use super::{audit_log, member, participation, people, requests, signatures, wallets};
 use crate::api::Command;
 use crate::identity::Invite;
 use crate::node::SocketEvent;
@@ -61,7 +61,7 @@ async fn run(command: Cli) -> Result<(), Failure> {
             member::check(&pubkey, timeout, reach, local).await
         }
         Cli::Sign(args) => member::sign(args).await,
-        Cli::Requests(args) => member::requests(args).await,
+        Cli::Requests(args) => requests::run(args).await,
         Cli::Approve(args) => member::decide(args, true).await,
         Cli::Decline(args) => member::decide(args, false).await,
         Cli::Node(args) => member::node(args).await,

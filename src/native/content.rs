@@ -7,15 +7,42 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Args, Command, FromArgMatches};
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::exit::{Exit, Failure, OrExit};
 use crate::content::{self, Content, File, Input, KindInfo};
 use crate::frost::GroupKey;
+use crate::group::{MAX_ITEMS, Operation, SignTask};
 
-/// What is signed: the contents that the arguments name, in their order. Exactly one, so far.
-pub(super) struct Subject {
-    pub contents: Vec<Given>,
+/// What is signed or was: the one content that the arguments name.
+pub(super) struct Subject(Option<Given>);
+
+/// What is to be signed: all that the arguments name, in their order.
+pub(super) struct Subjects(Vec<Named>);
+
+/// What one argument names.
+enum Named {
+    One(Given),
+    /// A file with a line of JSON for each content.
+    Batch(PathBuf),
+}
+
+/// Largest file with a line for each content, in bytes.
+const MAX_BATCH: usize = 4 * 1024 * 1024;
+/// The name of the argument for such a file.
+const BATCH: &str = "batch";
+
+/// One line of such a file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    /// The kind of content.
+    kind: String,
+    /// The content, as its kind is written; or
+    content: Option<String>,
+    /// the path of a file to sign, or of one that holds the content.
+    path: Option<PathBuf>,
 }
 
 /// One content, as it was given.
@@ -47,20 +74,58 @@ impl Args for Subject {
 
 impl FromArgMatches for Subject {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let mut all = Vec::new();
-        for kind in content::kinds() {
-            let places = matches.indices_of(kind.name).into_iter().flatten();
-            let values = matches.get_many::<Value>(kind.name).into_iter().flatten();
-            all.extend(places.zip(values.map(|value| Given { kind, value: value.clone() })));
-        }
-        all.sort_by_key(|(place, _)| *place);
-        Ok(Self { contents: all.into_iter().map(|(_, given)| given).collect() })
+        Ok(Self(given(matches).pop().map(|(_, given)| given)))
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
         *self = Self::from_arg_matches(matches)?;
         Ok(())
     }
+}
+
+impl Args for Subjects {
+    fn augment_args(command: Command) -> Command {
+        let help =
+            "A file with a line of JSON for each content: \"kind\", and \"content\" or \"path\"";
+        let batch = Arg::new(BATCH).long(BATCH).value_name("FILE").help(help);
+        let batch = batch.value_parser(PathBufValueParser::new()).action(ArgAction::Append);
+        let kinds = content::kinds().map(|kind| argument(kind).action(ArgAction::Append));
+        let names = content::kinds().map(|kind| kind.name).chain([BATCH]);
+        let group = ArgGroup::new("Subjects").args(names).required(true).multiple(true);
+        command.args(kinds).arg(batch).group(group)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Subjects {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let one = |(index, given)| (index, Named::One(given));
+        let mut all: Vec<(usize, Named)> = given(matches).into_iter().map(one).collect();
+        let indices = matches.indices_of(BATCH).into_iter().flatten();
+        let paths = matches.get_many::<PathBuf>(BATCH).into_iter().flatten();
+        all.extend(indices.zip(paths.map(|path| Named::Batch(path.clone()))));
+        all.sort_by_key(|(index, _)| *index);
+        Ok(Self(all.into_iter().map(|(_, named)| named).collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// The contents that arguments name, and where each stands on the command line.
+fn given(matches: &ArgMatches) -> Vec<(usize, Given)> {
+    let mut all = Vec::new();
+    for kind in content::kinds() {
+        let indices = matches.indices_of(kind.name).into_iter().flatten();
+        let values = matches.get_many::<Value>(kind.name).into_iter().flatten();
+        all.extend(indices.zip(values.map(|value| Given { kind, value: value.clone() })));
+    }
+    all
 }
 
 /// The argument of a kind: `--text TEXT`.
@@ -97,8 +162,58 @@ impl Subject {
     /// The one content.
     pub(super) fn one(&self) -> Result<&Given, Failure> {
         // The group of the arguments requires one.
-        self.contents.first().ok_or_else(|| Failure::new(Exit::Usage, "there is nothing to sign"))
+        self.0.as_ref().ok_or_else(|| Failure::new(Exit::Usage, "there is nothing to sign"))
     }
+}
+
+/// Reads all that the arguments name as one operation.
+pub(super) fn operation(subjects: Subjects, key: &GroupKey) -> Result<Operation, Failure> {
+    let mut contents = Vec::new();
+    for named in subjects.0 {
+        match named {
+            Named::One(given) => contents.push(read(&given, Some(key))?),
+            Named::Batch(path) => contents.extend(batch(&path, key)?),
+        }
+    }
+    let task = SignTask::new(contents);
+    task.map(Operation::Sign).map_err(|error| Failure::new(Exit::Usage, error))
+}
+
+/// Reads a file with a line of JSON for each content.
+fn batch(path: &Path, key: &GroupKey) -> Result<Vec<Content>, Failure> {
+    let text = document(path, MAX_BATCH)?;
+    if text.len() > MAX_BATCH {
+        let text = format!("{} is larger than {MAX_BATCH} bytes", path.display());
+        return Err(Failure::new(Exit::Usage, text));
+    }
+    let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
+    let mut contents = Vec::new();
+    for (number, line) in lines {
+        let at = |error: String| {
+            let text = format!("{}, line {number}: {error}", path.display());
+            Failure::new(Exit::Usage, text)
+        };
+        if contents.len() == MAX_ITEMS {
+            return Err(at(format!("more than {MAX_ITEMS} contents cannot be signed at once")));
+        }
+        let line: Line = serde_json::from_str(line).map_err(|error| at(error.to_string()))?;
+        contents.push(of_line(line, key).map_err(at)?);
+    }
+    Ok(contents)
+}
+
+fn of_line(line: Line, key: &GroupKey) -> Result<Content, String> {
+    let failed = |failure: Failure| failure.text.unwrap_or_default();
+    let Line { kind: name, content, path } = line;
+    if let (Some(content), None) = (&content, &path) {
+        return Content::read(&name, content, Some(key)).map_err(|error| error.to_string());
+    }
+    let (None, Some(path)) = (content, path) else {
+        return Err("it takes 'content' or 'path'".to_owned());
+    };
+    let kind = content::kinds().find(|kind| kind.name == name);
+    let kind = kind.ok_or_else(|| format!("content of the kind '{name}' is not known here"))?;
+    read(&Given { kind, value: Value::Path(path) }, Some(key)).map_err(failed)
 }
 
 /// The name, size and hash of a file of any size.

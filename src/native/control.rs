@@ -19,8 +19,8 @@ use super::report::as_json;
 use super::store::Store;
 use crate::api::{Command, ErrorCode, Event, Refusal};
 
-/// Largest command, in bytes: content as JSON text may take six times its size.
-const MAX_COMMAND: u64 = 512 * 1024;
+/// Largest command, in bytes: what one request may ask for takes up to twice its size as JSON text, and one content six times.
+const MAX_COMMAND: u64 = 2 * 1024 * 1024;
 /// Events that are held for a command that reads slowly.
 const BACKLOG: usize = 1024;
 

@@ -1,5 +1,5 @@
-//! `frostmesh sign`, `requests`, `approve`, `decline`, `node` and `wallets check`: a node as a member of its wallets. A command
-//! is such a node itself for as long as it takes, or has the node that runs in its folder do it.
+//! `frostmesh sign`, `approve`, `decline`, `node` and `wallets check`: a node as a member of its wallets. A command is such a
+//! node itself for as long as it takes, or has the node that runs in its folder do it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,32 +7,32 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::{Instant, sleep_until};
 
-use super::cli::{Decide, Local, NodeArgs, Reach, Requests, Sign};
+use super::cli::{Decide, Local, NodeArgs, Reach, Sign};
 use super::content;
 use super::control::{Accepted, Control, Delegated, Waiting};
-use super::driver::{Driver, Settings, since_1970};
+use super::driver::{Driver, Settings};
 use super::endpoint::check_url;
 use super::exit::{Exit, Failure, OrExit};
 use super::interrupt::interrupted;
 use super::open::open_existing;
 use super::outcome::Outcome;
 use super::policy::Policy;
-use super::report::{Reporter, line, names, printable, short};
+use super::report::{Reporter, line, names, short};
+use super::request_text::{now, show_one};
 use super::store::Store;
 use super::stored_wallet::one;
 use crate::api::{
-    Command, ErrorCode, Event, JsonFields, MIN_REQUEST_DIGITS, Refusal, RequestState, RequestView,
-    Timestamp, View, unknown_command,
+    Command, ErrorCode, Event, GroupView, JsonFields, MIN_REQUEST_DIGITS, Refusal, Timestamp, View,
+    unknown_command,
 };
 use crate::audit::Body;
 use crate::frost::GroupKey;
-use crate::group::Operation;
 use crate::keystore::{Kind, WalletInfo};
 use crate::node::{Config, Deadlines};
 use crate::wire::PeerId;
 
 /// How long `requests` waits for the members that are there to tell what is new, at most.
-const NEWS: Duration = Duration::from_secs(3);
+pub(super) const NEWS: Duration = Duration::from_secs(3);
 /// How often a policy looks at what waits for a decision: limits of time end without anything else happening.
 const LOOK: Duration = Duration::from_secs(20);
 
@@ -43,8 +43,9 @@ pub(super) async fn sign(args: Sign) -> Result<(), Failure> {
         let text = "not every participant has confirmed this key: nothing is signed with it";
         return Err(Failure::new(Exit::Keystore, text));
     }
-    let content = content::read(args.subject.one()?, Some(&group_key(&wallet.info)?))?;
-    let operation = Operation::sign(content).or_exit(Exit::Usage, "this cannot be asked for")?;
+    let operation = content::operation(args.subjects, &group_key(&wallet.info)?)?;
+    let fits = operation.check_signers(usize::from(wallet.info.threshold));
+    fits.or_exit(Exit::Usage, "this cannot be asked for")?;
     let pubkey = wallet.info.pubkey.clone();
     let command = Command::Request { pubkey, operation, lifetime: args.expires };
     carry_out(store, command, Some(&wallet.info), args.timeout, args.reach, args.local).await
@@ -63,6 +64,9 @@ pub(super) async fn decide(args: Decide, approves: bool) -> Result<(), Failure> 
         return Err(Failure::new(Exit::Usage, text));
     }
     let store = Arc::new(open_existing(&args.local)?);
+    if !args.local.json {
+        show_one(&store, &request, args.all_items);
+    }
     let command = Command::vote(request, approves);
     carry_out(store, command, None, args.timeout, args.reach, args.local).await
 }
@@ -179,130 +183,10 @@ pub(super) async fn node(args: NodeArgs) -> Result<(), Failure> {
     result
 }
 
-// ---- requests ----
-
-pub(super) async fn requests(args: Requests) -> Result<(), Failure> {
-    let store = Arc::new(open_existing(&args.local)?);
-    let view =
-        if args.offline { known(&store)? } else { news(&store, args.reach, &args.local).await? };
-    let mut some = false;
-    for group in &view.groups {
-        let over =
-            |r: &&RequestView| matches!(r.state, RequestState::Open | RequestState::Approved);
-        for request in group.requests.iter().filter(|r| args.all || over(r)) {
-            some = true;
-            if args.local.json {
-                let mut value = serde_json::to_value(request).unwrap_or_default();
-                value["event"] = json!("request");
-                value["pubkey"] = json!(group.pubkey);
-                line(&value);
-            } else {
-                show(&group.pubkey, group.threshold, request);
-            }
-        }
-    }
-    if !some && !args.local.json {
-        eprintln!(
-            "no requests{}",
-            if args.all { "" } else { " wait; --all shows those that are over" }
-        );
-    }
-    Ok(())
-}
-
-fn show(pubkey: &str, threshold: u16, request: &RequestView) {
-    let RequestView { id, state, kind, proposer, digest, approved, declined, expires, .. } =
-        request;
-    let left = Duration::from_millis(expires.since(now()));
-    let ends = if left.is_zero() { String::new() } else { format!(", ends in {}", span(left)) };
-    println!(
-        "{}  {}  {kind} for {}…, asked by {proposer}{ends}",
-        short(id),
-        state.name(),
-        &pubkey[..12]
-    );
-    for (name, value) in &request.shown {
-        println!("  {name:<12} {}", printable(value));
-    }
-    if *kind == "hash" {
-        println!("  nobody can see what a hash means: approve it only if you know by another way");
-    }
-    println!("  digest       {digest}");
-    println!("  approved     {} of {threshold} needed: {}", approved.len(), names(approved));
-    if !declined.is_empty() {
-        println!("  declined     {}", names(declined));
-    }
-    if let Some(signature) = &request.signature {
-        println!("  signature    {signature}");
-    }
-    println!();
-}
-
-fn span(time: Duration) -> String {
-    match time.as_secs() {
-        seconds @ ..120 => format!("{seconds} s"),
-        seconds @ ..7_200 => format!("{} min", seconds / 60),
-        seconds @ ..172_800 => format!("{} h", seconds / 3600),
-        seconds => format!("{} days", seconds / 86_400),
-    }
-}
-
-fn now() -> Timestamp {
-    Timestamp::from_millis(since_1970())
-}
-
-/// What is known here, from the audit trails.
-fn known(store: &Arc<Store>) -> Result<View, Failure> {
-    let settings =
-        Settings { config: Config::default(), ice_servers: Vec::new(), store: store.clone() };
-    let mut driver = Driver::new(settings).or_exit(Exit::Other, "the identity cannot be opened")?;
-    driver.read_wallets().or_exit(Exit::Other, "the wallets cannot be read")?;
-    Ok(driver.view())
-}
-
-/// The same, after the members who are there have told what is new.
-async fn news(store: &Arc<Store>, reach: Reach, local: &Local) -> Result<View, Failure> {
-    if reach.server.is_none() && store.last_server().is_none() {
-        return known(store);
-    }
-    let Some(mut member) = Member::start(store.clone(), None, reach, local)? else {
-        return known(store);
-    };
-    let end = Instant::now() + NEWS;
-    let mut registered = false;
-    while Instant::now() < end
-        && !(registered && member.driver.is_delivered() && all_told(&member.driver.view()))
-    {
-        tokio::select! {
-            event = member.driver.next() => match event {
-                Event::Peers { .. } => registered = true,
-                Event::ServerLost { reason, .. } | Event::ServerRefused { reason } => {
-                    eprintln!("frostmesh: this is what is known here: {reason}");
-                    break;
-                }
-                _ => {}
-            },
-            () = tokio::time::sleep(Duration::from_millis(20)) => {}
-        }
-    }
-    let view = member.driver.view();
-    member.finish().await;
-    Ok(view)
-}
-
-/// Whether there is a link to every member who is there.
-fn all_told(view: &View) -> bool {
-    let there = |peer: &PeerId| view.peers_online.contains(peer);
-    let told = |c: &crate::node::GroupView| {
-        c.members.iter().all(|m| m.me || m.online || !there(&m.peer_id))
-    };
-    view.groups.iter().all(told)
-}
-
 // ---- a node as a member ----
 
-struct Member {
-    driver: Driver,
+pub(super) struct Member {
+    pub driver: Driver,
     reporter: Reporter,
     store: Arc<Store>,
     server: String,
@@ -312,7 +196,7 @@ struct Member {
 
 impl Member {
     /// Connects. `None` when another node uses the wallets.
-    fn start(
+    pub(super) fn start(
         store: Arc<Store>,
         wallet: Option<&WalletInfo>,
         reach: Reach,
@@ -320,7 +204,7 @@ impl Member {
     ) -> Result<Option<Self>, Failure> {
         let config = Config {
             deadlines: Deadlines::default(),
-            carrier: reach.carrier.into(),
+            carrier: reach.carrier,
             trust_first_use: false,
         };
         let settings = Settings { config, ice_servers: reach.ice_server, store: store.clone() };
@@ -347,10 +231,10 @@ impl Member {
         Ok(Some(Self { driver, reporter, store, server, policy: Policy::default(), control: None }))
     }
 
-    async fn finish(mut self) {
+    pub(super) async fn finish(mut self) {
         // Members who are there are to hear what was decided, even if their links had not stood yet.
         let end = Instant::now() + NEWS;
-        while Instant::now() < end && !all_told(&self.driver.view()) {
+        while Instant::now() < end && !has_all_channels(&self.driver.view()) {
             let _ = tokio::time::timeout(Duration::from_millis(10), self.driver.next()).await;
         }
         self.driver.until_delivered().await;
@@ -408,8 +292,10 @@ impl Member {
                     return Ok(());
                 }
                 // It may have been signed before.
-                if let Some(signature) = awaits.as_ref().and_then(|id| self.signature_of(id)) {
-                    self.reporter.result("signature", &signature);
+                let signatures = awaits.as_deref().map(|id| self.signatures_of(id));
+                let signatures = signatures.unwrap_or_default();
+                if !signatures.is_empty() {
+                    self.reporter.results("signature", &signatures);
                     return Ok(());
                 }
             }
@@ -429,9 +315,12 @@ impl Member {
         group.is_none_or(|c| c.members.iter().all(|m| m.me || m.online || !there(&m.peer_id)))
     }
 
-    fn signature_of(&self, id: &str) -> Option<String> {
+    /// The signatures of a request, in the order of its items; none while it is not signed.
+    fn signatures_of(&self, id: &str) -> Vec<String> {
         let requests = self.driver.view().groups.into_iter().flat_map(|group| group.requests);
-        requests.into_iter().find(|request| request.id == id)?.signature
+        let found = requests.into_iter().find(|request| request.id == id);
+        let signatures = found.map(|request| request.signatures).unwrap_or_default();
+        signatures.into_iter().map(|one| one.signature).collect()
     }
 
     /// Gives the node a command. Returns what to wait for; `None` while the request to vote on is not known here.
@@ -546,8 +435,9 @@ impl Member {
             let (trail, _) =
                 store.trail(&info.pubkey).or_exit(Exit::Other, "an audit trail cannot be read")?;
             for entry in trail {
-                if let Ok(Body::Decision { rule, approves: true, .. }) = entry.read() {
-                    self.policy.has_approved(&rule, Timestamp::from_millis(entry.time));
+                if let Ok(Body::Decision { rule, approves: true, contents, .. }) = entry.read() {
+                    let at = Timestamp::from_millis(entry.time);
+                    self.policy.has_approved(&rule, at, contents);
                 }
             }
         }
@@ -561,6 +451,14 @@ fn may_be_about(command: &Command, id: &str) -> bool {
         Some((request, _)) => id.starts_with(request),
         None => matches!(command, Command::Request { .. }),
     }
+}
+
+/// Whether a secure channel stands with every member that is there.
+pub(super) fn has_all_channels(view: &View) -> bool {
+    let there = |peer: &PeerId| view.peers_online.contains(peer);
+    let told =
+        |group: &GroupView| group.members.iter().all(|m| m.me || m.online || !there(&m.peer_id));
+    view.groups.iter().all(told)
 }
 
 /// This node's name in a wallet, or in all of them.

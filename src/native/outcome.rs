@@ -11,8 +11,8 @@ use crate::api::{Command, Event, RequestState};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Outcome {
-    /// The request is signed: the signature, as hex.
-    Signed(String),
+    /// The request is signed: the signatures of all items in their order, as hex.
+    Signed(Vec<String>),
     /// So many members declined that the request cannot be signed.
     Declined,
     /// The health check is over. True when every member has signed.
@@ -27,8 +27,10 @@ impl Outcome {
                 Command::Request { .. }
                 | Command::ApproveRequest { .. }
                 | Command::DeclineRequest { .. },
-                Event::Signature { request, signature, .. },
-            ) if request == awaits => Some(Self::Signed(signature.clone())),
+                Event::Signature { request, signatures, .. },
+            ) if request == awaits => {
+                Some(Self::Signed(signatures.iter().map(|one| one.signature.clone()).collect()))
+            }
             (
                 Command::Request { .. },
                 Event::Voted { request, state: RequestState::Declined, .. },
@@ -43,8 +45,8 @@ impl Outcome {
     /// Reports it, and makes it the command's result.
     pub(super) fn finish(self, reporter: &Reporter) -> Result<(), Failure> {
         match self {
-            Self::Signed(signature) => {
-                reporter.result("signature", &signature);
+            Self::Signed(signatures) => {
+                reporter.results("signature", &signatures);
                 Ok(())
             }
             Self::Declined => {

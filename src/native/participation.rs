@@ -39,11 +39,8 @@ pub(super) async fn take_part(
     let usual = Deadlines::default();
     let deadlines =
         Deadlines { proposal: timeout, mesh: timeout, step: usual.step.min(timeout), ..usual };
-    let config = Config {
-        deadlines,
-        carrier: network.carrier.into(),
-        trust_first_use: network.trust_first_use,
-    };
+    let config =
+        Config { deadlines, carrier: network.carrier, trust_first_use: network.trust_first_use };
     let settings = Settings { config, ice_servers: network.ice_server, store: store.clone() };
     let mut this = Participation {
         driver: Driver::new(settings).or_exit(Exit::Other, "the identity cannot be opened")?,

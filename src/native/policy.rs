@@ -1,5 +1,6 @@
-//! What an unattended node approves and declines by itself (docs/POLICY.md): rules in a TOML file, of which the first that fits
-//! a request decides. Where none fits, a person is asked.
+//! What an unattended node approves and declines by itself (docs/POLICY.md): rules in a TOML file. For each content of a request
+//! the first rule that fits decides. A request is declined if any of its contents is, approved if one rule approves all of
+//! them, and else left to a person.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -8,7 +9,7 @@ use serde::Deserialize;
 
 use super::exit::{Exit, Failure, OrExit};
 use crate::content::{self, Condition, KindInfo};
-use crate::node::{RequestView, Timestamp};
+use crate::node::{ContentView, RequestView, Timestamp};
 use crate::wire::PeerId;
 
 /// A policy, and how often its rules have approved of late.
@@ -26,10 +27,10 @@ struct File {
     rule: Vec<Rule>,
 }
 
-/// One rule: it fits a request of which everything holds that it names.
+/// One rule: it fits a content of a request if everything holds that it names.
 #[derive(Debug, Deserialize)]
 struct Rule {
-    /// For the audit trail.
+    /// For the audit log.
     name: String,
     decision: Decision,
     /// Beginnings of group keys.
@@ -38,9 +39,9 @@ struct Rule {
     kinds: Option<Vec<String>>,
     /// Peer ids of members.
     proposers: Option<Vec<PeerId>>,
-    /// Most bytes of everything that is shown.
+    /// Most bytes of everything that is shown of the whole request.
     max_size: Option<usize>,
-    /// Most approvals of this rule within an hour.
+    /// Most contents that this rule approves within an hour.
     max_per_hour: Option<usize>,
     /// Times of day, in UTC: `08:00-18:30`. Over midnight, if the end comes first.
     hours: Option<Hours>,
@@ -114,9 +115,10 @@ impl Policy {
         Ok(Self { rules, approvals: HashMap::new() })
     }
 
-    /// Notes an approval of an earlier life, from the audit trail.
-    pub(super) fn has_approved(&mut self, rule: &str, at: Timestamp) {
-        self.approvals.entry(rule.to_owned()).or_default().push(at);
+    /// Notes that a rule approved so many contents: now, or in an earlier life, by the audit log.
+    pub(super) fn has_approved(&mut self, rule: &str, at: Timestamp, contents: usize) {
+        let approvals = self.approvals.entry(rule.to_owned()).or_default();
+        approvals.extend(std::iter::repeat_n(at, contents));
     }
 
     /// Decides, and by which rule. `None` where a person has to.
@@ -126,25 +128,32 @@ impl Policy {
         request: &RequestView,
         now: Timestamp,
     ) -> Option<(bool, String)> {
-        let rule = self
-            .rules
-            .iter()
-            .find(|rule| rule.fits(pubkey, request, now) && self.has_room(rule, now))?;
-        let (name, approves) = (rule.name.clone(), rule.decision == Decision::Approve);
-        if rule.decision == Decision::Ask {
+        let count = request.contents.len();
+        let rule_of = |content| {
+            let fits = |rule: &&Rule| rule.fits(pubkey, request, content, now);
+            self.rules.iter().filter(fits).find(|rule| self.has_room(rule, now, count))
+        };
+        let rules: Vec<Option<&Rule>> = request.contents.iter().map(rule_of).collect();
+        let declines = |rule: &&&Rule| rule.decision == Decision::Decline;
+        if let Some(rule) = rules.iter().flatten().find(declines) {
+            return Some((false, rule.name.clone()));
+        }
+        let first = (*rules.first()?)?;
+        let same = |rule: &Option<&Rule>| rule.is_some_and(|rule| rule.name == first.name);
+        if first.decision != Decision::Approve || !rules.iter().all(same) {
             return None;
         }
-        if approves {
-            self.has_approved(&name, now);
-        }
-        Some((approves, name))
+        let name = first.name.clone();
+        self.has_approved(&name, now, count);
+        Some((true, name))
     }
 
-    fn has_room(&self, rule: &Rule, now: Timestamp) -> bool {
+    /// Whether a rule may approve so many more contents.
+    fn has_room(&self, rule: &Rule, now: Timestamp, contents: usize) -> bool {
         let recent = |at: &&Timestamp| now.since(**at) < HOUR;
         let used =
             self.approvals.get(&rule.name).map_or(0, |all| all.iter().filter(recent).count());
-        rule.max_per_hour.is_none_or(|most| used < most)
+        rule.max_per_hour.is_none_or(|most| used + contents <= most)
     }
 }
 
@@ -169,8 +178,8 @@ impl Rule {
         Ok(())
     }
 
-    /// Whether the request shows one of the values that a condition names.
-    fn shows(request: &RequestView, name: &str, values: &toml::Value) -> bool {
+    /// Whether a content shows one of the values that a condition names.
+    fn shows(content: &ContentView, name: &str, values: &toml::Value) -> bool {
         let Some((kind, condition)) = condition(name) else { return false };
         let is_one = |shown: &str| {
             values
@@ -179,18 +188,25 @@ impl Rule {
                 .flatten()
                 .any(|value| text(value).as_deref() == Some(shown))
         };
-        request.kind == kind.name
-            && request.shown.iter().any(|(name, shown)| *name == condition.field && is_one(shown))
+        content.kind == kind.name
+            && content.shown.iter().any(|(name, shown)| *name == condition.field && is_one(shown))
     }
 
-    fn fits(&self, pubkey: &str, request: &RequestView, now: Timestamp) -> bool {
-        let size: usize = request.shown.iter().map(|(_, value)| value.len()).sum();
+    fn fits(
+        &self,
+        pubkey: &str,
+        request: &RequestView,
+        content: &ContentView,
+        now: Timestamp,
+    ) -> bool {
+        let shown = request.contents.iter().flat_map(|content| &content.shown);
+        let size: usize = shown.map(|(_, value)| value.len()).sum();
         self.wallets
             .as_ref()
             .is_none_or(|all| all.iter().any(|w| !w.is_empty() && pubkey.starts_with(w)))
-            && self.kinds.as_ref().is_none_or(|all| all.iter().any(|kind| kind == request.kind))
+            && self.kinds.as_ref().is_none_or(|all| all.iter().any(|kind| kind == content.kind))
             && self.proposers.as_ref().is_none_or(|all| all.contains(&request.proposer))
-            && self.conditions.iter().all(|(name, values)| Self::shows(request, name, values))
+            && self.conditions.iter().all(|(name, values)| Self::shows(content, name, values))
             && self.max_size.is_none_or(|most| size <= most)
             && self.hours.is_none_or(|hours| hours.contain(now))
     }
@@ -217,16 +233,25 @@ fn text(value: &toml::Value) -> Option<String> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::{Hours, Policy};
-    use crate::node::{RequestState, RequestView, Timestamp};
+    use crate::node::{ContentView, RequestState, RequestView, Timestamp};
 
     fn request(proposer: &str, kind: &'static str, text: &str) -> RequestView {
+        batch(proposer, &[(kind, text)])
+    }
+
+    fn batch(proposer: &str, contents: &[(&'static str, &str)]) -> RequestView {
+        let content = |(kind, text): &(&'static str, &str)| ContentView {
+            kind,
+            shown: vec![("text", (*text).into())],
+            digests: vec!["00".into()],
+        };
         RequestView {
             id: "00".into(),
             state: RequestState::Open,
-            kind,
-            shown: vec![("text", text.into())],
+            kind: "batch",
+            shown: Vec::new(),
             digest: String::new(),
-            contents: Vec::new(),
+            contents: contents.iter().map(content).collect(),
             proposer: proposer.parse().unwrap(),
             created: Timestamp::default(),
             expires: Timestamp::default(),
@@ -288,14 +313,49 @@ mod tests {
         )
         .unwrap();
         let mut decide = |kind, shown: (&'static str, &str)| {
-            let shown = vec![(shown.0, shown.1.to_owned())];
-            let request = RequestView { shown, ..request("alice", kind, "") };
+            let mut request = request("alice", kind, "");
+            request.contents[0].shown = vec![(shown.0, shown.1.to_owned())];
             policy.decide("02", &request, EIGHT).is_some()
         };
         assert!(decide("nostr-event", ("kind", "30023")));
         assert!(!decide("nostr-event", ("kind", "3")));
         assert!(!decide("nostr-event", ("content", "1")));
         assert!(!decide("text", ("kind", "1")), "a field of another kind");
+    }
+
+    #[test]
+    fn every_content_of_a_request_is_looked_at() {
+        let mut policy = Policy::parse(
+            r#"
+            [[rule]]
+            name = "no hashes"
+            decision = "decline"
+            kinds = ["hash"]
+            [[rule]]
+            name = "texts"
+            decision = "approve"
+            kinds = ["text"]
+            max_size = 10
+            max_per_hour = 5
+            [[rule]]
+            name = "files"
+            decision = "approve"
+            kinds = ["file"]
+            "#,
+        )
+        .unwrap();
+        let mut decide = |contents: &[(&'static str, &str)], now| {
+            policy.decide("02", &batch("alice", contents), now).map(|(approves, _)| approves)
+        };
+        assert_eq!(decide(&[("text", "a"), ("text", "b"), ("text", "c")], EIGHT), Some(true));
+        let rest = [("text", "d"), ("text", "e"), ("text", "f")];
+        assert_eq!(decide(&rest, EIGHT), None, "five contents an hour are the most");
+        assert_eq!(decide(&rest[..2], EIGHT), Some(true));
+        let later = EIGHT.after(3_600_000);
+        assert_eq!(decide(&[("text", "a"), ("hash", "b")], later), Some(false), "one is a hash");
+        assert_eq!(decide(&[("text", "a"), ("file", "b")], later), None, "no rule is for both");
+        assert_eq!(decide(&[("text", "a"), ("nostr-event", "b")], later), None);
+        assert_eq!(decide(&[("text", "123456"), ("text", "78901")], later), None, "too large");
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::api::{CarrierId, Event, Reason};
+use super::shown::contents as write_contents;
+use crate::api::{Event, Reason};
 use crate::wire::PeerId;
 
 /// Where and how much to say.
@@ -78,6 +79,18 @@ impl Reporter {
         }
     }
 
+    /// The same for several values of one kind, a line each.
+    pub(super) fn results(&self, what: &str, values: &[String]) {
+        if self.json {
+            return;
+        }
+        match values.len() {
+            1 => self.say(&format!("{what}:")),
+            several => self.say(&format!("{several} {what}s:")),
+        }
+        values.iter().for_each(|value| println!("{value}"));
+    }
+
     fn sentence(&self, event: &Event) -> Option<String> {
         Some(match event {
             Event::Registered { peer_id } => format!("registered at the server as {peer_id}"),
@@ -102,19 +115,14 @@ impl Reporter {
                 None => format!("{peer_id} declined"),
             },
             Event::PeerConnected { peer_id, carrier, verified } => {
-                let how = if *carrier == CarrierId::RELAY {
-                    "through the server, sealed"
-                } else {
-                    "directly"
-                };
+                let how = carrier.info().how;
                 let proven =
                     if *verified { "it proved its identity" } else { "nothing proves who it is" };
                 format!("connected to {peer_id} {how} ({proven})")
             }
-            Event::Carrier { peer_id, carrier: CarrierId::RELAY } => {
-                format!("{peer_id} is reached through the server now, sealed")
+            Event::Carrier { peer_id, carrier } => {
+                format!("{peer_id} is reached {} now", carrier.info().how)
             }
-            Event::Carrier { peer_id, .. } => format!("{peer_id} is reached directly now"),
             Event::Invite { uri, .. } => invitation(uri.as_str()),
             Event::Arrived { peer_id, fingerprint, missing, .. } => {
                 let left = if *missing == 0 {
@@ -148,21 +156,22 @@ impl Reporter {
             Event::Member { peer_id, online: true, .. } => format!("{peer_id} is here"),
             Event::Member { peer_id, .. } => format!("{peer_id} is gone"),
             Event::Checked { answered, failed, .. } => checked(answered, failed),
-            Event::Requested { request, peer_id, kind, digest, shown, .. } => {
+            Event::MemberVersion { peer_id, version, ours, .. } if version < ours => format!(
+                "{peer_id} runs an older version of frostmesh: requests for several signatures are not sent to it until \
+                 it is updated"
+            ),
+            Event::MemberVersion { peer_id, .. } => format!(
+                "{peer_id} runs a newer version of frostmesh: update this one to take part in everything that it asks for"
+            ),
+            Event::Requested { request, peer_id, kind, contents, .. } => {
                 let who = if *peer_id == self.me { "asked" } else { &format!("{peer_id} asks") };
-                let fields = shown
-                    .iter()
-                    .map(|(name, value)| format!("\n             {name:<12} {}", printable(value)));
-                let fields: String = fields.collect();
-                let warning = if *kind == "hash" {
-                    "\n             nobody can see what a hash means"
-                } else {
-                    ""
+                let what = match contents.len() {
+                    1 => format!("a signature ({kind})"),
+                    several => format!("signatures of {several} contents"),
                 };
-                format!(
-                    "{who} for a signature ({kind}), request {}{fields}\n             digest       {digest}{warning}",
-                    short(request)
-                )
+                let mut text = format!("{who} for {what}, request {}\n", short(request));
+                write_contents(&mut text, contents, false, "             ");
+                text.trim_end().to_owned()
             }
             Event::Voted { request, peer_id, approves, state, .. } => {
                 let does = if *approves { "approves" } else { "declines" };
@@ -204,24 +213,6 @@ fn checked(answered: &[PeerId], failed: &[(PeerId, String)]) -> String {
 /// The beginning of a request's id, which is enough to tell it from others.
 pub(super) fn short(id: &str) -> &str {
     id.get(..12).unwrap_or(id)
-}
-
-/// Text of others as it can be shown on a terminal: what would move the cursor or change colours is written out.
-pub(super) fn printable(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' => out.push_str("\n             "),
-            c if c.is_control() || is_invisible(c) => out.extend(c.escape_unicode()),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-/// Characters that turn the direction of what follows, or take no room: text with them can be read as another.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// The safety words of their indices: the English list of BIP-39, whose words differ in their first four letters.

@@ -10,7 +10,7 @@ use super::store::Store;
 use super::stored_wallet::{StoredKey, one, stored_keys};
 use crate::agreement::Member;
 use crate::audit::Body;
-use crate::keystore::{Kind, WalletInfo};
+use crate::keystore::{Kind, RosterEntry, WalletInfo};
 
 fn status(key: &StoredKey) -> &'static str {
     if key.confirmed { "active" } else { "unconfirmed" }
@@ -106,10 +106,10 @@ pub(super) fn show(pubkey: &str, local: &Local) -> Result<(), Failure> {
         }
     );
     println!("threshold     {} of {}", info.threshold, info.total);
-    for (identifier, id) in info.participants.iter().enumerate().map(|(i, id)| (i + 1, id)) {
-        let label = if identifier == 1 { "participants" } else { "" };
-        let me = if identifier == usize::from(info.identifier) { "  (this node)" } else { "" };
-        println!("{label:<14}{identifier} {id}{me}");
+    for (index, RosterEntry { identifier, peer_id }) in info.roster.iter().enumerate() {
+        let label = if index == 0 { "participants" } else { "" };
+        let me = if *identifier == info.identifier { "  (this node)" } else { "" };
+        println!("{label:<14}{identifier} {peer_id}{me}");
     }
     let certified = entry.confirmed
         && store.wallet(Kind::Wallet, &info.pubkey).is_ok_and(|r| r.certificate.is_some());

@@ -44,7 +44,7 @@ pub use config::{Config, Deadlines};
 pub use io::{CarrierEvent, Input, Output, Role, SocketEvent, StoreRequest};
 pub use presence::ServerId;
 pub use router::{Machine, Node};
-pub use transport::carriers;
+pub use transport::{DIRECT, RELAY, carrier_info, carriers};
 pub use wallet::StoredWallet;
 
 /// Most undecided proposals of one proposer.

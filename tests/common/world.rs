@@ -6,8 +6,8 @@ use frostmesh::agreement::{Certificate, Evidence};
 use frostmesh::identity::{Contacts, IdentityKey};
 use frostmesh::keystore::WalletRecord;
 use frostmesh::node::{
-    CarrierChoice, Command, Config, Error, Event, Input, Machine, Node, Output, PhaseName, Role,
-    ServerId, SessionView, SocketEvent, StoreRequest, Timestamp,
+    CarrierChoice, CarrierEvent, Command, Config, Error, Event, Input, Machine, Node, Output,
+    PhaseName, Role, ServerId, SessionView, SocketEvent, StoreRequest, Timestamp,
 };
 use frostmesh::wire::{PeerId, SessionId};
 use rand_chacha::ChaCha20Rng;
@@ -102,6 +102,8 @@ pub struct World {
     pub later: bool,
     /// Nodes use the wallets that they make.
     pub use_wallets: bool,
+    /// How many messages went over carriers that the driver runs.
+    pub sent_over: u64,
     /// How often a node crashes between an entry of a trail and its head, in percent.
     pub crash_between: u64,
 }
@@ -145,6 +147,7 @@ impl World {
             carrier: CarrierChoice::Auto,
             later: false,
             use_wallets: false,
+            sent_over: 0,
             crash_between: 0,
         }
     }
@@ -461,7 +464,14 @@ impl World {
                 half.remote_candidates += 1;
                 self.try_to_open(&id);
             }
-            Output::SendOver { .. } => unreachable!("no such carrier"),
+            Output::SendOver { carrier, peer, text } => {
+                self.sent_over += 1;
+                let Some(to) = self.seat_of(&peer) else { return };
+                let (peer, text) = (self.seats[seat].id.clone(), text.into_zeroizing());
+                let event = CarrierEvent::Text(text);
+                let input = Input::Carrier { carrier, peer, event };
+                self.after(self.weather.latency, Happening::Input(to, input));
+            }
             Output::CloseConnection { peer, attempt } => {
                 self.close(&HalfId { seat, peer, attempt })
             }

@@ -283,7 +283,7 @@ async function openPage(stage, server, name) {
 /**
  * Extension, page and command line make a 2-of-3 key by an invite.
  * @param {Stage} stage
- * @param {Server} server
+ * @param {Site} server
  */
 async function three(stage, server) {
   const popup = await online(await installed.fresh(stage), server, "browser");
@@ -299,6 +299,9 @@ async function three(stage, server) {
 }
 
 const card = (/** @type {Screen} */ screen, /** @type {string} */ state) => screen.at("request", state ? `[data-state="${state}"]` : "");
+
+/** @param {Event} event of a request that is signed @returns {{ digest: string, signature: string }[]} */
+const signaturesOf = (event) => event.signatures;
 
 /** @param {Screen} screen @param {string} kind @param {string} content */
 async function ask(screen, kind, content) {
@@ -346,6 +349,70 @@ scenario("extension, page and command line sign in every combination; Nostr take
   await popup.shows(popup.at("request", '[data-state="signed"]').nth(2), "the third signature");
   popup.isClean();
   page.isClean();
+});
+
+scenario("twenty hashes are one request: the command line asks, the popup shows all and approves once", async (stage) => {
+  const server = await stage.server();
+  const { popup, pubkey } = await three(stage, server);
+  const digests = Array.from({ length: 24 }, (_, i) => sha256(`input ${i}`).toString("hex"));
+  const [single, listed] = [digests.slice(0, 2), digests.slice(2)];
+  const batch = await stage.file("inputs.jsonl", listed.map((content) => JSON.stringify({ kind: "hash", content })).join("\n"));
+  const asked = sign(stage, "cli", pubkey, ...single.flatMap((hash) => ["--hash", hash]), "--batch", batch);
+  const shown = await popup.shows(card(popup, "open"), "the request");
+  assert.match(await shown.innerText(), /sign these 24 contents/);
+  // The first ones are there at once, and the others are not hidden silently.
+  assert.equal(await shown.getByTestId("content-title").count(), 20);
+  await shown.getByTestId("more-contents").click();
+  assert.equal(await shown.getByTestId("content-title").count(), 24);
+  const content = await shown.getByTestId("content").innerText();
+  for (const digest of digests) assert.ok(content.includes(digest), digest);
+  await popup.picture("batch");
+  await shown.getByTestId("approve").click();
+  const done = await asked.until("signature");
+  const signatures = signaturesOf(done);
+  assert.equal(await asked.exit(), 0);
+  assert.deepEqual(signatures.map((one) => one.digest), digests, "in the order given");
+  assert.deepEqual({ digest: done.digest, signature: done.signature }, signatures[0]);
+  for (const one of signatures) verified({ pubkey, suite: "secp256k1-tr", ...one });
+  const signed = await popup.shows(card(popup, "signed"), "the signatures");
+  const lines = (await signed.getByTestId("signature").innerText()).trim().split(/\s+/);
+  assert.deepEqual(lines, signatures.map((one) => one.signature));
+  const bodies = await log(stage, "cli", pubkey);
+  assert.equal(bodies.filter(({ commit }) => commit?.request).length, 1, "one ceremony");
+  assert.equal(bodies.filter((body) => body.signed)[0].signed.signature.length, 24);
+  await noNonceTwice(stage, ["cli"], pubkey);
+  popup.isClean();
+});
+
+scenario("a batch on the command line prints one signature a line, and shows what is asked for", async (stage) => {
+  const server = await stage.server();
+  const pubkey = await wallet(stage, server, ["alice", "bob"], 2);
+  const bob = nodeOf(stage, "bob");
+  await bob.until("registered");
+  const file = await stage.file("contract.pdf", "the contract");
+  const text = tagged("frostmesh/text", "and this");
+  const fileDigest = tagged("frostmesh/file", sha256("the contract"));
+  const what = ["--text", "and this", "--hash", "ab".repeat(32), "--file", file];
+  const alice = stage.start("sign of alice", "sign", "--wallet", pubkey, ...stage.local("alice"), ...what);
+  const { request, contents, kind } = await bob.until("requested");
+  /** @type {{ kind: string, digests: string[] }[]} */
+  const listedContents = contents;
+  assert.deepEqual([kind, ...listedContents.map((one) => one.kind)], ["batch", "text", "hash", "file"]);
+  assert.deepEqual(listedContents.map(({ digests }) => digests), [[text], ["ab".repeat(32)], [fileDigest]]);
+  const listed = await stage.run("requests", "--offline", ...stage.local("bob"));
+  assert.match(listed.stdout, /3 contents for .*asked by alice/);
+  for (const line of [/1 of 3: text/, /and this/, /2 of 3: hash/, /3 of 3: file/, /contract\.pdf/]) assert.match(listed.stdout, line);
+  assert.equal((await stage.run("approve", request.slice(0, 10), ...stage.local("bob"))).code, 0);
+  assert.equal(await alice.exit(), 0);
+  const { events } = await stage.run("requests", "--offline", "--all", ...stage.local("bob"), "--json");
+  const signatures = signaturesOf(events.find(({ id }) => id === request) ?? {});
+  assert.deepEqual(signatures.map(({ digest }) => digest), [text, "ab".repeat(32), fileDigest]);
+  for (const one of signatures) verified({ pubkey, suite: "secp256k1", ...one });
+  assert.deepEqual(alice.stdout.trim().split("\n"), signatures.map(({ signature }) => signature));
+  const bad = await stage.file("bad.jsonl", '{"kind":"hash","content":"00"}\n');
+  const refused = await stage.run("sign", "--wallet", pubkey, "--batch", bad, ...stage.local("alice"));
+  assert.equal(refused.code, 2);
+  assert.match(refused.stderr, /bad\.jsonl, line 1: a hash is 64 hexadecimal digits/);
 });
 
 scenario("the badge counts requests, and a decline reaches everyone", async (stage) => {

@@ -1,4 +1,4 @@
-//! That a ciphersuite and a kind of content are one file and one line each. The two toys beside
+//! That a ciphersuite, a kind of content and a carrier are one file and one line each. The toys beside
 //! this file are in the lists of unit tests, and nowhere else: `src/lib.rs` includes this module in
 //! them (docs/decisions/0016-toys-in-unit-tests.md tells why). Everything that iterates over the
 //! lists has to do with them what it does with the others.
@@ -19,9 +19,12 @@ use std::path::{Path, PathBuf};
 use crate::native::cli::Cli;
 use clap::{CommandFactory, Parser};
 use frost_ed25519::{Signature, VerifyingKey};
-use frostmesh::api::{kind_views, suite_views};
+use frostmesh::api::{
+    CarrierChoice, CarrierId, Command, PhaseName, carrier_views, kind_views, suite_views,
+};
 use frostmesh::content::{self, Content, ContentError};
 use frostmesh::frost::{AddressValue, GroupKey, Suite, Use};
+use frostmesh::node::{CarrierEvent, Input, carriers};
 
 use group::Group;
 
@@ -97,6 +100,7 @@ fn a_toy_key_has_the_addresses_that_its_suite_gives_it() {
 fn screens_and_command_lines_list_the_toys() {
     assert!(suite_views().iter().any(|suite| suite.name == "toy-suite"));
     assert!(kind_views().iter().any(|kind| kind.name == "toy-kind"));
+    assert!(carrier_views(carriers()).iter().any(|carrier| carrier.id == "toy-carrier"));
 
     let help = |command: &str| {
         let mut cli = Cli::command();
@@ -106,6 +110,7 @@ fn screens_and_command_lines_list_the_toys() {
     assert!(help("create").contains("toy-suite (RFC 9591 with Ed25519, to play with)"));
     assert!(help("verify").contains("toy-suite (RFC 8032)"));
     assert!(help("sign").contains("--toy-kind <LINES>"));
+    assert!(help("create").contains("toy-carrier: A carrier to play with"));
     let sign = ["frostmesh", "sign", "--wallet", "02"];
     assert!(Cli::try_parse_from(sign.iter().chain(&["--toy-kind", LINES])).is_ok());
     assert!(Cli::try_parse_from(sign).is_err(), "there is nothing to sign");
@@ -123,6 +128,7 @@ fn labels_are_those_of_the_messages() {
         serde_json::from_str(include_str!("../../extension/_locales/en/messages.json")).unwrap();
     let kinds = content::kinds().flat_map(|kind| [Some(kind.label), Some(kind.asks), kind.warning]);
     let labels = kinds.flatten().chain(Suite::all().map(|suite| suite.info().label));
+    let labels = labels.chain(carriers().map(|carrier| carrier.info().label));
     let (mut translated, mut toys) = (0, 0);
     for label in labels {
         let message = &messages[label.key];
@@ -135,7 +141,48 @@ fn labels_are_those_of_the_messages() {
         assert_eq!(text.replace("$peer$", "$1"), label.text);
         translated += 1;
     }
-    assert_eq!((translated, toys), (11, 3));
+    assert_eq!((translated, toys), (13, 4));
+}
+
+/// Two nodes that may use the toy carrier alone, each told that the other can be reached by it.
+fn over_the_toy() -> common::world::World {
+    let info = frostmesh::node::carrier_info("toy-carrier").unwrap();
+    let carrier = CarrierId::new(info);
+    let mut world = common::world::World::new(9, common::weather::Weather::CALM);
+    world.plain = false;
+    world.carrier = CarrierChoice::Only(carrier);
+    for (name, seed) in [("alice", 1), ("bob", 2)] {
+        let seat = world.add(name, seed);
+        world.connect_at(seat, 0);
+    }
+    world.run_for(100);
+    for (seat, other) in [(0, "bob"), (1, "alice")] {
+        let (peer, event) = (common::peer(other), CarrierEvent::Up);
+        world.hand_in(seat, Input::Carrier { carrier, peer, event });
+    }
+    world
+}
+
+#[test]
+fn a_key_is_made_over_a_toy_carrier() {
+    let mut world = over_the_toy();
+    let session_id = common::session("s");
+    let propose = Command::Propose {
+        session_id: session_id.clone(),
+        participants: vec![common::peer("alice"), common::peer("bob")],
+        threshold: 2,
+        suite: Suite::default(),
+        allow_unverified: false,
+    };
+    world.command(0, propose).unwrap();
+    let done = |world: &common::world::World, seat| {
+        world.phase(seat, &session_id) == Some(PhaseName::Done)
+    };
+    assert!(world.run_until_true(|world| done(world, 0) && done(world, 1)));
+    assert_eq!(world.open_channels(), 0, "no data channel was opened");
+    let peers = world.view(0, &session_id).unwrap().peers;
+    assert_eq!(peers[0].carrier.map(CarrierId::id), Some("toy-carrier"));
+    assert!(world.sent_over > 10, "{} messages went over it", world.sent_over);
 }
 
 /// The files below a folder of the project, without the ones that are built or installed.
@@ -172,6 +219,12 @@ fn each_toy_is_one_file_and_one_line() {
     for (toy, file, list, how_to) in [
         ("toy.suite", "tests/extend/toy_suite.rs", "src/frost/suites/mod.rs", "suite.md"),
         ("toy.kind", "tests/extend/toy_kind.rs", "src/content/kinds/mod.rs", "kind.md"),
+        (
+            "toy.carrier",
+            "tests/extend/toy_carrier.rs",
+            "src/node/transport/carriers/mod.rs",
+            "carrier.md",
+        ),
     ] {
         let names = [toy.replace('.', "-"), toy.replace('.', "_")];
         let mut lines = Vec::new();

@@ -7,8 +7,8 @@ use frostmesh::audit::Body;
 use frostmesh::content::{Content, Text};
 use frostmesh::frost::{Identifier, Nonces, Suite};
 use frostmesh::group::{
-    CeremonyId, GROUP_VERSION, GroupMessage, InventoryItem, Outcome, Request, RequestId, Vote,
-    group_id,
+    CeremonyId, GROUP_VERSION, GroupMessage, InventoryItem, Operation, Outcome, Request, RequestId,
+    Vote, group_id,
 };
 use frostmesh::identity::Digest;
 use frostmesh::keystore::Kind;
@@ -213,10 +213,12 @@ impl Rig {
             .unwrap();
         let mut nonce = [0; 16];
         self.rng.fill_bytes(&mut nonce);
-        let request = self.bob.request(&self.group_id, &content, now, nonce, &mut self.rng);
+        let operation = Operation::sign(content.clone()).unwrap();
+        let request = self.bob.request(&self.group_id, &operation, now, nonce, &mut self.rng);
         let id = request.id(&self.group_id);
         let vote = Vote::new(
-            (id, &self.group_id),
+            &self.group_id,
+            id,
             self.bob.identifier,
             1,
             true,

@@ -3,7 +3,7 @@
 use frostmesh::agreement::{commitment_digest, package_hash, ready_digest};
 use frostmesh::frost::Suite;
 use frostmesh::identity::IdentityKey;
-use frostmesh::node::{CarrierChoice, ReasonKind};
+use frostmesh::node::{CarrierChoice, RELAY, ReasonKind};
 use frostmesh::wire::{PeerId, Statement};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -22,7 +22,7 @@ fn key() -> IdentityKey {
 
 /// Alice, Bob and Mallory make a key, and Mallory says that instead of the truth.
 fn with(lies: impl FnMut(&PeerId, Value) -> Vec<Value> + Send + 'static) -> World {
-    let mut world = world(CarrierChoice::RELAY);
+    let mut world = world(CarrierChoice::Only(RELAY));
     seats(&mut world, &[("alice", 1), ("bob", 2), ("mallory", LIAR)]);
     let others = [("alice", 1), ("bob", 2)];
     world.server.evil = Some(Tap::evil("mallory", LIAR, &others, "s", Box::new(lies)));

@@ -1,7 +1,7 @@
 //! Whoever runs the signaling server sits in the middle, and may do with what it relays what it likes.
 
 use frostmesh::identity::Contacts;
-use frostmesh::node::{CarrierChoice, Command, ReasonKind};
+use frostmesh::node::{CarrierChoice, Command, RELAY, ReasonKind};
 use serde_json::{Value, json};
 
 use super::common::server::Relayed;
@@ -237,7 +237,7 @@ fn announcements_that_are_stripped_do_not_make_anyone_baseline() {
 fn relays_that_are_repeated_replayed_and_reordered_change_nothing() {
     let mut old: Vec<Relayed> = Vec::new();
     let mut held: Option<Relayed> = None;
-    let world = under(CarrierChoice::RELAY, move |relayed| {
+    let world = under(CarrierChoice::Only(RELAY), move |relayed| {
         old.push(relayed.clone());
         let replayed = old[old.len() / 2].clone();
         // Every second one waits for the next, and comes after it.
@@ -256,7 +256,7 @@ fn relays_that_are_repeated_replayed_and_reordered_change_nothing() {
 #[test]
 fn relays_that_are_dropped_or_changed_now_and_then_are_said_again() {
     let mut count = 0;
-    let world = under(CarrierChoice::RELAY, move |(from, to, mut data)| {
+    let world = under(CarrierChoice::Only(RELAY), move |(from, to, mut data)| {
         count += 1;
         if kind(&data) == "frame" && count % 5 == 0 {
             return Vec::new();
@@ -271,7 +271,7 @@ fn relays_that_are_dropped_or_changed_now_and_then_are_said_again() {
 
 #[test]
 fn what_was_relayed_in_an_earlier_session_is_worth_nothing_in_another() {
-    let mut first = three(CarrierChoice::RELAY);
+    let mut first = three(CarrierChoice::Only(RELAY));
     let tape = std::sync::Arc::new(std::sync::Mutex::new(Vec::<Relayed>::new()));
     let recorder = tape.clone();
     first.server.evil = Some(Box::new(move |relayed| {
@@ -284,7 +284,7 @@ fn what_was_relayed_in_an_earlier_session_is_worth_nothing_in_another() {
     assert!(tape.len() > 50);
     // The same names, identities and session id, and every old frame before each new message.
     let mut next = 0;
-    let mut world = world(CarrierChoice::RELAY);
+    let mut world = world(CarrierChoice::Only(RELAY));
     world.later = true;
     seats(&mut world, &[("alice", 1), ("bob", 2), ("carol", 3)]);
     world.server.evil = Some(Box::new(move |relayed| {
@@ -301,7 +301,7 @@ fn what_was_relayed_in_an_earlier_session_is_worth_nothing_in_another() {
 
 #[test]
 fn a_server_that_swallows_everything_ends_the_session_for_all() {
-    let world = under(CarrierChoice::RELAY, |(from, to, data)| {
+    let world = under(CarrierChoice::Only(RELAY), |(from, to, data)| {
         if kind(&data) == "frame" { Vec::new() } else { vec![(from, to, data)] }
     });
     all_refused(&world, &[ReasonKind::TimedOut, ReasonKind::PeerLost, ReasonKind::Declined]);

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use frostmesh::audit::{self, Body, End};
-use frostmesh::content::{Content, Text};
+use frostmesh::audit::{self, Body, End, Owner};
+use frostmesh::content::{Content, Hash, Text};
 use frostmesh::frost::Suite;
-use frostmesh::group::{Operation, RequestId, group_id};
+use frostmesh::group::{Operation, RequestId, SignTask, group_id};
 use frostmesh::identity::Contacts;
 use frostmesh::node::{Command, Event, GroupView, Node, RequestState, RequestView};
 
@@ -20,7 +20,8 @@ pub struct Group {
     pub threshold: u16,
 }
 
-pub const NAMES: [&str; 6] = ["alice", "bob", "carol", "dave", "eve", "frank"];
+pub const NAMES: [&str; 9] =
+    ["alice", "bob", "carol", "dave", "eve", "frank", "grace", "heidi", "ivan"];
 
 pub fn id_of(id: &str) -> RequestId {
     hex::decode(id).unwrap().try_into().unwrap()
@@ -33,6 +34,12 @@ pub fn text(text: &str) -> Content {
 /// To sign a text.
 pub fn operation(content: &str) -> Operation {
     Operation::sign(text(content)).unwrap()
+}
+
+/// To sign so many different hashes.
+pub fn hashes(count: usize) -> Operation {
+    let hash = |number: usize| Content::from(format!("{number:064x}").parse::<Hash>().unwrap());
+    Operation::Sign(SignTask::new((1..=count).map(hash).collect()).unwrap())
 }
 
 impl Group {
@@ -92,6 +99,14 @@ impl Group {
         self.ask_for(seat, content, 3_600)
     }
 
+    /// Asks for the signatures of many hashes as one request.
+    pub fn ask_for_hashes(&mut self, seat: usize, count: usize) -> String {
+        let operation = hashes(count);
+        let command = Command::Request { pubkey: self.pubkey.clone(), operation, lifetime: 3_600 };
+        self.world.command(seat, command).unwrap();
+        self.requests(seat).last().unwrap().id.clone()
+    }
+
     pub fn ask_for(&mut self, seat: usize, content: &str, lifetime: u64) -> String {
         self.ask_to_sign(seat, text(content), lifetime)
     }
@@ -120,10 +135,10 @@ impl Group {
         let wallet = &self.world.seats[seat].disk[&self.pubkey];
         let agreement = &wallet.record.certificate.as_ref().unwrap().agreement;
         let identifier = wallet.record.info.identifier;
-        let of =
-            (self.pubkey.as_str(), identifier, &agreement.member(identifier).unwrap().identity);
+        let identity = &agreement.member(identifier).unwrap().identity;
+        let owner = Owner { pubkey: &self.pubkey, member: identifier, identity };
         let bound = group_id(agreement, &self.pubkey);
-        audit::verify(&bound, of, &wallet.trail, End::Kept(wallet.head.as_ref())).unwrap().0
+        audit::verify(&bound, owner, &wallet.trail, End::Kept(wallet.head.as_ref())).unwrap().0
     }
 
     /// Every trail holds; no share was ever given twice with the same commitments, nor for what its giver had not approved; and
@@ -172,9 +187,20 @@ impl Group {
         let pubkey = hex::decode(&self.pubkey).unwrap();
         for seat in (0..self.world.seats.len()).filter(|seat| self.world.is_alive(*seat)) {
             for request in self.requests(seat) {
-                let Some(signature) = &request.signature else { continue };
-                let digest: [u8; 32] = hex::decode(&request.digest).unwrap().try_into().unwrap();
-                self.suite.verify(&pubkey, &digest, &hex::decode(signature).unwrap()).unwrap();
+                if request.signature.is_none() {
+                    assert!(request.signatures.is_empty(), "all or none");
+                    continue;
+                }
+                let asked: Vec<&String> =
+                    request.contents.iter().flat_map(|content| &content.digests).collect();
+                assert_eq!(request.signatures.len(), asked.len(), "all or none");
+                assert_eq!(request.signature, Some(request.signatures[0].signature.clone()));
+                for (signed, asked) in request.signatures.iter().zip(asked) {
+                    assert_eq!(signed.digest, *asked, "in the order of the items");
+                    let digest: [u8; 32] = hex::decode(asked).unwrap().try_into().unwrap();
+                    let signature = hex::decode(&signed.signature).unwrap();
+                    self.suite.verify(&pubkey, &digest, &signature).unwrap();
+                }
             }
         }
     }

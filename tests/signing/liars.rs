@@ -220,7 +220,8 @@ fn a_member_that_floods_is_bounded() {
             IdentityKey::from_seed(stage.others[&"bob".parse::<PeerId>().unwrap()].key.seed())
                 .unwrap();
         let vote = Vote::new(
-            (id, &stage.group_id),
+            &stage.group_id,
+            id,
             stage.identifier("bob"),
             number,
             number % 2 == 0,
@@ -315,13 +316,13 @@ impl Stage {
         let key = IdentityKey::from_seed(self.others[&"bob".parse::<PeerId>().unwrap()].key.seed())
             .unwrap();
         let vote =
-            Vote::new((id, &self.group_id), self.identifier("bob"), 2, false, &key, &mut self.rng);
+            Vote::new(&self.group_id, id, self.identifier("bob"), 2, false, &key, &mut self.rng);
         self.say("bob", &GroupMessage::Vote(vote));
         self.now += 3_600_000;
     }
 
     /// Another wallet's beginning: the trail starts anew.
-    fn forget(&mut self) {
+    pub fn forget(&mut self) {
         self.trail.clear();
         self.head = None;
         self.node = None;
@@ -523,5 +524,5 @@ fn a_signer_that_begins_anew_over_and_over_is_left_out() {
     };
     assert!(started(&mut stage, "bob"), "bob comes first");
     stage.relink("bob");
-    assert!(started(&mut stage, "carol"), "in bob's identifier");
+    assert!(started(&mut stage, "carol"), "in bob's place");
 }

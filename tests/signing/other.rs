@@ -1,9 +1,8 @@
 //! Another member of a wallet, played by a test: its keys, and its end of a link to the node that is tested.
 
 use frostmesh::channel::{Context, Frames, Handshake, HandshakeMessage, Window};
-use frostmesh::content::Content;
 use frostmesh::frost::{Identifier, Key};
-use frostmesh::group::{CeremonyId, GroupMessage, Request, RoundMessage};
+use frostmesh::group::{CeremonyId, GroupMessage, Operation, Request, RoundMessage};
 use frostmesh::identity::{Digest, IdentityKey, Signature};
 use frostmesh::wire::{PeerId, PeerMessage, SessionId};
 use rand_chacha::ChaCha20Rng;
@@ -77,15 +76,15 @@ impl Other {
     pub fn request(
         &self,
         group_id: &Digest,
-        content: &Content,
+        operation: &Operation,
         now: u64,
         nonce: [u8; 16],
         rng: &mut ChaCha20Rng,
     ) -> Request {
         let unsigned = Request {
             proposer: self.identifier,
-            kind: content.kind().into(),
-            content: content.written(),
+            kind: operation.kind().into(),
+            content: operation.written(),
             created: now,
             expires: now + 3_600_000,
             nonce,

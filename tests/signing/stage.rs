@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, VecDeque};
 use frostmesh::audit::{Entry, Head};
 use frostmesh::content::Content;
 use frostmesh::frost::{Identifier, Suite};
-use frostmesh::group::{CeremonyId, GroupMessage, RequestId, Vote, group_id};
+use frostmesh::group::{CeremonyId, GroupMessage, Operation, RequestId, Vote, group_id};
 use frostmesh::identity::{Contacts, Digest, IdentityKey};
 use frostmesh::keystore::WalletRecord;
 use frostmesh::node::{
-    Command, Config, Input, Node, Output, ServerId, SocketEvent, StoredWallet, Timestamp,
+    Command, Config, Event, Input, Node, Output, ServerId, SocketEvent, StoredWallet, Timestamp,
 };
 use frostmesh::wire::{ClientMessage, PeerId, PeerMessage, RelayData, ServerMessage, SessionId};
 use rand_chacha::ChaCha20Rng;
@@ -36,6 +36,8 @@ pub struct Stage {
     pub others: BTreeMap<PeerId, Other>,
     /// What she said, opened.
     pub heard: Vec<(PeerId, GroupMessage)>,
+    /// What she reported.
+    pub events: Vec<Event>,
     pub group_id: Digest,
     pub rng: ChaCha20Rng,
     pub now: u64,
@@ -67,6 +69,7 @@ impl Stage {
             writing: VecDeque::new(),
             others,
             heard: Vec::new(),
+            events: Vec::new(),
             group_id: bound,
             rng: ChaCha20Rng::seed_from_u64(77),
             now: NOW,
@@ -117,6 +120,7 @@ impl Stage {
                     }
                 }
                 Output::StoreEntry { entry, head, .. } => self.writing.push_back((entry, head)),
+                Output::Event(event) => self.events.push(event),
                 _ => {}
             }
         }
@@ -179,10 +183,14 @@ impl Stage {
     }
 
     pub fn ask(&mut self, who: &str, content: &Content) -> RequestId {
+        self.ask_for(who, &Operation::sign(content.clone()).unwrap())
+    }
+
+    pub fn ask_for(&mut self, who: &str, operation: &Operation) -> RequestId {
         let other: PeerId = who.parse().unwrap();
         let nonce = [u8::try_from(self.trail.len() % 256).unwrap(); 16];
         let request =
-            self.others[&other].request(&self.group_id, content, self.now, nonce, &mut self.rng);
+            self.others[&other].request(&self.group_id, operation, self.now, nonce, &mut self.rng);
         let id = request.id(&self.group_id);
         self.say(who, &GroupMessage::Request(Box::new(request)));
         id
@@ -201,7 +209,7 @@ impl Stage {
     ) -> Vote {
         let (member, signer) = (self.identifier(who), signer.parse::<PeerId>().unwrap());
         let key = IdentityKey::from_seed(self.others[&signer].key.seed()).unwrap();
-        Vote::new((id, &self.group_id), member, number, approves, &key, &mut self.rng)
+        Vote::new(&self.group_id, id, member, number, approves, &key, &mut self.rng)
     }
 
     pub fn alice_votes(&mut self, id: RequestId, approves: bool) {

@@ -7,7 +7,7 @@ use frostmesh::node::{Command, RequestState};
 use crate::common::luck::Luck;
 use crate::common::weather::{Mishap, Weather};
 use crate::common::world::Happening;
-use crate::group::{Group, operation};
+use crate::group::{Group, hashes, operation};
 
 /// How long it storms, and how long everyone has afterwards, in milliseconds.
 const STORM: u64 = 60_000;
@@ -57,9 +57,14 @@ pub fn play(seed: u64) -> (usize, usize) {
         group.world.mishap_at(start + luck.below(STORM), mishap);
     }
     for number in 0..luck.between((1, 4)) {
+        let several = luck.percent(30);
         let command = Command::Request {
             pubkey: group.pubkey.clone(),
-            operation: operation(&format!("request {number}")),
+            operation: if several {
+                hashes(luck.index(9) + 2)
+            } else {
+                operation(&format!("request {number}"))
+            },
             lifetime: 24 * 3_600,
         };
         group.world.command_at(luck.index(seats), start + luck.below(STORM / 2), command);

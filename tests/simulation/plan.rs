@@ -3,7 +3,7 @@
 use std::fmt;
 
 use frostmesh::frost::Suite;
-use frostmesh::node::{CarrierChoice, Command};
+use frostmesh::node::{CarrierChoice, Command, DIRECT, RELAY};
 use frostmesh::wire::{PeerId, SessionId};
 
 use crate::common::luck::Luck;
@@ -104,8 +104,8 @@ impl Plan {
             _ => Trust::Verified,
         };
         let carrier = match luck.below(10) {
-            0 if trust == Trust::Verified => CarrierChoice::RELAY,
-            1 => CarrierChoice::DIRECT,
+            0 if trust == Trust::Verified => CarrierChoice::Only(RELAY),
+            1 => CarrierChoice::Only(DIRECT),
             _ => CarrierChoice::Auto,
         };
         let strangers = if trust == Trust::Plain { strangers } else { Vec::new() };

@@ -119,6 +119,7 @@ export class Host {
       groups: [],
       suites: [],
       kinds: [],
+      carriers: [],
       wallets: [],
       problems: [],
       ...this.#snapshot,

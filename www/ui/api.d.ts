@@ -85,6 +85,8 @@ export type Snapshot = {
   suites: Array<SuiteView>;
   /** The kinds of content that can be signed. */
   kinds: Array<KindView>;
+  /** What can carry messages. */
+  carriers: Array<CarrierView>;
   /** The stored keys, oldest first. */
   wallets: Array<WalletView>;
   /** What is wrong with stored data, for people. */
@@ -167,8 +169,10 @@ export type WalletView = {
   threshold: number;
   /** Participants. */
   total: number;
-  /** Everyone, sorted by bytes: the FROST identifier is the place in this list, from 1. */
+  /** Everyone's name, ascending by identifier: the names of `roster`. */
   participants: Array<PeerId>;
+  /** The members, and the FROST identifier of each. */
+  roster: WalletRoster;
   /** This node's FROST identifier. */
   identifier: number;
   /** Whether every participant was verified when the key was made, by safety words or an invite. */
@@ -176,6 +180,17 @@ export type WalletView = {
   /** When the key was made, in milliseconds since 1970. */
   created: number;
 };
+
+/** One member of a wallet. */
+export type RosterEntry = {
+  /** Its FROST identifier. */
+  identifier: number;
+  /** Its name. */
+  peer_id: PeerId;
+};
+
+/** The members of a wallet, ascending by identifier, each once. */
+export type WalletRoster = Array<RosterEntry>;
 
 /** Whether all participants have confirmed a key. */
 export type WalletStatus = "active" | "unconfirmed";
@@ -265,8 +280,16 @@ export type PeerView = {
 /** How far the way to a participant is. */
 export type PeerState = "waiting" | "connecting" | "connected" | "ready" | "lost";
 
-/** The id of a carrier: `direct` is a WebRTC data channel, `relay` the signaling server, which sees ciphertext only. */
-export type CarrierId = "direct" | "relay";
+/** A carrier: `direct` is a WebRTC data channel, `relay` the signaling server, which sees ciphertext only. In JSON it is its id. */
+export type CarrierId = string;
+
+/** A carrier. */
+export type CarrierView = {
+  /** Its id in views and events. */
+  id: string;
+  /** How a peer is reached by it. */
+  label: Label;
+};
 
 /** The last step of key generation that came from a participant. */
 export type ProtocolStep = "" | "accepted" | "mesh_ready" | "commitment" | "ready" | "share" | "wallet_created";
@@ -405,7 +428,7 @@ export type RequestView = {
 /** One content of a request, as people see it. */
 export type ContentView = {
   /** The kind of content. */
-  kind: string;
+  kind: ContentKind;
   /** What a person has to see: names of fields, and what stands in them. */
   shown: Array<[string, string]>;
   /** The 32 bytes of each of its items, as hex. */

@@ -1,16 +1,16 @@
 // @ts-check
-// The ciphersuites and kinds of content that the node knows, as its snapshot lists them.
-/** @import { KindView, Label, MessageKey, SuiteView } from "./types.js" */
+// The ciphersuites, kinds of content and carriers that the node knows, as its snapshot lists them.
+/** @import { CarrierView, KindView, Label, MessageKey, SuiteView } from "./types.js" */
 
 import { quote } from "./format.js";
 import { t } from "./i18n.js";
 
-/** @type {{ suites: SuiteView[], kinds: KindView[] }} */
-let lists = { suites: [], kinds: [] };
+/** @type {{ suites: SuiteView[], kinds: KindView[], carriers: CarrierView[] }} */
+let lists = { suites: [], kinds: [], carriers: [] };
 
 /** @param {typeof lists} snapshot the lists of a running node never change */
-export function setLists({ suites, kinds }) {
-  if (suites.length) lists = { suites, kinds };
+export function setLists({ suites, kinds, carriers }) {
+  if (suites.length) lists = { suites, kinds, carriers };
 }
 
 export const suites = () => lists.suites;
@@ -28,4 +28,10 @@ export const labelText = ({ key, text }, ...values) =>
 export function suiteText(suite) {
   const found = lists.suites.find(({ name, id }) => name === suite || id === suite);
   return found ? labelText(found.label) : quote(suite);
+}
+
+/** @param {string} carrier its id */
+export function carrierText(carrier) {
+  const found = lists.carriers.find(({ id }) => id === carrier);
+  return found ? labelText(found.label) : quote(carrier);
 }

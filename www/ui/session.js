@@ -6,7 +6,7 @@ import { el, keyed, later, setText } from "./dom.js";
 import { attempt, problemLine, setProblem, unverifiedChoice } from "./form.js";
 import { names, quote, setTimer, timer } from "./format.js";
 import { t } from "./i18n.js";
-import { suiteText } from "./lists.js";
+import { carrierText, suiteText } from "./lists.js";
 import { groupKey } from "./wallet.js";
 
 /** @param {SessionView} session its name is what its proposer says */
@@ -123,11 +123,11 @@ export function sessionCard(context, session) {
 function peerRow(session) {
   const name = el("strong");
   const trust = el("span.badge");
-  const [joined, link, step] = [el("span"), el("span"), el("span")];
+  const [joined, way, step] = [el("span"), el("span"), el("span")];
   const awaited = timer("awaited_for");
   const print = el("p.meta", { title: t("fingerprint") });
   const node = el("li", { "data-testid": "peer" },
-    el("div.row", {}, name, trust), el("p.meta.dots", {}, joined, link, step, awaited), print);
+    el("div.row", {}, name, trust), el("p.meta.dots", {}, joined, way, step, awaited), print);
   return {
     node,
     update({ peer_id, state, carrier, verified, fingerprint, step: last }) {
@@ -144,9 +144,9 @@ function peerRow(session) {
       setText(print, fingerprint ?? "");
       // Accepting may also be shown by connecting.
       setText(joined, t(last || state !== "waiting" ? "peer_joined" : "peer_not_joined"));
-      link.hidden = state === "waiting";
+      way.hidden = state === "waiting";
       const apart = state === "connecting" || state === "lost";
-      setText(link, t(apart ? `peer_${state}` : carrier ? `carrier_${carrier}` : "peer_connected"));
+      setText(way, carrier && !apart ? carrierText(carrier) : t(apart ? `peer_${state}` : "peer_connected"));
       step.hidden = !last || last === "accepted";
       setText(step, last && t(`step_${last}`));
       setTimer(awaited, stepOf(session()) >= 0 && waiting_for.includes(peer_id) ? since : null);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Blame, Ceremony, Contribution, Fault, Step};
+use super::shape::{Blame, Ceremony, Contribution, Fault, Step};
 use crate::content::SignItem;
 use crate::frost::{Commitments, Identifier, Key, Nonces, PackageFault, Shares};
 use crate::group::{MAX_PART, Outcome, RoundMessage};

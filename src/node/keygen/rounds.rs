@@ -11,7 +11,7 @@ use super::session::{Made, Phase, Run, Session, Stage};
 use super::transcript::Transcript;
 use crate::api::{Event, Reason, ReasonKind};
 use crate::frost::{Fault, Identifier, PackageFault, Round1, Round2};
-use crate::keystore::{WalletInfo, WalletRecord};
+use crate::keystore::{WalletInfo, WalletRecord, WalletRoster};
 use crate::node::ctx::Ctx;
 use crate::node::{Output, StoreRequest};
 use crate::sorted::Map;
@@ -234,6 +234,7 @@ impl Session {
             threshold: roster.threshold(),
             total: roster.total(),
             participants: roster.participants().to_vec(),
+            roster: WalletRoster::numbered(roster.participants().iter().cloned()),
             identifier: roster.my_identifier(),
             verified,
             created: ctx.now.millis(),

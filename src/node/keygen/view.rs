@@ -2,7 +2,8 @@
 
 use super::progress::{Progress, Reach};
 use super::session::Session;
-use crate::api::{CarrierId, PeerState, PeerView, SessionView};
+use crate::api::{PeerState, PeerView, SessionView};
+use crate::node::transport::{CarrierSpec, DIRECT};
 use crate::wire::PeerId;
 
 impl Session {
@@ -36,10 +37,7 @@ impl Session {
     fn peer_view(&self, id: &PeerId, peer: &Progress) -> PeerView {
         let reachable = self.is_reachable(id);
         let fingerprint = peer.identity.map(|(identity, _)| identity.fingerprint().to_string());
-        let carrier = match peer.carrier {
-            Some(spec) => Some(CarrierId::new(spec.id)),
-            None => reachable.then_some(CarrierId::DIRECT),
-        };
+        let carrier = peer.carrier.map(CarrierSpec::id).or_else(|| reachable.then_some(DIRECT));
         PeerView {
             peer_id: id.clone(),
             state: self.peer_state(peer, reachable),

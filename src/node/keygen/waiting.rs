@@ -10,7 +10,7 @@
 use super::effect::Effect;
 use super::progress::{Delivery, Dialect, Progress, Reach};
 use super::session::{Phase, Session, Stage};
-use crate::api::{CarrierId, Event, ProtocolStep, Reason, ReasonKind, Timestamp};
+use crate::api::{Event, ProtocolStep, Reason, ReasonKind, Timestamp};
 use crate::node::ctx::Ctx;
 use crate::node::presence::Address;
 use crate::node::transport;
@@ -100,7 +100,7 @@ impl Session {
     /// A baseline peer's data channel is open: it gets what was sent so far.
     pub(super) fn data_channel_opened(&mut self, peer: &PeerId, now: Timestamp) {
         if self.peers.get(peer).is_some_and(|progress| progress.path.opened_at.is_some()) {
-            let (peer_id, carrier) = (peer.clone(), CarrierId::DIRECT);
+            let (peer_id, carrier) = (peer.clone(), transport::DIRECT);
             self.event(Event::PeerConnected { peer_id, carrier, verified: false });
         }
         self.send_outbox(peer, now);

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use super::effect::{CarrierSpec, DriverInput, Effect, Path};
-use crate::api::{CarrierChoice, Timestamp};
+use crate::api::Timestamp;
 use crate::node::ctx::Ctx;
 use crate::node::presence::{Address, ServerId};
 use crate::sorted::Set;
@@ -78,9 +78,4 @@ pub(super) trait Carrier: Send {
     fn next_deadline(&self, _: Timestamp) -> Option<Timestamp> {
         None
     }
-}
-
-/// Whether a node's settings allow a carrier.
-pub(super) fn is_allowed(choice: CarrierChoice, spec: &CarrierSpec) -> bool {
-    choice.only().is_none_or(|only| only.id() == spec.id)
 }

@@ -7,7 +7,7 @@
 use zeroize::Zeroizing;
 
 use super::effect::CarrierSpec;
-use crate::api::Timestamp;
+use crate::api::{CarrierId, Timestamp};
 use crate::channel::{
     Context, FrameError, Frames, Handshake, HandshakeError, HandshakeMessage, Opened,
 };
@@ -54,8 +54,8 @@ pub(super) struct SecureChannel {
     session: SessionId,
     stale: Stale,
     state: State,
-    /// The id of the carrier that carried the last message.
-    carrier: Option<&'static str>,
+    /// What carried the last message.
+    carrier: Option<CarrierId>,
     /// A handshake message is to be sent.
     handshake_due: bool,
     resend_at: Timestamp,
@@ -233,8 +233,8 @@ impl SecureChannel {
         carrier: &'static CarrierSpec,
         now: Timestamp,
     ) -> Vec<PeerMessage> {
-        let moved = self.carrier.is_some_and(|before| before != carrier.id);
-        self.carrier = Some(carrier.id);
+        let moved = self.carrier.is_some_and(|before| before != carrier.id());
+        self.carrier = Some(carrier.id());
         if moved {
             self.resend_all();
         }

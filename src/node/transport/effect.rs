@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::api::{CarrierId, Timestamp};
+use crate::api::{CarrierId, CarrierInfo, Timestamp};
 use crate::channel::{HandshakeError, Window};
 use crate::identity::Identity;
 use crate::node::presence::{Address, ServerId};
@@ -12,10 +12,8 @@ use crate::wire::{IceCandidate, PeerId, PeerMessage, RelayData, SessionId};
 /// What a carrier says of itself.
 #[derive(Debug)]
 pub(crate) struct CarrierSpec {
-    /// Its id in events, views, and on the command line.
-    pub id: &'static str,
-    /// What it is, for the help of the command line.
-    pub about: &'static str,
+    /// What people and programs see of it.
+    pub info: CarrierInfo,
     /// How much may be under way on it unacknowledged.
     pub window: Window,
     /// Whether it works only while the signaling server does.
@@ -23,6 +21,13 @@ pub(crate) struct CarrierSpec {
     /// Whether handshakes use it whenever it is open, whatever carries the rest: they then go beside
     /// offer and answer, and cost no time of their own.
     pub carries_handshakes: bool,
+}
+
+impl CarrierSpec {
+    /// The carrier, as surfaces see it.
+    pub(crate) fn id(&'static self) -> CarrierId {
+        CarrierId::new(&self.info)
+    }
 }
 
 /// What is known of the way to a peer that does not depend on the signaling server.

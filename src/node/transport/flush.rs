@@ -1,10 +1,10 @@
 //! What happens after every input: carriers do what is due, channels hand their frames to carriers,
 //! and users of the transport hear what has changed.
 
-use super::carrier::{Carrier, is_allowed};
+use super::carrier::Carrier;
 use super::effect::{CarrierSpec, Effect, Path};
 use super::{Scope, Slot, Transport};
-use crate::api::{CarrierId, Event};
+use crate::api::Event;
 use crate::node::Output;
 use crate::node::ctx::Ctx;
 use crate::node::presence::Address;
@@ -30,7 +30,7 @@ impl Transport {
     fn allowed(&self, ctx: &Ctx<'_>) -> impl Iterator<Item = &dyn Carrier> {
         let choice = ctx.config.carrier;
         let carriers = self.carriers.iter().map(|carrier| &**carrier);
-        carriers.filter(move |carrier| is_allowed(choice, carrier.spec()))
+        carriers.filter(move |carrier| choice.allows(carrier.spec().id()))
     }
 
     /// The carrier for a channel's next messages: its number in the list.
@@ -38,8 +38,8 @@ impl Transport {
         let open = |carrier: &&dyn Carrier| carrier.is_open(ctx, to);
         let beside = self.carriers.iter().map(|c| &**c).filter(|c| c.spec().carries_handshakes);
         let beside = if handshaking { beside.into_iter().find(open) } else { None };
-        let chosen = beside.or_else(|| self.allowed(ctx).find(open))?.spec();
-        self.carriers.iter().position(|carrier| carrier.spec().id == chosen.id)
+        let chosen = beside.or_else(|| self.allowed(ctx).find(open))?.spec().id();
+        self.carriers.iter().position(|carrier| carrier.spec().id() == chosen)
     }
 
     /// Hands what the channels have to send to their carriers.
@@ -76,7 +76,7 @@ impl Transport {
             let to = self.address(ctx.presence, session, peer).filter(|_| slot.channel.is_open());
             let reaching = to.and_then(|to| self.allowed(ctx).find(|c| c.reaches(ctx, &to)));
             let carrier = reaching.map(Carrier::spec);
-            let id = |spec: Option<&'static CarrierSpec>| spec.map(|spec| spec.id);
+            let id = |spec: Option<&'static CarrierSpec>| spec.map(CarrierSpec::id);
             if id(carrier) != id(slot.carried) {
                 slot.carried = carrier;
                 let (session, peer) = (session.clone(), peer.clone());
@@ -96,11 +96,12 @@ impl Transport {
         if !matches!(self.scopes.get(session), Some(Scope::Session(_))) {
             return;
         }
-        let Some(spec) = slot.carried.filter(|spec| slot.announced != Some(spec.id)) else {
+        let Some(carrier) = slot.carried.map(CarrierSpec::id) else { return };
+        if slot.announced == Some(carrier) {
             return;
-        };
-        let (peer_id, carrier) = (peer.clone(), CarrierId::new(spec.id));
-        let event = match slot.announced.replace(spec.id) {
+        }
+        let peer_id = peer.clone();
+        let event = match slot.announced.replace(carrier) {
             None => Event::PeerConnected { peer_id, carrier, verified: true },
             Some(_) => Event::Carrier { peer_id, carrier },
         };

@@ -5,7 +5,6 @@
 //! every member that is present, a second handshake replaces the channel once it is proven, and what
 //! does not fit is dropped. When both ends send a hello, that of the smaller peer id counts.
 
-use super::carrier::is_allowed;
 use super::channel::{Progress, SecureChannel, Stale};
 use super::effect::{Admission, Effect, SessionScope, Stage};
 use super::{Group, Scope, Slot, Transport};
@@ -343,10 +342,12 @@ impl Transport {
     /// Peers to whom a direct connection is wanted.
     pub(super) fn wanted(&self, ctx: &Ctx<'_>) -> Set<Address> {
         let mut wanted = Set::default();
-        if !is_allowed(ctx.config.carrier, &super::webrtc::SPEC) {
+        let choice = ctx.config.carrier;
+        let allowed = || self.carriers.iter().filter(move |c| choice.allows(c.spec().id()));
+        if !allowed().any(|carrier| carrier.runs_connections()) {
             return wanted;
         }
-        let direct_only = !is_allowed(ctx.config.carrier, &super::relay::SPEC);
+        let direct_only = !allowed().any(|carrier| carrier.spec().needs_server);
         for scope in self.scopes.values() {
             match scope {
                 Scope::Session(scope) if scope.direct => {

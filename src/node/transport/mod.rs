@@ -5,7 +5,7 @@
 //! and numbers their messages, picks the carrier anew for every flush, and sends again what was not
 //! acknowledged. Baseline peers have no secure channel: their messages pass through it in the clear.
 //!
-//! - `carrier` says what a carrier is; `webrtc` and `relay` are the two that stand.
+//! - `carrier` says what a carrier is; `carriers` has one file for each.
 //! - `channel` is one secure channel; `handshakes` makes them; `flush` hands frames to carriers.
 
 mod carrier;
@@ -14,12 +14,11 @@ mod channel;
 mod effect;
 mod flush;
 mod handshakes;
-mod relay;
-mod webrtc;
 
 use std::collections::VecDeque;
 
 use self::carrier::Carrier;
+pub use self::carriers::{DIRECT, RELAY, carrier_info, carriers};
 use self::channel::SecureChannel;
 pub(in crate::node) use self::effect::{
     Admission, CarrierSpec, DriverInput, Effect, Input, Path, SessionScope, Stage,
@@ -32,11 +31,6 @@ use crate::api::{CarrierId, Event, Timestamp};
 use crate::identity::Identity;
 use crate::sorted::{Map, Set};
 use crate::wire::{PROTOCOL_VERSION, PeerId, PeerMessage, RelayData, SessionId, WireError};
-
-/// The ids of all carriers and what they are, the preferred one first.
-pub fn carriers() -> impl Iterator<Item = (&'static str, &'static str)> {
-    carriers::SPECS.iter().map(|spec| (spec.id, spec.about))
-}
 
 /// The members of a wallet, who keep channels to each other.
 struct Group {
@@ -73,7 +67,7 @@ struct Slot {
     /// What carries it now, as reported to its user.
     carried: Option<&'static CarrierSpec>,
     /// What people were told last of what carries it.
-    announced: Option<&'static str>,
+    announced: Option<CarrierId>,
     /// Whether its user knows that the other end has it, too.
     confirmed: bool,
 }
@@ -167,7 +161,7 @@ impl Transport {
         from: &Address,
         event: CarrierEvent,
     ) {
-        let Some(carrier) = self.carriers.iter_mut().find(|c| c.spec().id == id.id()) else {
+        let Some(carrier) = self.carriers.iter_mut().find(|c| c.spec().id() == id) else {
             return;
         };
         let text = match event {

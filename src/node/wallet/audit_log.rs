@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::group::Act;
+use super::act::Act;
 use super::rules::Rules;
 use crate::audit::{Body, Head};
 use crate::node::ctx::Ctx;

@@ -358,3 +358,198 @@ impl Ledger {
         ends.filter(|end| *end > now.millis()).min().map(Timestamp::from_millis)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Completed, Ledger, MAX_OPEN, VoteOutcome};
+    use crate::agreement::Member;
+    use crate::api::{RequestState, Timestamp};
+    use crate::content::{Content, Hash, Text};
+    use crate::frost::{GroupKey, Identifier, Suite};
+    use crate::group::{
+        InventoryItem, MAX_INVENTORY, Operation, Outcome, Request, RequestId, SignTask, Vote,
+    };
+    use crate::identity::{Digest, IdentityKey, Signature};
+    use crate::node::wallet::refusal::LedgerError;
+    use crate::node::wallet::rules::Rules;
+    use crate::random::SystemRng;
+
+    const GROUP: Digest = [7; 32];
+    const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+    const HOUR: u64 = 3_600_000;
+
+    /// A wallet of three members, of whom two sign; the identifiers are not their positions.
+    struct Members {
+        keys: Vec<IdentityKey>,
+        rules: Rules,
+        ledger: Ledger,
+    }
+
+    const IDENTIFIERS: [Identifier; 3] = [2, 3, 7];
+
+    fn members() -> Members {
+        let keys: Vec<IdentityKey> =
+            (0..3).map(|_| IdentityKey::generate(&mut SystemRng)).collect();
+        let member = |(identifier, key): (&Identifier, &IdentityKey)| {
+            let peer_id = format!("member{identifier}").parse().unwrap();
+            (*identifier, Member { peer_id, identity: key.identity() })
+        };
+        let all = IDENTIFIERS.iter().zip(&keys).map(member).collect();
+        let rules = Rules::new(GROUP, GroupKey::new(Suite::default(), vec![2; 33]), 2, 2, all);
+        Members { keys, rules, ledger: Ledger::default() }
+    }
+
+    impl Members {
+        /// A stranger signs with the key of the first.
+        fn key(&self, member: Identifier) -> &IdentityKey {
+            &self.keys[IDENTIFIERS.iter().position(|other| *other == member).unwrap_or_default()]
+        }
+
+        fn request(&self, proposer: Identifier, nonce: u8, operation: &Operation) -> Request {
+            let unsigned = Request {
+                proposer,
+                kind: operation.kind().to_owned(),
+                content: operation.written(),
+                created: NOW.millis(),
+                expires: NOW.after(HOUR).millis(),
+                nonce: [nonce; 16],
+                signature: Signature::from_bytes([0; 64]),
+            };
+            unsigned.signed(&GROUP, self.key(proposer), &mut SystemRng)
+        }
+
+        fn take(&mut self, now: Timestamp, request: Request) -> Result<bool, LedgerError> {
+            self.ledger.request(now, &self.rules, request, || true)
+        }
+
+        fn asked(&mut self, proposer: Identifier, nonce: u8) -> RequestId {
+            let request = self.request(proposer, nonce, &text("I agree"));
+            let id = request.id(&GROUP);
+            assert_eq!(self.take(NOW, request), Ok(true));
+            id
+        }
+
+        fn vote(
+            &mut self,
+            id: RequestId,
+            member: Identifier,
+            number: u32,
+            approves: bool,
+        ) -> Result<VoteOutcome, LedgerError> {
+            let key = self.key(member);
+            let vote = Vote::new(&GROUP, id, member, number, approves, key, &mut SystemRng);
+            self.ledger.vote(NOW, &self.rules, vote)
+        }
+
+        fn state(&self, now: Timestamp, id: &RequestId) -> RequestState {
+            self.ledger.get(id).unwrap().state(now, &self.rules)
+        }
+    }
+
+    fn text(text: &str) -> Operation {
+        Operation::sign(Content::from(Text::new(text.to_owned()).unwrap())).unwrap()
+    }
+
+    #[test]
+    fn a_request_goes_by_its_votes_until_its_time_is_over() {
+        let mut all = members();
+        let id = all.asked(2, 1);
+        assert_eq!(all.state(NOW, &id), RequestState::Open);
+        assert_eq!(all.vote(id, 2, 1, true), Ok(VoteOutcome::Accepted));
+        assert_eq!(all.vote(id, 7, 1, true), Ok(VoteOutcome::Accepted));
+        assert_eq!(all.state(NOW, &id), RequestState::Approved);
+        assert_eq!(all.ledger.get(&id).unwrap().approved_since(), Some(NOW));
+        assert_eq!(all.vote(id, 7, 2, false), Ok(VoteOutcome::Accepted));
+        assert_eq!(all.state(NOW, &id), RequestState::Open);
+        assert_eq!(all.vote(id, 3, 1, false), Ok(VoteOutcome::Accepted));
+        assert_eq!(all.state(NOW, &id), RequestState::Declined);
+        assert_eq!(all.vote(id, 7, 1, true), Ok(VoteOutcome::Duplicate), "an old one");
+        assert_eq!(all.state(NOW.after(HOUR), &id), RequestState::Expired);
+        let stranger = Vote::new(&GROUP, id, 5, 1, true, all.key(3), &mut SystemRng);
+        let refused = all.ledger.vote(NOW, &all.rules, stranger);
+        assert_eq!(refused.unwrap_err(), LedgerError::VoteOfNoMember);
+    }
+
+    #[test]
+    fn two_votes_with_one_number_count_for_nothing_and_are_passed_on() {
+        let mut all = members();
+        let id = all.asked(2, 1);
+        assert_eq!(all.vote(id, 3, 1, true), Ok(VoteOutcome::Accepted));
+        let Ok(VoteOutcome::Equivocation(first)) = all.vote(id, 3, 1, false) else {
+            panic!("it is seen");
+        };
+        assert!(first.approves);
+        let entry = all.ledger.get(&id).unwrap();
+        assert_eq!(entry.approvers().count(), 0);
+        let held = [InventoryItem { request: id, votes: vec![0, 1, 0], signed: false }];
+        let lacking = entry.lacking(&all.rules, &id, &held);
+        assert!(!lacking.request && lacking.completed.is_none());
+        assert_eq!(lacking.votes.len(), 2, "numbers do not tell that it is known there");
+        assert!(entry.lacking(&all.rules, &id, &[]).request);
+    }
+
+    #[test]
+    fn what_a_member_did_not_sign_is_refused() {
+        let mut all = members();
+        let mut request = all.request(3, 1, &text("I agree"));
+        request.content = "I do not".to_owned();
+        let refused = all.take(NOW, request).unwrap_err();
+        assert!(matches!(refused, LedgerError::RequestNotSigned(_)), "{refused}");
+        let id = all.asked(3, 1);
+        let mut vote = Vote::new(&GROUP, id, 2, 1, true, all.key(2), &mut SystemRng);
+        vote.approves = false;
+        let refused = all.ledger.vote(NOW, &all.rules, vote).unwrap_err();
+        assert!(matches!(refused, LedgerError::VoteNotSigned(_)), "{refused}");
+        assert_eq!(all.vote([9; 32], 2, 1, true).unwrap_err(), LedgerError::VoteOnUnknown);
+    }
+
+    #[test]
+    fn a_member_has_so_many_open_requests_and_a_wallet_so_many_at_all() {
+        let mut all = members();
+        for nonce in 0..16 {
+            all.asked(2, nonce);
+        }
+        let one_more = all.request(2, 16, &text("one more"));
+        let refused = all.take(NOW, one_more.clone()).unwrap_err();
+        assert!(matches!(refused, LedgerError::TooManyOpen { most: MAX_OPEN, .. }), "{refused}");
+        assert_eq!(all.take(NOW.after(2 * HOUR), one_more), Ok(true), "it is over, and known");
+        let refused = all.ledger.request(NOW, &all.rules, all.request(3, 0, &text("x")), || false);
+        assert!(matches!(refused, Err(LedgerError::TooOften(_))));
+        // Those that are over make room, and do not come back.
+        let later = NOW.after(HOUR / 2);
+        for nonce in 0..u8::try_from(MAX_INVENTORY).unwrap() {
+            let request = all.request(7, nonce, &text("short"));
+            let short = Request { expires: NOW.after(1_000).millis(), ..request };
+            let short = short.signed(&GROUP, all.key(7), &mut SystemRng);
+            let _ = all.take(NOW.after(1_000), short);
+        }
+        let request = all.request(3, 0, &text("first of its member"));
+        let first = request.id(&GROUP);
+        assert_eq!(all.take(later, request), Ok(true));
+        assert!(all.ledger.get(&first).is_some());
+        assert!(all.ledger.iter().count() <= MAX_INVENTORY);
+        assert_eq!(all.ledger.next_end(later), Some(NOW.after(HOUR)));
+    }
+
+    #[test]
+    fn an_outcome_needs_a_signature_for_each_item() {
+        let mut all = members();
+        let two = [[1; 32], [2; 32]].map(|bytes| Content::from(Hash::new(bytes)));
+        let batch = Operation::Sign(SignTask::new(two.to_vec()).unwrap());
+        let request = all.request(2, 1, &batch);
+        let id = request.id(&GROUP);
+        assert_eq!(all.take(NOW, request), Ok(true));
+        for signatures in [Vec::new(), vec![vec![0; 65]], vec![vec![0; 65]; 2]] {
+            let completed =
+                Completed { outcome: Outcome::Signatures(signatures), signers: vec![2, 3] };
+            let refused = all.ledger.complete(&all.rules, &id, completed);
+            assert!(matches!(refused, Err(LedgerError::Outcome(_))));
+        }
+        let strangers = Completed { outcome: Outcome::Signatures(Vec::new()), signers: vec![4] };
+        assert_eq!(
+            all.ledger.complete(&all.rules, &id, strangers),
+            Err(LedgerError::SignersAreNoMembers)
+        );
+        assert_eq!(all.state(NOW, &id), RequestState::Open);
+    }
+}

@@ -1,6 +1,7 @@
 //! Why nothing can be signed with a wallet.
 
 use crate::audit::AuditError;
+use crate::wire::PeerId;
 
 /// Why nothing can be signed with a wallet.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -13,6 +14,8 @@ pub(super) enum UnusableWallet {
     OtherIdentity,
     #[error("its ciphersuite is not known here")]
     UnknownSuite,
+    #[error("its roster names {0}, whom its certificate does not know")]
+    Roster(PeerId),
     /// The key cannot be read: what is wrong with it.
     #[error("{0}")]
     Key(String),

@@ -8,36 +8,27 @@ mod view;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::act::Act;
 use super::audit_log::AuditLog;
 use super::budget::Budget;
 use super::coordinator::Coordinator;
 use super::health_check::HealthCheck;
 use super::inventory::Inventory;
+use super::io::{Effect, Output, StoredWallet};
 use super::ledger::{Completed, Ledger};
 use super::reservations::Reservations;
 use super::rules::Rules;
 use super::unusable::UnusableWallet;
-use super::{Effect, Output, StoredWallet};
 use crate::agreement::Certificate;
 use crate::api::{Event, Timestamp};
-use crate::audit::{self, Body, End, Entry, Head};
+use crate::audit::{self, Body, End, Owner};
 use crate::content::{Content, Hash};
 use crate::frost::{GroupKey, Identifier, Key, Suite};
 use crate::group::{GroupMessage, Operation, Outcome, RequestId, group_id, health_check_digest};
-use crate::keystore::WalletInfo;
+use crate::keystore::{RosterEntry, WalletInfo};
 use crate::node::ctx::Ctx;
 use crate::sorted::{Map, Set};
 use crate::wire::{PeerId, SessionId, WireError};
-
-/// What a group wants done.
-pub(super) enum Act {
-    /// Send a message to a member. To this node itself it comes back at once.
-    Send(Identifier, GroupMessage),
-    /// Store an entry of the audit log, and its new head.
-    Log(Box<Entry>, Head),
-    /// Report what happened.
-    Event(Event),
-}
 
 /// One wallet and its members.
 pub(super) struct Group {
@@ -84,9 +75,9 @@ impl Group {
         let name = own.ok_or(UnusableWallet::OtherIdentity)?.peer_id.clone();
         let key = rules.suite().key(&record.key_package, &record.public_key_package);
         let key = key.map_err(|fault| UnusableWallet::Key(fault.to_string()))?;
-        let of = (info.pubkey.as_str(), me, &identity);
+        let owner = Owner { pubkey: &info.pubkey, member: me, identity: &identity };
         let end = End::Kept(wallet.head.as_ref());
-        let (bodies, head) = audit::verify(&bound, of, &wallet.trail, end)?;
+        let (bodies, head) = audit::verify(&bound, owner, &wallet.trail, end)?;
         let unnamed = |_| UnusableWallet::Key("its group id cannot be named".to_owned());
         let check = Content::from(Hash::new(health_check_digest(&bound)));
         let check = Operation::sign(check);
@@ -380,7 +371,12 @@ fn rules(
     let pubkey = hex::decode(&info.pubkey);
     let pubkey =
         pubkey.map_err(|_| UnusableWallet::Key("its key is not hexadecimal".to_owned()))?;
-    let members: Map<Identifier, _> = (1..).zip(certificate.agreement.members.clone()).collect();
+    let mut members = Map::default();
+    for RosterEntry { identifier, peer_id } in info.roster.iter() {
+        let named = certificate.agreement.members.iter().find(|member| member.peer_id == *peer_id);
+        let member = named.ok_or_else(|| UnusableWallet::Roster(peer_id.clone()))?;
+        members.insert(*identifier, member.clone());
+    }
     let key = GroupKey::new(suite, pubkey);
     Ok(Rules::new(bound, key, info.threshold, info.identifier, members))
 }

@@ -1,6 +1,6 @@
 //! Requests and votes: those that people here make, and those that members pass on.
 
-use super::{Act, Group};
+use super::Group;
 use crate::api::{Error, Event, RequestState};
 use crate::audit::Body;
 use crate::frost::Identifier;
@@ -9,6 +9,7 @@ use crate::group::{
 };
 use crate::identity::Signature;
 use crate::node::ctx::Ctx;
+use crate::node::wallet::act::Act;
 use crate::node::wallet::budget::Cost;
 use crate::node::wallet::inventory::Owed;
 use crate::node::wallet::ledger::{Completed, Lacking, RequestEntry, VoteOutcome};
@@ -89,8 +90,8 @@ impl Group {
         if let Some(rule) = rule {
             self.write(ctx, &Body::Decision { request: *id, rule, approves, contents });
         }
-        let to = (*id, self.rules.group_id());
-        let vote = Vote::new(to, me, number, approves, ctx.identity, &mut ctx.rng);
+        let group_id = self.rules.group_id();
+        let vote = Vote::new(group_id, *id, me, number, approves, ctx.identity, &mut ctx.rng);
         if !approves {
             self.reservations.revoke(id);
         }
