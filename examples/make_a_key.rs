@@ -81,7 +81,7 @@ pub fn make_a_key() -> Result<(World, String)> {
     Ok((world, pubkey))
 }
 
-pub fn main() -> Result<()> {
+pub(crate) fn main() -> Result<()> {
     let (mut world, pubkey) = make_a_key()?;
     println!("group key {pubkey}");
     for name in NAMES {

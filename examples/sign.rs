@@ -5,7 +5,7 @@
 
 #[allow(dead_code)] // its `main`
 #[path = "make_a_key.rs"]
-mod make_a_key;
+pub(crate) mod make_a_key;
 
 use frostmesh::content::Content;
 use frostmesh::frost::Suite;
@@ -55,7 +55,7 @@ pub fn sign(text: &str) -> Result<(Vec<u8>, Vec<u8>, Vec<u8>)> {
     }
 }
 
-pub fn main() -> Result<()> {
+pub(crate) fn main() -> Result<()> {
     let (pubkey, message, signature) = sign("I agree")?;
 
     // Anyone can verify it, as the signature of one key: nothing shows that several made it.

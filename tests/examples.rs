@@ -2,10 +2,10 @@
 #![cfg(not(target_family = "wasm"))]
 #![allow(clippy::unwrap_used)]
 
-#[path = "../examples/make_a_key.rs"]
-mod make_a_key;
 #[path = "../examples/sign.rs"]
 mod sign;
+
+use sign::make_a_key;
 
 #[test]
 fn three_nodes_make_a_key() {

@@ -7,7 +7,7 @@ use std::error::Error;
 use frostmesh::identity::{Contacts, IdentityKey};
 use frostmesh::keystore::WalletRecord;
 use frostmesh::node::{
-    CarrierChoice, Command, Config, Event, Input, Node, Output, ServerId, SocketEvent,
+    CarrierChoice, Command, Config, Event, Input, Node, Output, RELAY, ServerId, SocketEvent,
     StoreRequest, StoredWallet, Timestamp,
 };
 use frostmesh::random::SystemRng;
@@ -39,7 +39,7 @@ pub struct World {
 impl World {
     /// Starts a node with an identity of its own, and connects it to the server.
     pub fn start(&mut self, name: &str) -> Result<()> {
-        let config = Config { carrier: CarrierChoice::RELAY, ..Config::default() };
+        let config = Config { carrier: CarrierChoice::Only(RELAY), ..Config::default() };
         let identity = IdentityKey::generate(&mut SystemRng);
         let node = Node::new(config, identity, Contacts::default(), SystemRng);
         let peer_id: PeerId = name.parse()?;
