@@ -22,7 +22,7 @@ chrome.runtime.onConnect.addListener((port) => {
   port.onMessage.addListener(async ({ id: call, command }) => {
     try {
       post({ id: call, result: (await host.command(command)) ?? null });
-      // Wasm memory cannot be scrubbed from outside: a new document is the only way to forget.
+      // Wasm memory cannot be erased from outside: only a new document forgets what the node held.
       if (command.type === "lock") chrome.runtime.sendMessage({ type: "rebuild" });
     } catch (error) {
       const { code = "internal", message = String(error) } = /** @type {Partial<CommandError>} */ (error ?? {});
@@ -31,7 +31,8 @@ chrome.runtime.onConnect.addListener((port) => {
   });
 });
 
-let told = "";
+/** The last status that was sent to the service worker, as JSON. */
+let sent = "";
 host.subscribe((_, snapshot) => {
   if (!snapshot) return;
   const { fatal, keystore, connection, sessions, groups } = snapshot;
@@ -39,8 +40,8 @@ host.subscribe((_, snapshot) => {
   const asking = [...sessions, ...groups.flatMap(({ requests }) => requests)];
   const waiting = state === "fatal" || state === "locked" ? 0 : asking.filter((each) => each.needs_decision || ("words" in each && each.words)).length;
   const status = JSON.stringify({ state, waiting });
-  if (status === told) return;
-  told = status;
-  // The toolbar is no reason to fail: should the worker not start, the next change tells it.
-  chrome.runtime.sendMessage({ type: "status", state, waiting }).catch(() => (told = ""));
+  if (status === sent) return;
+  sent = status;
+  // If the worker does not start, the next change is sent again.
+  chrome.runtime.sendMessage({ type: "status", state, waiting }).catch(() => (sent = ""));
 });

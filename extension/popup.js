@@ -1,6 +1,6 @@
 // @ts-check
 // The extension's UI, as popup, side panel or tab. It holds no keys: the node is in the offscreen document, at the
-// other end of a Port; the service worker sees to it that there is one.
+// other end of a Port. The service worker makes sure that the document exists.
 /** @import { ClientState, Snapshot } from "./ui/types.js" */
 
 import { mount } from "./ui/app.js";
@@ -13,7 +13,7 @@ let state = "starting";
 /** @type {Snapshot | null} */
 let snapshot = null;
 /** @type {(state: ClientState, snapshot: Snapshot | null) => void} */
-let tell = () => {};
+let notify = () => {};
 /** @type {PromiseWithResolvers<chrome.runtime.Port>} Commands wait for it. */
 let reached = Promise.withResolvers();
 let connected = false;
@@ -31,17 +31,17 @@ async function reach() {
     if (id) return;
     connected = true;
     reached.resolve(port);
-    // What was last seen stays on the screen until a fresh node has something to show.
+    // The last snapshot stays on the screen until a new node has one.
     if (view.snapshot || !snapshot) ({ state, snapshot } = view);
-    tell(state, snapshot);
+    notify(state, snapshot);
   });
   port.onDisconnect.addListener(() => {
-    void chrome.runtime.lastError; // Chrome wants it read
+    void chrome.runtime.lastError; // Chrome reports it as uncaught unless it is read
     for (const call of calls.values()) call.reject({ code: "node_gone" });
     calls.clear();
     if (connected) reached = Promise.withResolvers();
     connected = false;
-    if (snapshot) tell((state = "lost"), snapshot);
+    if (snapshot) notify((state = "lost"), snapshot);
     setTimeout(reach, PAUSE);
   });
 }
@@ -61,7 +61,7 @@ mount({
       port.postMessage({ id: lastCall, command });
       return call.promise;
     },
-    subscribe: (listener) => (tell = listener)(state, snapshot),
+    subscribe: (listener) => (notify = listener)(state, snapshot),
     restart: () => chrome.runtime.sendMessage({ type: "rebuild" }),
   },
   drafts: {
@@ -69,7 +69,7 @@ mount({
     save: (drafts) => chrome.storage.session.set({ drafts }),
   },
   defaultServerUrl: "ws://127.0.0.1:9000",
-  // A popup is gone once it loses the focus; the same page stays in a tab or the side panel.
+  // A popup closes when it loses the focus. A tab or the side panel stays.
   tools: !isPopup ? [] : [
     { label: "open_tab", path: "M14 5h5v5M19 5l-8 8M11 6H5v13h13v-6", run: () => openTab().then(close) },
     { label: "open_panel", path: "M4 5h16v14H4zM14 5v14", run: () => openPanel().then(close) },

@@ -1,5 +1,5 @@
 // @ts-check
-// Keeps the one offscreen document that runs the node, and shows on the toolbar what waits for a decision.
+// Makes sure that the offscreen document with the node exists, and shows on the toolbar what waits for a decision.
 // Commands and snapshots do not pass through here: the UI and the document have a Port of their own.
 
 const KEEP = "keep-node";
@@ -31,7 +31,7 @@ const ensure = () =>
     if (!(await exists())) await create();
   });
 
-/** The only way to forget what a node held in memory, or to leave a crashed one behind. */
+/** Replaces the document: the only way to forget what a node held in memory, or to replace a crashed one. */
 const rebuild = () =>
   inTurn(async () => {
     if (await exists()) await chrome.offscreen.closeDocument();
@@ -49,7 +49,7 @@ async function showStatus({ waiting, state }) {
 
 function start() {
   ensure();
-  // Should the document crash with no popup open, somebody has to notice.
+  // The document may crash while no popup is open: look once a minute.
   chrome.alarms.create(KEEP, { periodInMinutes: 1 });
 }
 

@@ -1,5 +1,5 @@
 // @ts-check
-// The plain page: runs the node in itself, and shows the UI on it.
+// The plain page: runs the node in this document, and shows the UI.
 
 import { Host } from "./node/host.js";
 import { mount } from "./ui/app.js";
@@ -8,7 +8,7 @@ import { setMessages } from "./ui/i18n.js";
 const LANGUAGES = ["en"];
 const DRAFTS = "drafts";
 
-/** An invite from the address: its secret stands behind `#`, which no server sees, and stays on the screen no longer. */
+/** The invite in the address. It is secret: it is behind `#`, which no server receives, and is removed from the address. */
 let invite = "";
 function takeFromAddress() {
   if (!/[#&]secret=/.test(location.hash)) return false;
@@ -18,9 +18,9 @@ function takeFromAddress() {
 }
 takeFromAddress();
 
-/** @type {() => void} Shows the last snapshot again. */
-let again = () => {};
-addEventListener("hashchange", () => takeFromAddress() && again());
+/** @type {() => void} Shows the last snapshot once more. */
+let showLast = () => {};
+addEventListener("hashchange", () => takeFromAddress() && showLast());
 
 const host = new Host();
 const wanted = navigator.languages.map((tag) => tag.split("-")[0]);
@@ -31,14 +31,14 @@ await mount({
   client: {
     async command(command) {
       const result = await host.command(command);
-      // Else the browser may throw the keystore away when its disk is full.
+      // Otherwise the browser may delete the keystore when its disk is full.
       if (command.type === "set_password") navigator.storage?.persist?.();
-      // Wasm memory cannot be scrubbed from outside: a new document is the only way to forget.
+      // Wasm memory cannot be erased from outside: only a new document forgets what the node held.
       if (command.type === "lock") location.reload();
       return result;
     },
     subscribe(listener) {
-      host.subscribe((state, snapshot) => (again = () => listener(state, snapshot))());
+      host.subscribe((state, snapshot) => (showLast = () => listener(state, snapshot))());
     },
     restart: () => (host.elsewhere ? host.takeOver() : location.reload()),
   },

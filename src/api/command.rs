@@ -1,4 +1,4 @@
-//! What a person, or a program in place of one, asks for.
+//! Commands: what a person, or a program in place of one, asks of a node.
 
 use zeroize::Zeroizing;
 
@@ -17,7 +17,8 @@ const REQUEST_LIFETIME: u64 = 24 * 3600;
 pub const MIN_REQUEST_DIGITS: usize = 4;
 
 commands! {
-    /// What a person, or a program in place of one, asks of a node. In JSON it is an object whose `type` is the command's name.
+    /// What a person, or a program in place of one, asks of a node. In JSON it is an object whose
+    /// `type` is the command's name.
     #[derive(Debug, Clone, PartialEq, Eq)]
     pub enum Command: Serialize {
         /// Connect to a signaling server under a name, and stay connected.
@@ -33,7 +34,8 @@ commands! {
         "list_peers" => ListPeers,
         /// Propose a session, and take part in it.
         "propose" => Propose {
-            /// A name that none of this node's sessions has had. Drawn at random where JSON has none.
+            /// A name that none of this node's sessions has had. Drawn at random where JSON has
+            /// none.
             session_id: SessionId = SessionId::random(&mut SystemRng),
             /// Everyone, this node included.
             participants: Vec<PeerId>,
@@ -65,7 +67,8 @@ commands! {
         },
         /// Make an invite, and start the session when all guests have joined by it.
         "invite" => Invite {
-            /// A name that none of this node's sessions has had. Drawn at random where JSON has none.
+            /// A name that none of this node's sessions has had. Drawn at random where JSON has
+            /// none.
             session_id: SessionId = SessionId::random(&mut SystemRng),
             /// Participants, this node included.
             total: u16,
@@ -146,8 +149,8 @@ commands! {
 }
 
 commands! {
-    /// What a surface with a keystore of its own takes beside the commands of its node. No `Debug` and no writer: passwords
-    /// are secret.
+    /// Commands of a surface that has a keystore of its own, beside those of its node. No `Debug`
+    /// and no writer: passwords are secret.
     pub enum KeystoreCommand {
         /// Make the keystore.
         "set_password" => SetPassword {

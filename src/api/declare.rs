@@ -1,14 +1,17 @@
-//! The macro that declares commands. One declaration yields the enum, its JSON reader, its JSON writer and its TypeScript,
-//! so that the command line, the control socket, the browser and the user interface cannot differ.
+//! The macro that declares commands. One declaration yields the enum, its JSON reader, its JSON
+//! writer and its TypeScript, so that the command line, the control socket, the browser and the
+//! user interface cannot differ.
 //!
-//! A reader of its own instead of serde's derive: a derived tagged enum took 20 KB of the wasm module.
+//! A reader of its own instead of serde's derive: a derived tagged enum took 20 KB of the wasm
+//! module.
 
-/// Declares an enum of commands: each with its name in JSON, and its fields with the values that stand in where JSON leaves
-/// one out. `: Serialize` adds the writer; commands with secrets go without.
+/// Declares an enum of commands: each with its name in JSON, and its fields with the values that
+/// stand in where JSON leaves one out. `: Serialize` adds the writer; commands with secrets go
+/// without.
 ///
 /// ```text
 /// commands! {
-///     /// What somebody asks for.
+///     /// A command of a person.
 ///     pub enum Command: Serialize {
 ///         /// Rename a contact.
 ///         "rename_contact" => RenameContact {
@@ -40,7 +43,7 @@ macro_rules! commands {
             /// Reads the command of this name. `None` when there is none.
             ///
             /// # Errors
-            /// A field is missing, or holds what cannot be meant.
+            /// A field is missing, or has no valid value.
             pub fn read(
                 kind: &str,
                 #[allow(unused_variables)] // where no command has a field

@@ -25,7 +25,8 @@ pub enum Error {
     /// A rule of section 2.
     #[error(transparent)]
     Proposal(#[from] ProposalError),
-    /// The session accepts participants without a verified identity, and the person here did not allow that.
+    /// The session accepts participants without a verified identity, and the person here did not
+    /// allow that.
     #[error(
         "nothing proves who the other participants of this session are, and whoever runs the signaling server could pose \
          as them: allow unverified peers to go on all the same"

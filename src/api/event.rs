@@ -1,4 +1,4 @@
-//! What people and programs hear of a node.
+//! Events: what happens in a node, for people and programs.
 
 use serde::Serialize;
 
@@ -7,35 +7,37 @@ use crate::frost::Suite;
 use crate::identity::InviteUri;
 use crate::wire::{PeerId, SessionId};
 
-/// What happened, for people and programs. The JSON form is what `--json` prints.
+/// What happened, for people and programs. `--json` prints the JSON form, with two differences:
+/// `words` has the words themselves in place of their indices, and `aborted` has the fields of its
+/// reason beside `session_id`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum Event {
-    /// The server took the peer id.
+    /// The server registered this node.
     Registered {
-        /// Under this name.
+        /// Its peer id there.
         peer_id: PeerId,
     },
-    /// The server said who is there.
+    /// The server listed the registered peers.
     Peers {
         /// Everyone registered.
         peers: Vec<PeerId>,
     },
-    /// The server is not reachable, or went away.
+    /// The server cannot be reached, or the connection to it broke. The node retries.
     ServerLost {
         /// For people.
         reason: String,
         /// Whether the peer id had been registered before.
         was_registered: bool,
     },
-    /// The server does not take this node under this name. It is not tried again.
+    /// The server refuses this peer id. The node does not retry.
     ServerRefused {
         /// For people.
         reason: String,
     },
-    /// The server has been away for longer than the deadline.
+    /// The server could not be reached for longer than the deadline.
     ServerGone {
         /// For people.
         reason: String,
@@ -44,7 +46,7 @@ pub enum Event {
     Proposed {
         /// The session.
         session_id: SessionId,
-        /// Who proposed it.
+        /// Its proposer.
         peer_id: PeerId,
         /// Everyone, sorted.
         participants: Vec<PeerId>,
@@ -59,7 +61,7 @@ pub enum Event {
     Refused {
         /// The session it named.
         session_id: SessionId,
-        /// Who proposed it.
+        /// Its proposer.
         peer_id: PeerId,
         /// Which rule.
         reason: String,
@@ -68,21 +70,21 @@ pub enum Event {
     Accepted {
         /// The session.
         session_id: SessionId,
-        /// Who.
+        /// The peer.
         peer_id: PeerId,
     },
     /// A participant does not take part.
     Declined {
         /// The session.
         session_id: SessionId,
-        /// Who.
+        /// The peer.
         peer_id: PeerId,
-        /// In its words.
+        /// Why, in its own words.
         reason: Option<String>,
     },
     /// A participant can be reached.
     PeerConnected {
-        /// Who.
+        /// The peer.
         peer_id: PeerId,
         /// What carries messages to it.
         carrier: CarrierId,
@@ -91,14 +93,14 @@ pub enum Event {
     },
     /// Something else carries messages to a participant from now on.
     Carrier {
-        /// Who.
+        /// The peer.
         peer_id: PeerId,
         /// What carries them.
         carrier: CarrierId,
     },
     /// A participant cannot be reached any more.
     PeerDisconnected {
-        /// Who.
+        /// The peer.
         peer_id: PeerId,
         /// For people.
         reason: String,
@@ -108,7 +110,8 @@ pub enum Event {
         /// The session.
         session_id: SessionId,
     },
-    /// The person here has to compare these words with every other participant, before anything secret leaves.
+    /// The person here has to compare these words with every other participant, before anything
+    /// secret leaves.
     Words {
         /// The session.
         session_id: SessionId,
@@ -119,21 +122,21 @@ pub enum Event {
     Invite {
         /// The session.
         session_id: SessionId,
-        /// What to hand to the guests. Secret: whoever has it can take part.
+        /// The invite, to be passed to the guests. Secret: everyone who has it can take part.
         uri: InviteUri,
         /// When it ends, in seconds since 1970.
         #[cfg_attr(test, ts(type = "number"))]
         expires: u64,
     },
-    /// A guest has come by invite.
+    /// A guest has joined by an invite.
     Arrived {
         /// The session.
         session_id: SessionId,
-        /// Who.
+        /// The peer.
         peer_id: PeerId,
         /// Its identity.
         fingerprint: String,
-        /// How many more are awaited.
+        /// How many guests have not joined yet.
         missing: u16,
     },
     /// A round of key generation began here.
@@ -178,22 +181,26 @@ pub enum Event {
     Checked {
         /// The group key.
         pubkey: String,
-        /// Members who have signed.
+        /// Members that have signed.
         answered: Vec<PeerId>,
-        /// Members who have not, and why.
+        /// Members that have not, and why.
         failed: Vec<(PeerId, String)>,
     },
     /// A member of a wallet can be reached, or cannot any more.
     Member {
         /// The group key.
         pubkey: String,
-        /// Who.
+        /// The peer.
         peer_id: PeerId,
-        /// It can be reached.
+        /// Whether it can be reached.
         online: bool,
+        /// What carries messages to it, while it can be reached, as far as known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        carrier: Option<CarrierId>,
     },
-    /// A member speaks another version of the members' messages. What that version does not know is not sent to it; the node
-    /// with the lower version has to be updated.
+    /// A member speaks another version of the members' messages. What that version does not know is
+    /// not sent to it; the node with the lower version has to be updated.
     MemberVersion {
         /// The group key.
         pubkey: String,
@@ -210,7 +217,7 @@ pub enum Event {
         pubkey: String,
         /// The request's id.
         request: String,
-        /// Who asks.
+        /// Its proposer.
         peer_id: PeerId,
         /// The kind of operation: that of the one content to sign, or `batch`.
         #[cfg_attr(test, ts(type = "ContentKind | \"batch\""))]
@@ -231,29 +238,30 @@ pub enum Event {
         pubkey: String,
         /// The request's id.
         request: String,
-        /// Who.
+        /// The peer.
         peer_id: PeerId,
-        /// For it.
+        /// Whether it approves.
         approves: bool,
-        /// Where the request stands then.
+        /// The state of the request after the vote.
         state: RequestState,
     },
-    /// This node lets members sign.
+    /// This node coordinates a signing ceremony.
     Signing {
         /// The group key.
         pubkey: String,
         /// The request's id.
         request: String,
-        /// Who signs.
+        /// The signers.
         signers: Vec<PeerId>,
     },
-    /// A signing ceremony that this node coordinated failed. Others are asked in place of the culprits, while there are any.
+    /// A signing ceremony that this node coordinated failed. It is retried without the culprits,
+    /// while enough members are left.
     SigningFailed {
         /// The group key.
         pubkey: String,
         /// The request's id.
         request: String,
-        /// Whose fault it was.
+        /// The members that caused it.
         culprits: Vec<PeerId>,
         /// What they did.
         reason: String,
@@ -272,7 +280,7 @@ pub enum Event {
         signature: String,
         /// The signatures of all items, in their order.
         signatures: Vec<SignatureView>,
-        /// Who signed.
+        /// The signers.
         signers: Vec<PeerId>,
     },
     /// A session ended without a confirmed key.
@@ -282,9 +290,9 @@ pub enum Event {
         /// Why.
         reason: Reason,
     },
-    /// Something of others was not understood and ignored.
+    /// A message of another node was not understood, and was ignored.
     Ignored {
-        /// Whose it was, as far as known.
+        /// Its sender, as far as known.
         peer_id: Option<PeerId>,
         /// What was wrong with it.
         reason: String,

@@ -20,7 +20,8 @@ pub const MAX_NUMBER: u64 = (1 << 53) - 1;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WrongKind;
 
-/// The fields of a command, by name. A surface implements it for what it receives. `null` counts as absent.
+/// The fields of a command, by name. A surface implements it for what it receives. `null` counts as
+/// absent.
 pub trait Fields {
     /// A text.
     ///
@@ -58,7 +59,7 @@ pub trait Field: Sized {
     /// Reads a field. `None` when it is absent.
     ///
     /// # Errors
-    /// The field holds what cannot be meant.
+    /// The field has no valid value.
     fn read(fields: &dyn Fields, name: &str) -> Result<Option<Self>, Refusal>;
 
     /// Its declaration in TypeScript.
@@ -97,7 +98,7 @@ fn parse<T: std::str::FromStr<Err: ToString>>(
         return Ok(None);
     };
     let text = Zeroizing::new(text); // an invite is a secret
-    text.trim().parse().map(Some).map_err(|error: T::Err| Refusal::new(code, error.to_string()))
+    text.parse().map(Some).map_err(|error: T::Err| Refusal::new(code, error.to_string()))
 }
 
 impl Field for String {
@@ -187,7 +188,8 @@ impl Field for Vec<PeerId> {
     }
 }
 
-/// In two fields: `content`, and its kind in `content_kind`. What `content` may be depends on the wallet.
+/// In two fields: `content`, and its kind in `content_kind`. What `content` may be depends on the
+/// wallet.
 impl Field for Operation {
     const TYPESCRIPT: &'static str = "string";
 
@@ -258,7 +260,8 @@ impl<T: Serialize + WriteField> WriteField for Option<T> {
     }
 }
 
-/// The fields of a JSON object, with values that nobody has read yet: nothing of a secret is copied.
+/// The fields of a JSON object, with values that are parsed when they are read: no secret is
+/// copied.
 pub struct JsonFields<'a> {
     fields: BTreeMap<Cow<'a, str>, &'a RawValue>,
     group_key: &'a dyn Fn(&str) -> Option<GroupKey>,

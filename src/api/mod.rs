@@ -1,5 +1,6 @@
-//! What surfaces can ask of a node and what they are told: the one list of it, for the command line, the control socket, the
-//! browser, the tests, and the types of the user interface (`www/ui/api.d.ts`, which a test here writes).
+//! The interface between a node and its surfaces: commands, events, views and codes of errors. It
+//! is the only list of them: the command line, the control socket, the browser and the tests use
+//! it, and a test writes the types of the user interface from it (`www/ui/api.d.ts`).
 
 #[macro_use]
 mod declare;

@@ -1,4 +1,5 @@
-//! Why a session ended, and who is to blame where that can be known (docs/PROTOCOL.md, section 3, point 8).
+//! Why a session ended, and who is to blame where that can be known (docs/PROTOCOL.md, section 3,
+//! point 8).
 
 use serde::Serialize;
 
@@ -33,7 +34,8 @@ pub enum ReasonKind {
     Unverified,
     /// A participant has another identity than the one that is known.
     IdentityChanged,
-    /// The handshake with a participant failed: somebody on the way changed it, or it has no invite.
+    /// The handshake with a participant failed: somebody on the way changed it, or it has no
+    /// invite.
     LinkFailed,
     /// A participant takes part in something else: another roster, threshold or ciphersuite.
     Disagreement,
@@ -122,8 +124,8 @@ impl Reason {
         Self { kind: ReasonKind::TimedOut, peer_id, reported_by: None, text }
     }
 
-    /// What `sender` says when it leaves. The culprit is the one it accuses, or else itself; where it accuses nobody that
-    /// it could (this node, a stranger), it is itself the one to look at.
+    /// What `sender` says when it leaves. The culprit is the one it accuses, or else itself; where
+    /// it accuses nobody that it could (this node, a stranger), it is itself the one to look at.
     pub(crate) fn reported(
         sender: &PeerId,
         text: Option<&str>,

@@ -1,5 +1,5 @@
-//! The snapshot that a graphical surface paints: the node's view, the state of the keystore, and the wallets in it. Plain
-//! values, no secrets.
+//! The snapshot that a graphical surface paints: the node's view, the state of the keystore, and
+//! the wallets in it. Plain values, no secrets.
 
 use serde::Serialize;
 
@@ -14,7 +14,7 @@ pub struct Snapshot<'a> {
     pub version: u32,
     /// Whether there is a password, and whether it was given.
     pub keystore: KeystoreState,
-    /// What the node shows. Empty while the keystore is locked.
+    /// The node's view. Empty while the keystore is locked.
     #[serde(flatten)]
     pub view: View,
     /// The ciphersuites that a key can be made for, the default one first.
@@ -48,7 +48,7 @@ pub enum KeystoreState {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct WalletView {
-    /// What was agreed when it was made.
+    /// What the participants agreed on when it was made.
     #[serde(flatten)]
     pub info: WalletInfo,
     /// Whether all participants have confirmed it.

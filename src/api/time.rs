@@ -1,8 +1,9 @@
-//! The clock of a node, as its driver tells it.
+//! The clock of a node, which its driver sets.
 
 use serde::Serialize;
 
-/// A moment, in milliseconds of the driver's clock. Drivers start it at the time since 1970 and let it run monotonically.
+/// A moment, in milliseconds of the driver's clock. Drivers start it at the time since 1970 and let
+/// it run monotonically.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
 #[serde(transparent)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(type = "number"))]

@@ -1,5 +1,6 @@
-//! Writes `www/ui/api.d.ts`: the types of this folder as the user interface sees them. The test compares the file with what
-//! it would write. `FROSTMESH_WRITE=1 cargo test api_types` writes the file.
+//! Writes `www/ui/api.d.ts`: the types of this folder as the user interface sees them. The test
+//! compares the file with what it would write. `FROSTMESH_WRITE=1 cargo test api_types` writes the
+//! file.
 
 use std::fmt::Write;
 use std::path::Path;

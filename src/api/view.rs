@@ -1,4 +1,4 @@
-//! What people see of a node: one snapshot of everything, made of plain values.
+//! Views: a snapshot of all that a surface shows of a node, made of plain values.
 
 use serde::Serialize;
 
@@ -13,15 +13,15 @@ use crate::wire::{PeerId, SessionId};
 pub struct View {
     /// The signaling server.
     pub connection: ConnectionView,
-    /// Others who are registered at the server, as far as known.
+    /// Other peers that are registered at the server, as far as known.
     pub peers_online: Vec<PeerId>,
     /// Sessions, newest last.
     pub sessions: Vec<SessionView>,
-    /// Invites that wait for somebody.
+    /// Invites that wait for guests.
     pub invites: Vec<InviteView>,
-    /// Who this node is.
+    /// The fingerprint of this node's identity.
     pub identity: String,
-    /// Whom it knows.
+    /// Its contacts.
     pub contacts: Vec<ContactView>,
     /// Wallets in use, with their members and requests.
     pub groups: Vec<GroupView>,
@@ -47,9 +47,9 @@ impl View {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ContactView {
-    /// What it is called here.
+    /// Its name here.
     pub name: String,
-    /// Of its identity.
+    /// The fingerprint of its identity.
     pub fingerprint: String,
     /// When it was first met.
     pub first_seen: Timestamp,
@@ -57,7 +57,7 @@ pub struct ContactView {
     pub last_seen: Timestamp,
     /// Verified by words or an invite.
     pub verified: bool,
-    /// Not answered any more.
+    /// Its messages are ignored.
     pub blocked: bool,
 }
 
@@ -65,7 +65,7 @@ pub struct ContactView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ConnectionView {
-    /// Where it stands.
+    /// Its state.
     pub state: ConnectionState,
     /// The server, once one was named.
     pub server_url: Option<String>,
@@ -73,18 +73,18 @@ pub struct ConnectionView {
     pub peer_id: Option<PeerId>,
     /// Why it is not online.
     pub error: Option<String>,
-    /// Since when it stands there.
+    /// Since when it is in that state.
     pub since: Timestamp,
 }
 
-/// Where the connection to the server stands.
+/// The state of the connection to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum ConnectionState {
     /// Not wanted, or refused.
     Offline,
-    /// Being opened, now or again soon.
+    /// Being opened, or about to be retried.
     Connecting,
     /// Registered.
     Online,
@@ -96,9 +96,9 @@ pub enum ConnectionState {
 pub struct SessionView {
     /// Its id.
     pub session_id: SessionId,
-    /// Where it stands.
+    /// Its phase.
     pub phase: PhaseName,
-    /// Who proposed it.
+    /// Its proposer.
     pub proposer: PeerId,
     /// Proposed here.
     pub mine: bool,
@@ -114,15 +114,15 @@ pub struct SessionView {
     pub suite: Suite,
     /// This node's FROST identifier.
     pub identifier: u16,
-    /// The initiator takes unverified peers.
+    /// The proposer accepts participants without a verified identity.
     pub proposer_allows_unverified: bool,
-    /// The person here takes unverified peers.
+    /// The person here accepts participants without a verified identity.
     pub allow_unverified: bool,
-    /// Since when it stands there.
+    /// Since when it is in that state.
     pub since: Timestamp,
     /// When the current wait ends.
     pub deadline: Option<Timestamp>,
-    /// Whom the current wait is for.
+    /// The participants that this node waits for.
     pub waiting_for: Vec<PeerId>,
     /// Why it ended.
     pub reason: Option<Reason>,
@@ -130,7 +130,7 @@ pub struct SessionView {
     pub pubkey: Option<String>,
     /// What the wallet is to be called.
     pub name: Option<String>,
-    /// Everyone has to prove who it is.
+    /// Every participant needs a verified identity.
     pub verified_only: bool,
     /// The safety words to compare with every other participant, while that is awaited here.
     pub words: Option<[u16; crate::agreement::WORDS]>,
@@ -142,17 +142,18 @@ pub struct SessionView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PeerView {
-    /// Who.
+    /// The participant.
     pub peer_id: PeerId,
-    /// How far the way to it is.
+    /// How far the connection to it is.
     pub state: PeerState,
     /// What carries messages to it, while it can be reached.
     pub carrier: Option<CarrierId>,
-    /// Whether its identity is proven, and known to be its own: by an invite, or by words that were compared.
+    /// Whether its identity is proven, and known to be its own: by an invite, or by words that were
+    /// compared.
     pub verified: bool,
-    /// Of its identity, once that is proven.
+    /// The fingerprint of its identity, once that is proven.
     pub fingerprint: Option<String>,
-    /// The last step that came from it.
+    /// The last step of key generation that it sent.
     pub step: ProtocolStep,
 }
 
@@ -194,7 +195,7 @@ impl ProtocolStep {
     }
 }
 
-/// How far the way to a participant is.
+/// How far the connection to a participant is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -205,7 +206,7 @@ pub enum PeerState {
     Connecting,
     /// The channel is open.
     Connected,
-    /// It has said that its own channels are open too.
+    /// Its channels to all other participants are open, too.
     Ready,
     /// Its channel was open and is gone.
     Lost,
@@ -221,9 +222,9 @@ pub struct InviteView {
     pub name: Option<String>,
     /// Made here.
     pub mine: bool,
-    /// What to hand to the guests, if made here.
+    /// The invite, if made here. Secret: everyone who has it can take part.
     pub uri: Option<InviteUri>,
-    /// Who invites.
+    /// The peer that made it.
     pub host: PeerId,
     /// Participants.
     pub total: u16,
@@ -232,7 +233,7 @@ pub struct InviteView {
     /// When it ends, in seconds since 1970.
     #[cfg_attr(test, ts(type = "number"))]
     pub expires: u64,
-    /// Who has come, with the fingerprint of its identity.
+    /// The guests that have joined, each with the fingerprint of its identity.
     pub guests: Vec<(PeerId, String)>,
 }
 

@@ -1,4 +1,4 @@
-//! What people see of wallets in use: who is there, and what is asked for.
+//! Views of wallets in use: their members, and the requests to sign with them.
 
 use serde::Serialize;
 
@@ -31,9 +31,9 @@ pub struct GroupView {
 pub struct CheckView {
     /// It is not over yet.
     pub running: bool,
-    /// Members who have signed.
+    /// Members that have signed.
     pub answered: Vec<PeerId>,
-    /// Members who have not, and why.
+    /// Members that have not, and why.
     pub failed: Vec<(PeerId, String)>,
 }
 
@@ -41,13 +41,13 @@ pub struct CheckView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct MemberView {
-    /// Who.
+    /// The member.
     pub peer_id: PeerId,
     /// This node.
     pub me: bool,
     /// Can be reached right now.
     pub online: bool,
-    /// What carries messages to it, while it can be reached and the node tells.
+    /// What carries messages to it, while it can be reached, as far as known.
     pub carrier: Option<CarrierId>,
 }
 
@@ -57,32 +57,33 @@ pub struct MemberView {
 pub struct RequestView {
     /// Its id, as hex.
     pub id: String,
-    /// Where it stands.
+    /// Its state.
     pub state: RequestState,
     /// The kind of operation: that of the one content to sign, or `batch`.
     #[cfg_attr(test, ts(type = "ContentKind | \"batch\""))]
     pub kind: &'static str,
-    /// What a person has to see of the one content: names of fields, and what stands in them. Of a batch: how many contents it has.
+    /// What a person has to see of the one content: names of fields, and what stands in them. Of a
+    /// batch: how many contents it has.
     pub shown: Vec<(&'static str, String)>,
     /// The 32 bytes that are signed, as hex: those of the first item.
     pub digest: String,
     /// All contents that are to be signed, in order: what a person has to see of each.
     pub contents: Vec<ContentView>,
-    /// Who asks.
+    /// Its proposer.
     pub proposer: PeerId,
     /// When it was made.
     pub created: Timestamp,
     /// When it ends.
     pub expires: Timestamp,
-    /// Who approves.
+    /// Members that approve.
     pub approved: Vec<PeerId>,
-    /// Who declines.
+    /// Members that decline.
     pub declined: Vec<PeerId>,
-    /// What this node has said, if anything.
+    /// The vote of this node, if it has voted: true approves.
     pub decision: Option<bool>,
     /// Waits for the person here to approve or decline.
     pub needs_decision: bool,
-    /// Whom a ceremony that runs here waits for.
+    /// The signers that a ceremony waits for, while this node coordinates one.
     pub waiting_for: Vec<PeerId>,
     /// The signature of the first item, as hex.
     pub signature: Option<String>,
@@ -99,7 +100,7 @@ pub struct ContentView {
     /// The kind of content.
     #[cfg_attr(test, ts(type = "ContentKind"))]
     pub kind: &'static str,
-    /// What a person has to see: names of fields, and what stands in them.
+    /// What a person has to see before approving: names of fields, and their contents.
     pub shown: Vec<(&'static str, String)>,
     /// The 32 bytes of each of its items, as hex.
     pub digests: Vec<String>,
@@ -115,7 +116,7 @@ pub struct SignatureView {
     pub signature: String,
 }
 
-/// Where a request stands.
+/// The state of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -126,7 +127,8 @@ pub enum RequestState {
     Approved,
     /// Signed.
     Signed,
-    /// So many decline that it cannot be signed, unless somebody changes its vote; or its proposer took it back.
+    /// So many members decline that it cannot be signed, unless one changes its vote; or its
+    /// proposer withdrew it.
     Declined,
     /// Its time is over.
     Expired,

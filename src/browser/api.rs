@@ -1,4 +1,4 @@
-//! What JavaScript sees: one class, commands in, snapshots out.
+//! The interface to JavaScript: one class that takes commands and publishes snapshots.
 
 use std::rc::Rc;
 
@@ -17,10 +17,11 @@ use crate::keystore::{KdfParams, Keystore, Kind};
 use crate::random::SystemRng;
 use crate::wire::{PeerId, SessionId};
 
-/// Setting: the server and name last used, as JSON, and whether to connect again after unlocking.
+/// Name of the setting with the last server and peer id, as JSON, and whether to connect to it
+/// after unlocking.
 const CONNECTION: &str = "connection";
 
-/// What is remembered of the connection.
+/// That setting.
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Remembered {
     server_url: String,
@@ -39,7 +40,7 @@ impl Frostmesh {
     /// Opens the stored keystore and settings, and calls `on_snapshot` at once and on every change.
     ///
     /// # Errors
-    /// The browser keeps no data here.
+    /// The browser stores no data here.
     pub async fn open(on_snapshot: Function) -> Result<Frostmesh, JsValue> {
         fatal::report_to(&on_snapshot);
         let store = Store::open().await.map_err(Refusal::storage)?;
@@ -96,7 +97,7 @@ async fn run(driver: &Rc<Driver>, command: UiCommand) -> Result<JsValue, Refusal
     Ok(JsValue::NULL)
 }
 
-/// What JavaScript is told of a session that it proposed.
+/// The result of a proposal.
 #[derive(serde::Serialize)]
 struct Proposed {
     session_id: SessionId,
@@ -151,7 +152,7 @@ async fn join_invite(
     driver.command(Command::JoinInvite { invite, peer_id: None })
 }
 
-/// A name for a person who has not given one.
+/// A peer id for a person who chose none.
 fn random_name() -> String {
     let random = SessionId::random(&mut SystemRng);
     format!("node-{}", random.as_str().get(..8).unwrap_or_default())

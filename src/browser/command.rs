@@ -1,5 +1,5 @@
-//! Reads what JavaScript asks for: plain objects with a `type`, as [`Command`] and [`KeystoreCommand`] declare them. Errors
-//! reach JavaScript as an `Error` with a `code`.
+//! Reads the commands of JavaScript: plain objects with a `type`, as [`Command`] and
+//! [`KeystoreCommand`] declare them. Errors reach JavaScript as an `Error` with a `code`.
 
 use js_sys::{Array, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
@@ -22,7 +22,7 @@ impl UiCommand {
     /// Reads a plain object with a `type`.
     ///
     /// # Errors
-    /// There is no such command, a field is missing, or one holds what cannot be meant.
+    /// There is no such command, a field is missing, or one has no valid value.
     pub(super) fn read(object: &JsValue, driver: &Driver) -> Result<Self, Refusal> {
         let fields = JsFields { object, driver };
         let kind = fields.text("type").ok().flatten().ok_or_else(|| missing("command", "type"))?;

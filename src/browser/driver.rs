@@ -1,4 +1,5 @@
-//! Drives a [`Node`] in a browser: carries its outputs out, hands it what happens, and publishes snapshots.
+//! Drives a [`Node`] in a browser: carries its outputs out, passes inputs to it, and publishes
+//! snapshots.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -11,9 +12,9 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::fatal;
 use super::inbox::Inbox;
-use super::keeping::Writing;
 use super::peer_connection::PeerConnection;
 use super::store::Store;
+use super::storing::Writing;
 use super::to_js;
 use super::websocket::Socket;
 use crate::api::{
@@ -39,24 +40,24 @@ pub(super) struct Driver {
 }
 
 pub(super) struct State {
-    /// There is one while the keystore is unlocked: without it, it does not know who it is.
+    /// Exists while the keystore is unlocked: the node needs its identity.
     pub node: Option<Node>,
     /// By server, with the number of the socket.
     servers: Vec<(ServerId, u64, Socket)>,
     sockets_opened: u64,
-    /// By peer and attempt. Few enough to do without a map, which takes 7 KB of module.
+    /// By peer and attempt. There are few: a map would take 7 KB of the module.
     peers: Vec<(PeerId, u32, PeerConnection)>,
     timer: Option<Timeout>,
     pub keystore: Option<Rc<Keystore>>,
     /// A password has been set.
     pub exists: bool,
-    /// Since when it is as it is, for a locked one.
+    /// Since when the keystore is locked.
     since: Timestamp,
     remembered: Option<(String, String)>,
     pub wallets: Vec<WalletView>,
     pub problems: Vec<String>,
     publishing: bool,
-    /// Entries of audit trails that wait to be kept, and whether a task is at it.
+    /// Entries of audit logs that wait to be stored, and whether a task stores them.
     pub writing: VecDeque<Writing>,
     pub is_writing: bool,
 }
@@ -69,7 +70,8 @@ impl State {
             .map(|(_, _, connection)| connection)
     }
 
-    /// Shows why nothing can be signed with a wallet, unless it shows already that it has no certificate.
+    /// Shows why nothing can be signed with a wallet, unless it shows already that it has no
+    /// certificate.
     fn unusable(&mut self, pubkey: &str, reason: &str) {
         if self.wallets.iter().any(|wallet| wallet.info.pubkey == pubkey && wallet.certified) {
             self.problems.push(format!("nothing can be signed with the key {pubkey}: {reason}"));
@@ -201,12 +203,12 @@ impl Driver {
                 }
                 Output::SendOver { .. } => {} // no such carrier is run here
                 Output::CloseConnection { peer, attempt } => state.close(&peer, attempt),
-                Output::Store { session_id, request } => self.keep(state, session_id, request),
+                Output::Store { session_id, request } => self.store_key(state, session_id, request),
                 Output::StoreEntry { pubkey, entry, head } => {
-                    self.keep_entry(state, pubkey, entry, head)
+                    self.store_entry(state, pubkey, entry, head)
                 }
-                Output::StoreContacts(contacts) => self.keep_contacts(state, contacts),
-                Output::StoreEvidence(evidence) => self.keep_evidence(state, evidence),
+                Output::StoreContacts(contacts) => self.store_contacts(state, contacts),
+                Output::StoreEvidence(evidence) => self.store_evidence(state, evidence),
             }
         }
     }
@@ -230,7 +232,7 @@ impl Driver {
         state.timer = Some(Timeout::new(wait, move || inbox.put(Report::Other(Input::Tick))));
     }
 
-    /// Ends the node, and forgets what it knew.
+    /// Ends the node, and drops its state.
     pub(super) fn stop(self: &Rc<Self>) {
         let sessions = self.view().sessions;
         for session in sessions {
@@ -247,7 +249,7 @@ impl Driver {
 
     // ---- snapshots ----
 
-    /// Notes which server and name to show, and to use again, when the node is offline.
+    /// Sets the server and peer id to show while the node is offline, and to connect to next time.
     pub(super) fn remember(self: &Rc<Self>, server_url: String, peer_id: String) {
         let mut state = self.state.borrow_mut();
         state.remembered = Some((server_url, peer_id));
@@ -276,7 +278,7 @@ impl Driver {
         let _ = self.listener.call1(&JsValue::NULL, &snapshot); // a listener's own fault
     }
 
-    /// What people see of the node; nothing but the server to connect to, where there is none.
+    /// The view of the node. Without a node, only the server to connect to.
     pub(super) fn view(&self) -> View {
         let state = self.state.borrow();
         let mut view = state.node.as_ref().map_or_else(|| nothing(state.since), Node::view);

@@ -1,4 +1,5 @@
-//! A panic reaches the user interface: as a last snapshot with its text. After it the wasm instance is not used again.
+//! Passes a panic to the user interface, as a last snapshot with its text. The wasm instance is not
+//! used afterwards.
 
 use std::cell::RefCell;
 
@@ -6,7 +7,7 @@ use js_sys::{Function, Object, Reflect};
 use wasm_bindgen::JsValue;
 
 thread_local! {
-    /// Who hears of it, and the last snapshot it heard of.
+    /// The listener, and the last snapshot that it received.
     static LISTENER: RefCell<Option<(Function, JsValue)>> = const { RefCell::new(None) };
 }
 
@@ -16,7 +17,7 @@ pub(super) fn report_to(listener: &Function) {
     std::panic::set_hook(Box::new(|panic| report(&panic.to_string())));
 }
 
-/// Notes what the listener saw last.
+/// Remembers the last snapshot.
 pub(super) fn remember(snapshot: &JsValue) {
     LISTENER.with_borrow_mut(|slot| {
         if let Some((_, last)) = slot {
@@ -26,7 +27,7 @@ pub(super) fn remember(snapshot: &JsValue) {
 }
 
 fn report(text: &str) {
-    // Only the first: what panics after it, because it left everything as it was, would hide the cause.
+    // Only the first panic: later ones follow from it, and would hide the cause.
     let taken = LISTENER.try_with(|slot| slot.try_borrow_mut().ok().and_then(|mut s| s.take()));
     let Ok(Some((listener, last))) = taken else { return };
     let snapshot = Object::new();

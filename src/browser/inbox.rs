@@ -1,7 +1,7 @@
 //! A queue between the browser's callbacks and the node.
 //!
-//! Callbacks only put something in; one task takes it out. So no callback runs while the node is borrowed, and none is
-//! freed while it runs.
+//! Callbacks only put something in; one task takes it out. So no callback runs while the node is
+//! borrowed, and none is freed while it runs.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

@@ -1,16 +1,18 @@
-//! The browser node: the browser's own WebSocket, `RTCPeerConnection` and IndexedDB under a [`crate::node::Node`].
+//! The browser node: the browser's own WebSocket, `RTCPeerConnection` and IndexedDB under a
+//! [`crate::node::Node`].
 //!
-//! Drivers only; what the protocol decides stands in [`crate::node`]. JavaScript sees [`Frostmesh`] and the plain values
-//! of a snapshot, never a key. Runs where `RTCPeerConnection` exists: a page, or an extension's offscreen document.
+//! Drivers only: all protocol logic is in [`crate::node`]. JavaScript sees [`Frostmesh`] and the
+//! plain values of a snapshot, never a key. Runs where `RTCPeerConnection` exists: a page, or an
+//! extension's offscreen document.
 
 mod api;
 mod command;
 mod driver;
 mod fatal;
 mod inbox;
-mod keeping;
 mod peer_connection;
 mod store;
+mod storing;
 mod websocket;
 
 pub use api::Frostmesh;
@@ -20,7 +22,7 @@ pub use store::Store;
 use serde::Serialize;
 use wasm_bindgen::JsValue;
 
-/// What an error of the browser says.
+/// The message of an error of the browser.
 fn text_of(error: &JsValue) -> String {
     use wasm_bindgen::JsCast;
     match error.dyn_ref::<js_sys::Error>() {

@@ -1,6 +1,7 @@
 //! One attempt at a WebRTC connection: the browser's `RTCPeerConnection` and one data channel.
 //!
-//! All its callbacks and handles are freed when it is dropped: nothing grows with the number of attempts.
+//! All its callbacks and handles are freed when it is dropped: nothing grows with the number of
+//! attempts.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -25,7 +26,7 @@ use crate::wire::{IceCandidate, MAX_PEER_MESSAGE, PeerId};
 const LABEL: &str = "frostmesh";
 /// Most bytes that wait for a slow peer before the connection is given up.
 const MAX_QUEUED: u32 = 4 * 1024 * 1024;
-/// How long a closing channel may take to send what is left, in milliseconds.
+/// How long a closing channel may take to send the rest, in milliseconds.
 const FLUSH: u32 = 1_000;
 
 /// A connection attempt, and the connection if it succeeds. Dropping it closes it.
@@ -38,7 +39,7 @@ struct Inner {
     role: Role,
     report: Report,
     channel: RefCell<Option<RtcDataChannel>>,
-    /// What the browser may call. Emptied on closing.
+    /// The callbacks of the browser. Freed on closing.
     closures: RefCell<Vec<Box<dyn std::any::Any>>>,
 }
 
@@ -62,7 +63,8 @@ impl Report {
 }
 
 impl PeerConnection {
-    /// Starts an attempt; what happens to it goes to `happened`. An offerer makes its offer at once.
+    /// Starts an attempt; `happened` receives what happens to it. An offerer makes its offer at
+    /// once.
     ///
     /// # Errors
     /// The browser cannot make a connection object.
@@ -133,7 +135,7 @@ impl Inner {
     /// Listens to the connection.
     fn watch(self: &Rc<Self>) {
         let report = self.report.clone();
-        let f = self.keep(Closure::<dyn FnMut(RtcPeerConnectionIceEvent)>::new(
+        let f = self.hold(Closure::<dyn FnMut(RtcPeerConnectionIceEvent)>::new(
             move |event: RtcPeerConnectionIceEvent| {
                 let Some(candidate) = event.candidate() else { return };
                 let candidate = IceCandidate {
@@ -149,7 +151,7 @@ impl Inner {
         ));
         self.connection.set_onicecandidate(Some(&f));
         let (report, connection) = (self.report.clone(), self.connection.clone());
-        let f = self.keep(Closure::<dyn FnMut(Event)>::new(move |_: Event| {
+        let f = self.hold(Closure::<dyn FnMut(Event)>::new(move |_: Event| {
             let (peer, attempt) = report.ids();
             match connection.connection_state() {
                 RtcPeerConnectionState::Failed => report.closed("no path to the peer was found"),
@@ -172,7 +174,7 @@ impl Inner {
         }));
         self.connection.set_onconnectionstatechange(Some(&f));
         let this = Rc::downgrade(self);
-        let f = self.keep(Closure::<dyn FnMut(RtcDataChannelEvent)>::new(
+        let f = self.hold(Closure::<dyn FnMut(RtcDataChannelEvent)>::new(
             move |event: RtcDataChannelEvent| {
                 if let Some(this) = this.upgrade().filter(|this| this.channel.borrow().is_none()) {
                     this.adopt(event.channel());
@@ -185,15 +187,16 @@ impl Inner {
     /// Listens to the channel.
     fn adopt(&self, channel: RtcDataChannel) {
         let report = self.report.clone();
-        let f = self.keep(Closure::<dyn FnMut(Event)>::new(move |_: Event| {
+        let f = self.hold(Closure::<dyn FnMut(Event)>::new(move |_: Event| {
             let (peer, attempt) = report.ids();
             (report.happened)(Input::DataChannelOpened { peer, attempt });
         }));
         channel.set_onopen(Some(&f));
         let report = self.report.clone();
-        let f = self.keep(Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
+        let f = self.hold(Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
             let data = event.data();
-            // What is no text, or too long, is no message either: the node sees an empty one and names the sender.
+            // Data that is no text, or too long, becomes an empty message: the node refuses it and
+            // names the sender.
             let short = data
                 .dyn_ref::<JsString>()
                 .is_some_and(|text| text.length() as usize <= MAX_PEER_MESSAGE);
@@ -203,15 +206,15 @@ impl Inner {
         }));
         channel.set_onmessage(Some(&f));
         let report = self.report.clone();
-        let f = self.keep(Closure::<dyn FnMut(Event)>::new(move |_: Event| {
+        let f = self.hold(Closure::<dyn FnMut(Event)>::new(move |_: Event| {
             report.closed("the channel was closed")
         }));
         channel.set_onclose(Some(&f));
         *self.channel.borrow_mut() = Some(channel);
     }
 
-    /// Keeps a callback alive until the connection is closed, and gives its JavaScript side.
-    fn keep<T: ?Sized + 'static>(&self, closure: Closure<T>) -> js_sys::Function {
+    /// Holds a callback until the connection is closed. Returns its JavaScript function.
+    fn hold<T: ?Sized + 'static>(&self, closure: Closure<T>) -> js_sys::Function {
         let function: js_sys::Function =
             closure.as_ref().unchecked_ref::<js_sys::Function>().clone();
         self.closures.borrow_mut().push(Box::new(closure));
@@ -220,8 +223,8 @@ impl Inner {
 
     /// Makes or answers an offer, or applies an answer.
     ///
-    /// The browser is asked before this returns: a candidate that follows waits in line behind the description there,
-    /// and would be refused before it.
+    /// The browser is asked before this returns: a candidate that follows waits in line behind the
+    /// description there, and would be refused before it.
     fn describe(self: Rc<Self>, remote: Option<String>) {
         let applied = remote.map(|sdp| {
             let kind =
@@ -258,7 +261,7 @@ impl Inner {
         Ok(connection.local_description().map(|d: RtcSessionDescription| d.sdp()))
     }
 
-    /// Closes, and frees every callback. What the channel still holds is sent first.
+    /// Closes, and frees every callback. The channel sends its queue first.
     fn close(&self) {
         let connection = self.connection.clone();
         connection.set_onicecandidate(None);

@@ -1,8 +1,9 @@
-//! Keys and settings in IndexedDB: the same sealed envelopes that the command line keeps in files.
+//! Keys and settings in IndexedDB: the same sealed envelopes that the command line stores in files.
 //!
-//! Object stores: `keystore`, `identity` and `contacts` (one envelope each), `wallets` and `unconfirmed` (an envelope for
-//! each group key), `evidence` (by hash), `trail` (by group key and number) and `heads` (by group key), `settings`. Writes ask for strict durability: they are on disk when they are
-//! answered.
+//! Object stores: `keystore`, `identity` and `contacts` (one envelope each), `wallets` and
+//! `unconfirmed` (an envelope for each group key), `evidence` (by hash), `trail` (entries of audit
+//! logs, by group key and number) and `heads` (by group key), `settings`. Writes ask for strict
+//! durability: they are on disk when they are answered.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -20,7 +21,7 @@ use super::text_of;
 use crate::keystore::Kind;
 
 const DATABASE: &str = "frostmesh";
-/// 1 had no identity, contacts and evidence; 2 no audit trails.
+/// Version 1 had no identity, contacts and evidence, version 2 no audit logs.
 const VERSION: u32 = 3;
 const SETTINGS: &str = "settings";
 const STORES: [&str; 9] = [
@@ -58,7 +59,7 @@ impl Store {
     /// Opens the database, and makes it at first.
     ///
     /// # Errors
-    /// The browser keeps no data here.
+    /// The browser stores no data here.
     pub async fn open() -> Result<Self, String> {
         let open = || -> Result<IdbOpenDbRequest, JsValue> {
             let factory: IdbFactory =
@@ -80,7 +81,8 @@ impl Store {
         Ok(Self { database: database.unchecked_into() })
     }
 
-    /// The envelope of a kind that there is only one of, if it was made: the keystore, the identity, the contacts.
+    /// The envelope of a kind that there is only one of, if it was made: the keystore, the
+    /// identity, the contacts.
     ///
     /// # Errors
     /// The browser's.
@@ -88,7 +90,7 @@ impl Store {
         self.envelope(kind, store_of(kind)).await
     }
 
-    /// Keeps the first envelope of a kind that there is only one of.
+    /// Stores the only envelope of a kind.
     ///
     /// # Errors
     /// There is one already, or the browser's.
@@ -97,7 +99,7 @@ impl Store {
         self.write(&[name], |stores| stores[0].add_with_key(&value, &name.into()).map(drop)).await
     }
 
-    /// Keeps an envelope of a kind that there is only one of in place of the one before.
+    /// Replaces the only envelope of a kind.
     ///
     /// # Errors
     /// The browser's.
@@ -105,7 +107,7 @@ impl Store {
         self.put(kind, store_of(kind), envelope).await
     }
 
-    /// Keeps an envelope under its name: a group key, or the hash of a piece of evidence.
+    /// Stores an envelope under its name: a group key, or the hash of a piece of evidence.
     ///
     /// # Errors
     /// The browser's.
@@ -117,7 +119,7 @@ impl Store {
         .await
     }
 
-    /// Puts the wallet's envelope in place of the unconfirmed one, both or neither.
+    /// Stores the wallet's envelope and removes the unconfirmed one, both or neither.
     ///
     /// # Errors
     /// The browser's.
@@ -130,11 +132,12 @@ impl Store {
         .await
     }
 
-    /// Keeps an entry of a wallet's audit trail and its new head, both or neither.
+    /// Stores an entry of a wallet's audit log and its new head, both or neither.
     ///
     /// # Errors
-    /// There is an entry of that number already: another window writes the same trail. Or the browser's.
-    pub async fn keep_entry(
+    /// There is an entry of that number already: another window writes the same log. Or the
+    /// browser's.
+    pub async fn store_entry(
         &self,
         pubkey: &str,
         number: u64,
@@ -149,12 +152,12 @@ impl Store {
         .await
     }
 
-    /// The entries of a wallet's audit trail, in order.
+    /// The entries of a wallet's audit log, in order.
     ///
     /// # Errors
     /// The browser's.
     pub async fn trail(&self, pubkey: &str) -> Result<Vec<Vec<u8>>, String> {
-        // '0' is what follows '/'.
+        // '0' follows '/' in ASCII.
         let range = IdbKeyRange::bound(&format!("{pubkey}/").into(), &format!("{pubkey}0").into());
         let store = self.read(store_of(Kind::Entry))?;
         let request = range.and_then(|range| store.get_all_with_key(&range));
@@ -188,7 +191,7 @@ impl Store {
         self.get(SETTINGS, name).await.map(|value| value.as_string())
     }
 
-    /// Keeps a setting.
+    /// Stores a setting.
     ///
     /// # Errors
     /// The browser's.
@@ -217,7 +220,8 @@ impl Store {
     ) -> Result<(), String> {
         let begin = || -> Result<IdbTransaction, JsValue> {
             let list: Array = names.iter().map(|name| JsValue::from_str(name)).collect();
-            // web-sys counts the options as unstable, though browsers have had them for years: called by name.
+            // web-sys counts the options as unstable, though browsers have had them for years:
+            // called by name.
             let options = Object::new();
             Reflect::set(&options, &"durability".into(), &"strict".into())?;
             let method: Function =

@@ -7,7 +7,8 @@ use web_sys::{CloseEvent, Event, MessageEvent, WebSocket};
 use super::text_of;
 use crate::node::SocketEvent;
 
-/// An open socket, or one that is being opened. Dropping it closes it, once what was sent is out.
+/// An open socket, or one that is being opened. Dropping it closes the socket, once everything is
+/// sent.
 pub(super) struct Socket {
     socket: WebSocket,
     _handlers: [Handler; 3],
@@ -21,7 +22,7 @@ enum Handler {
 }
 
 impl Socket {
-    /// Opens a socket; what happens to it goes to `happened`.
+    /// Opens a socket; `happened` receives what happens to it.
     ///
     /// # Errors
     /// The browser refuses the address.

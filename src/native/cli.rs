@@ -226,7 +226,8 @@ pub(super) struct Join {
     /// The signaling server's address
     #[arg(long, value_name = "URL", requires = "peer_id", conflicts_with = "invite")]
     pub server: Option<String>,
-    /// This node's name there: 1 to 64 characters of A-Z a-z 0-9 . _ - [default with an invite: a random one]
+    /// This node's name there: 1 to 64 characters of A-Z a-z 0-9 . _ - [default with an invite: a
+    /// random one]
     #[arg(long, value_name = "ID")]
     pub peer_id: Option<PeerId>,
     #[command(flatten)]
@@ -349,7 +350,8 @@ pub(super) struct Decide {
     /// Show everything that the request wants signed, however much it is
     #[arg(long)]
     pub all_items: bool,
-    /// Give up after this many seconds: until the request is known here, and then until it is signed
+    /// Give up after this many seconds: until the request is known here, and then until it is
+    /// signed
     #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=2_678_400))]
     pub timeout: u64,
     #[command(flatten)]
@@ -421,16 +423,18 @@ pub(super) struct Verify {
 /// How to reach the others.
 #[derive(Args)]
 pub(super) struct Network {
-    /// Take peers whose identity nothing proves: whoever runs the server could pose as them
+    /// Accept participants without a verified identity: the operator of the server could
+    /// impersonate them
     #[arg(long)]
     pub allow_unverified: bool,
-    /// Take identities that are met for the first time at their word, without safety words to compare
+    /// Trust identities that are met for the first time, without safety words to compare
     #[arg(long)]
     pub trust_first_use: bool,
     /// What may carry messages to the others
     #[arg(long, value_name = "CARRIER", default_value = "auto", value_parser = carrier_choices())]
     pub carrier: CarrierChoice,
-    /// Give up after waiting this many seconds for a proposal, for the others to come, or for a step of theirs
+    /// Give up after waiting this many seconds for a proposal, for the others to come, or for a
+    /// step of theirs
     #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub timeout: u64,
     /// A STUN server to learn this machine's outer address from: stun:HOST:PORT (none by default)
@@ -438,19 +442,60 @@ pub(super) struct Network {
     pub ice_server: Vec<String>,
 }
 
-/// Where keys are kept, and how to talk.
+/// Where keys are stored, and how much to print.
 #[derive(Args)]
 pub(super) struct Local {
     /// Where keys are kept [default: $XDG_DATA_HOME/frostmesh or ~/.local/share/frostmesh]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// File with the password that protects the keys [or: the variable FROSTMESH_PASSWORD, or a prompt]
+    /// File with the password that protects the keys [or: the variable FROSTMESH_PASSWORD, or a
+    /// prompt]
     #[arg(long, value_name = "FILE")]
     pub password_file: Option<PathBuf>,
     /// Print one JSON object a line on stdout
     #[arg(long)]
     pub json: bool,
-    /// Say more
+    /// Print more: what was ignored, and a log of connections (the variable RUST_LOG sets what it
+    /// holds)
     #[arg(short, long)]
     pub verbose: bool,
+}
+
+impl Command {
+    /// Whether `--verbose` was given.
+    pub(super) fn is_verbose(&self) -> bool {
+        self.local().is_some_and(|local| local.verbose)
+    }
+
+    /// Where keys are stored, for the commands that use them.
+    fn local(&self) -> Option<&Local> {
+        Some(match self {
+            Self::Serve(_) | Self::Peers(_) | Self::Verify(_) => return None,
+            Self::Evidence(Evidence::Check { .. }) => return None,
+            Self::Create(args) => &args.local,
+            Self::Join(args) => &args.local,
+            Self::Sign(args) => &args.local,
+            Self::Requests(args) => &args.local,
+            Self::Approve(args) | Self::Decline(args) => &args.local,
+            Self::Node(args) => &args.local,
+            Self::Identity(local)
+            | Self::Address { local, .. }
+            | Self::Wallets(
+                Wallets::List(local)
+                | Wallets::Show { local, .. }
+                | Wallets::Check { local, .. }
+                | Wallets::Verify { local, .. },
+            )
+            | Self::Log(
+                Log::Show { local, .. } | Log::Verify { local, .. } | Log::Export { local, .. },
+            )
+            | Self::Contacts(
+                Contacts::List(local)
+                | Contacts::Rename { local, .. }
+                | Contacts::Forget { local, .. }
+                | Contacts::Block { local, .. },
+            )
+            | Self::Evidence(Evidence::List(local) | Evidence::Show { local, .. }) => local,
+        })
+    }
 }

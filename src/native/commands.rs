@@ -1,4 +1,4 @@
-//! What each command does.
+//! Carries out the commands of the command line.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,7 +14,7 @@ use super::exit::{Exit, Failure, OrExit};
 use super::interrupt::interrupted;
 use super::report::line;
 use super::websocket::Socket;
-use super::{audit_log, member, participation, people, requests, signatures, wallets};
+use super::{audit_log, logging, member, participation, people, requests, signatures, wallets};
 use crate::api::Command;
 use crate::identity::Invite;
 use crate::node::SocketEvent;
@@ -26,12 +26,13 @@ use crate::wire::{ClientMessage, PROTOCOL_VERSION, PeerId, ServerMessage, Sessio
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = cli::Cli::parse();
+    logging::start(cli.command.is_verbose());
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let result = match runtime {
         Ok(runtime) => {
             let result = runtime.block_on(run(cli.command));
-            // A prompt that waits for a key stroke must not keep the program alive.
+            // A prompt that waits for a key stroke must not hold up the program's end.
             runtime.shutdown_background();
             result
         }

@@ -1,7 +1,9 @@
-//! How other commands act through a node that runs: over a socket in its folder, which only the owner of the folder can open.
+//! How other commands act through a node that runs: over a socket in its folder, which only the
+//! owner of the folder can open.
 //!
-//! The other command sends one [`Command`] as a line of JSON. The node answers with an [`Answer`], and then sends a
-//! [`Report`] for every event that concerns the command, until the command is done or the other process goes away.
+//! The other command sends one [`Command`] as a line of JSON. The node answers with an [`Answer`],
+//! and then sends a [`Report`] for every event that concerns the command, until the command is done
+//! or the other process goes away.
 
 use std::sync::Arc;
 
@@ -18,9 +20,11 @@ use super::outcome::Outcome;
 use super::report::as_json;
 use super::store::Store;
 use crate::api::{Command, ErrorCode, Event, Refusal};
+use crate::group::MAX_OPERATION;
 
-/// Largest command, in bytes: what one request may ask for takes up to twice its size as JSON text, and one content six times.
-const MAX_COMMAND: u64 = 2 * 1024 * 1024;
+/// Largest command, in bytes: an operation as JSON text may take six times its size, and the other
+/// fields take little.
+const MAX_COMMAND: u64 = 6 * MAX_OPERATION as u64 + 64 * 1024;
 /// Events that are held for a command that reads slowly.
 const BACKLOG: usize = 1024;
 

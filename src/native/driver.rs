@@ -1,10 +1,11 @@
-//! Drives a [`Node`]: carries its outputs out with tokio, and hands it what happens.
+//! Drives a [`Node`] with tokio: carries its outputs out, and passes inputs to it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::mpsc;
+use tracing::debug;
 
 use super::peer_connection::PeerConnection;
 use super::store::{Store, StoreError};
@@ -18,7 +19,7 @@ use crate::node::{
 use crate::random::SystemRng;
 use crate::wire::{PeerId, SessionId};
 
-/// What a driver is made with.
+/// Settings of a driver.
 pub struct Settings {
     /// The node's.
     pub config: Config,
@@ -48,7 +49,7 @@ pub struct Driver {
     wake: Option<Timestamp>,
     /// Held while this node uses the wallets.
     lock: Option<std::fs::File>,
-    /// Writes audit trails.
+    /// Entries of audit logs on their way to the thread that stores them.
     writer: std::sync::mpsc::Sender<(String, Box<Entry>, Head)>,
     written: Option<std::thread::JoinHandle<()>>,
 }
@@ -64,12 +65,12 @@ impl Driver {
         let (writer, entries) = std::sync::mpsc::channel::<(String, Box<Entry>, Head)>();
         let (store, report) = (settings.store.clone(), reporter.clone());
         let written = std::thread::spawn(move || {
-            // After one that could not be kept none is: a trail with a gap is worth nothing.
+            // After one that could not be stored none is: a log with a gap proves nothing.
             let mut failed: HashMap<String, String> = HashMap::new();
             for (pubkey, entry, head) in entries {
                 let result = match failed.get(&pubkey) {
                     Some(error) => Err(error.clone()),
-                    None => store.keep_entry(&pubkey, &entry, &head).map_err(|e| e.to_string()),
+                    None => store.store_entry(&pubkey, &entry, &head).map_err(|e| e.to_string()),
                 };
                 if let Err(error) = &result {
                     failed.insert(pubkey.clone(), error.clone());
@@ -98,7 +99,8 @@ impl Driver {
         })
     }
 
-    /// The time since 1970, which never goes back. A machine that slept has not counted that time itself.
+    /// The time since 1970, which never goes back. A machine that slept has not counted that time
+    /// itself.
     fn now(&mut self) -> Timestamp {
         let elapsed = u64::try_from(self.started.0.elapsed().as_millis()).unwrap_or(u64::MAX);
         let ours = self.started.1.saturating_add(elapsed);
@@ -118,13 +120,13 @@ impl Driver {
         self.node.handle(now, Input::Command(command))
     }
 
-    /// What people see of the node.
+    /// The node's view.
     #[must_use]
     pub fn view(&self) -> View {
         self.node.view()
     }
 
-    /// Drives the node until something happened that people want to hear of. Can be dropped and called again.
+    /// Drives the node until its next event. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Event {
         loop {
             while let Some(output) = self.node.poll() {
@@ -148,6 +150,7 @@ impl Driver {
                 },
                 () = sleep(wait) => Input::Tick,
             };
+            log(&input);
             if let Input::ConnectionClosed { peer, attempt, .. } = &input {
                 self.peers.remove(&(peer.clone(), *attempt));
             }
@@ -167,12 +170,14 @@ impl Driver {
             Output::WakeAt(at) => self.wake = Some(at),
             Output::OpenServer { server, url } => {
                 self.sockets_opened += 1;
+                debug!(?server, socket = self.sockets_opened, "open a server's socket");
                 let (reporter, number) = (self.reporter.clone(), self.sockets_opened);
                 let report =
                     move |event| drop(reporter.send(Report::Server(server, number, event)));
                 self.servers.insert(server, (number, Socket::open(url, report)));
             }
             Output::CloseServer { server } => {
+                debug!(?server, "close the server's socket");
                 if let Some((_, socket)) = self.servers.remove(&server) {
                     self.closing.push(tokio::spawn(socket.finish(Duration::from_secs(2))));
                 }
@@ -183,6 +188,7 @@ impl Driver {
                 }
             }
             Output::OpenConnection { peer, attempt, role } => {
+                debug!(%peer, attempt, ?role, "open a connection");
                 let reporter = self.reporter.clone();
                 let report = move |input| drop(reporter.send(Report::Other(input)));
                 let stun = self.settings.ice_servers.clone();
@@ -200,6 +206,7 @@ impl Driver {
             }
             Output::SendOver { .. } => {} // no such carrier is run here
             Output::CloseConnection { peer, attempt } => {
+                debug!(%peer, attempt, "close the connection");
                 if let Some(connection) = self.peers.remove(&(peer, attempt)) {
                     self.closing.retain(|task| !task.is_finished());
                     self.closing.push(tokio::spawn(connection.finish()));
@@ -207,14 +214,14 @@ impl Driver {
             }
             Output::Store { session_id, request } => self.store(session_id, request),
             Output::StoreEntry { pubkey, entry, head } => {
-                // One after the other: the order is the trail.
+                // One thread stores them, in order.
                 let _ = self.writer.send((pubkey, entry, head));
             }
             Output::StoreContacts(contacts) => {
-                return self.keep(|store| store.keep_contacts(&contacts));
+                return self.write(|store| store.store_contacts(&contacts));
             }
             Output::StoreEvidence(evidence) => {
-                return self.keep(|store| store.keep_evidence(&evidence));
+                return self.write(|store| store.store_evidence(&evidence));
             }
         }
         None
@@ -231,13 +238,14 @@ impl Driver {
         let uses_wallets = self.lock.is_some();
         tokio::task::spawn_blocking(move || {
             let (result, made) = match request {
-                StoreRequest::Unconfirmed(record) => (store.keep(&record), None),
+                StoreRequest::Unconfirmed(record) => (store.store_unconfirmed(&record), None),
                 StoreRequest::Confirm { pubkey, certificate } => {
                     (store.confirm(&pubkey, certificate), Some(pubkey))
                 }
             };
-            let made =
-                made.filter(|_| result.is_ok() && uses_wallets).map(|pubkey| store.kept(&pubkey));
+            let made = made
+                .filter(|_| result.is_ok() && uses_wallets)
+                .map(|pubkey| store.load_wallet(&pubkey));
             let result = result.map_err(|e| e.to_string());
             let _ = reporter.send(Report::Other(Input::Stored { session_id, result }));
             if let Some(Ok(wallet)) = made {
@@ -246,8 +254,8 @@ impl Driver {
         });
     }
 
-    /// Takes the wallets of its store into use, for as long as this driver lives. `None` when another node has them; else what
-    /// is wrong with those that cannot be used.
+    /// Takes the wallets of its store into use, for as long as this driver lives. `None` when
+    /// another node uses them. Otherwise the errors of those that cannot be opened.
     ///
     /// # Errors
     /// The store's.
@@ -260,7 +268,7 @@ impl Driver {
         let (wallets, mut broken) = store.list(Kind::Wallet)?;
         for info in wallets {
             let now = self.now();
-            match store.kept(&info.pubkey) {
+            match store.load_wallet(&info.pubkey) {
                 Ok(wallet) => drop(self.node.handle(now, Input::OpenWallet(Box::new(wallet)))), // never refused
                 Err(error) => broken.push(error),
             }
@@ -268,21 +276,22 @@ impl Driver {
         Ok(Some(broken))
     }
 
-    /// Looks at the wallets of its store, for a node that stays offline: nothing that it wants to keep is kept.
+    /// Opens the wallets of its store for reading, for a node that stays offline: nothing is
+    /// stored.
     ///
     /// # Errors
     /// The store's.
     pub fn read_wallets(&mut self) -> Result<(), StoreError> {
         for info in self.settings.store.list(Kind::Wallet)?.0 {
             let now = self.now();
-            let wallet = self.settings.store.kept(&info.pubkey)?;
+            let wallet = self.settings.store.load_wallet(&info.pubkey)?;
             let _ = self.node.handle(now, Input::OpenWallet(Box::new(wallet))); // never refused
         }
         while self.node.poll().is_some() {}
         Ok(())
     }
 
-    /// Whether the others have everything that was said.
+    /// Whether the other nodes have received everything that was sent.
     #[must_use]
     pub fn is_delivered(&self) -> bool {
         self.node.is_delivered()
@@ -294,7 +303,8 @@ impl Driver {
         self.lock.is_some()
     }
 
-    /// Goes on until the others have everything that was said, or a moment has passed.
+    /// Drives the node until the other nodes have received everything that was sent, at most for 2
+    /// s.
     pub async fn until_delivered(&mut self) {
         const LONGEST: Duration = Duration::from_secs(2);
         const LOOK: Duration = Duration::from_millis(5);
@@ -304,13 +314,14 @@ impl Driver {
         }
     }
 
-    /// Keeps something that no session waits for. It is small and rare, and an older one must not come after a newer one.
-    fn keep(&self, write: impl FnOnce(&Store) -> Result<(), StoreError>) -> Option<Event> {
+    /// Stores something that no session waits for. It is small and rare, so it is stored at once:
+    /// order matters.
+    fn write(&self, write: impl FnOnce(&Store) -> Result<(), StoreError>) -> Option<Event> {
         let error = write(&self.settings.store).err()?;
         Some(Event::Ignored { peer_id: None, reason: format!("could not be kept: {error}") })
     }
 
-    /// Closes everything, once what was sent has arrived or a moment has passed.
+    /// Closes everything, once everything that was sent has arrived, or after a few seconds.
     pub async fn finish(mut self) {
         while let Some(output) = self.node.poll() {
             self.carry_out(output);
@@ -329,7 +340,27 @@ impl Driver {
     }
 }
 
-/// Longest wait before the clock is looked at again.
+/// Logs what sockets and connections report; no text that came over them.
+fn log(input: &Input) {
+    match input {
+        Input::Server { server, event: SocketEvent::Opened } => {
+            debug!(?server, "the server's socket is open");
+        }
+        Input::Server { server, event: SocketEvent::Closed { reason } } => {
+            debug!(?server, reason, "the server's socket is closed");
+        }
+        Input::DataChannelOpened { peer, attempt } => debug!(%peer, attempt, "the channel is open"),
+        Input::DataChannelInterrupted { peer, attempt, interrupted } => {
+            debug!(%peer, attempt, interrupted, "the channel is interrupted or works");
+        }
+        Input::ConnectionClosed { peer, attempt, reason } => {
+            debug!(%peer, attempt, reason, "the connection is closed");
+        }
+        _ => {}
+    }
+}
+
+/// Longest wait before the clock is read once more.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// How far the clock has to be ahead for the machine to have slept, in milliseconds.
 const ASLEEP: u64 = 2_000;

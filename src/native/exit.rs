@@ -41,7 +41,8 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// A command's failure: what to exit with, and what to tell the person (nothing, if it was told already).
+/// A command's failure: its exit code, and a text for the person. No text if it was printed
+/// already.
 #[derive(Debug)]
 pub(super) struct Failure {
     pub exit: Exit,

@@ -1,4 +1,5 @@
-//! The command-line node: arguments, files, sockets. Drivers only; what the protocol decides stands in [`crate::node`].
+//! The command-line node: arguments, files, sockets. Drivers only: all protocol logic is in
+//! [`crate::node`].
 
 mod audit_log;
 pub(crate) mod cli;
@@ -9,6 +10,7 @@ mod driver;
 mod endpoint;
 mod exit;
 mod interrupt;
+mod logging;
 mod member;
 mod open;
 mod outcome;

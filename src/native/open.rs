@@ -17,7 +17,8 @@ pub(super) fn open_store(local: &Local) -> Result<Store, Failure> {
     })
 }
 
-/// Opens the store, but makes none: a command that only reads must not leave an empty keystore behind.
+/// Opens the store, but makes none: a command that only reads must not leave an empty keystore
+/// behind.
 pub(super) fn open_existing(local: &Local) -> Result<Store, Failure> {
     let folder = local.data_dir.clone().or_else(Store::default_folder);
     match folder {

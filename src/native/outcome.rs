@@ -1,5 +1,5 @@
-//! What ends a command that a member of a wallet carries out, and how: judged by events, in this process or in the node that
-//! runs here, which then tells it over the control socket.
+//! What ends a command that a member of a wallet carries out, and how: judged by events, in this
+//! process or in the node that runs here, which then tells it over the control socket.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +20,8 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
-    /// What an event means for a command that waits for a request's id, or for a wallet. `None` while it goes on.
+    /// What an event means for a command that waits for a request's id, or for a wallet. `None`
+    /// while it goes on.
     pub(super) fn of(command: &Command, awaits: &str, event: &Event) -> Option<Self> {
         match (command, event) {
             (

@@ -84,7 +84,7 @@ struct Participation {
     reporter: Reporter,
     /// The session, once it is known.
     session: Option<SessionId>,
-    /// What to do once registered.
+    /// The command to give once this node is registered.
     first: Option<Command>,
     allow_unverified: bool,
     joined: bool,
@@ -98,8 +98,9 @@ struct Participation {
 }
 
 impl Participation {
-    /// Runs until the session is over, none came in time, or the person has had enough. The waits of a session end by the
-    /// node's own deadlines: then the others hear for whom it waited.
+    /// Runs until the session is over, none was proposed in time, or the person interrupts. Waits
+    /// within a session end by the node's own deadlines, so that the other participants learn for
+    /// whom it waited.
     async fn until(&mut self, deadline: Instant, seconds: u64) -> Result<(), Failure> {
         let interrupted = interrupted();
         tokio::pin!(interrupted);
@@ -132,7 +133,7 @@ impl Participation {
         match event {
             Event::Registered { .. } => match self.first.take() {
                 Some(first) => {
-                    // An invite may wait for its time; whom it waits for is for the person here to see.
+                    // An invite may wait until it expires: its guests are shown meanwhile.
                     self.joined = matches!(first, Command::Propose { .. });
                     if let Command::JoinInvite { invite, .. } = &first {
                         self.reporter.say(&format!(
@@ -176,14 +177,14 @@ impl Participation {
                 return Some(Err(Failure::told(Exit::Server)));
             }
             Event::ServerRefused { .. } => return Some(Err(Failure::told(Exit::Other))),
-            // A session that needs the server ends now, and says so next; one that does not goes on.
+            // A session that needs the server ends now, with an event of its own. Others go on.
             Event::ServerGone { .. } if !self.joined => {
                 return Some(Err(Failure::told(Exit::Server)));
             }
             Event::WalletCreated { session_id, pubkey, .. } if ours(self, &session_id) => {
                 self.reporter.result("group key", &pubkey);
                 self.store.remember_server(&self.server);
-                // Only members that have proven who they are sign together.
+                // Only members with a proven identity sign together.
                 let proven = self
                     .driver
                     .view()
@@ -230,7 +231,7 @@ impl Participation {
         Failure::told(Exit::TimedOut)
     }
 
-    /// A session that takes peers that prove nothing is joined only by explicit choice.
+    /// A session without verified identities is joined only by explicit choice.
     fn refuse(&mut self) -> Failure {
         if let Some(session_id) = self.session.clone() {
             let _ = self.driver.command(Command::Decline { session_id }); // over already, perhaps
@@ -240,7 +241,7 @@ impl Participation {
         Failure::new(Exit::Usage, text)
     }
 
-    /// Takes what the person says of the safety words.
+    /// Handles the person's answer about the safety words.
     fn compared(&mut self, answer: Option<String>) -> Result<(), Failure> {
         let Some(answer) = answer else {
             self.cancel();
@@ -279,7 +280,7 @@ impl Participation {
     }
 }
 
-/// A line that the person types. `None` when nobody can type one.
+/// A line from stdin. `None` at its end.
 async fn typed(lines: &mut Lines<BufReader<Stdin>>) -> Option<String> {
     lines.next_line().await.ok().flatten()
 }

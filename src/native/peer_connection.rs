@@ -1,7 +1,9 @@
-//! A WebRTC connection natively: str0m, which does no IO, and the UDP sockets and clock that it needs.
+//! A WebRTC connection natively: str0m, which does no IO, and the UDP sockets and clock that it
+//! needs.
 //!
-//! One task an attempt. It binds a socket on each address of this machine, offers or answers, and carries text over one
-//! data channel. It ends by itself when told to close or when its channel closes, and says so.
+//! One task an attempt. It binds a socket on each address of this machine, offers or answers, and
+//! carries text over one data channel. It ends when it is closed, or when its channel closes, and
+//! reports that.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -18,6 +20,7 @@ use str0m::{Candidate, Event, IceConnectionState, Input as RtcInput, Output as R
 use tokio::io::ReadBuf;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
+use tracing::{Instrument, debug, debug_span, trace};
 use zeroize::Zeroizing;
 
 use crate::node::{Input, Role};
@@ -31,33 +34,36 @@ const MAX_QUEUED: usize = 4 * 1024 * 1024;
 const FLUSH: Duration = Duration::from_secs(3);
 /// How often an open path is checked; the other end answers at once.
 const CHECK: Duration = Duration::from_secs(1);
-/// How many checks in a row may fail before a path that never worked is given up: as many as fit an attempt.
+/// How many checks in a row may fail before a path that never worked is given up: as many as fit an
+/// attempt.
 const MAX_CHECKS: usize = 16;
-/// How long the other end may be silent before the path counts as interrupted. str0m itself waits for 15 s or more.
+/// How long the other end may be silent before the path counts as interrupted. str0m itself waits
+/// for 15 s or more.
 const SILENCE: Duration = Duration::from_secs(5);
 /// Largest UDP datagram that is read.
 const DATAGRAM: usize = 2048;
-/// Room that the system is asked to keep for datagrams that were not read yet, in bytes. It may grant less. What comes faster
-/// than it is read is lost, and sent again only after a second.
+/// Size of the system's buffer for datagrams that were not read yet, in bytes. The system may grant
+/// less. Datagrams that do not fit are lost, and the peer repeats them only after a second.
 const RECEIVE_BUFFER: usize = 1024 * 1024;
 /// Most datagrams that are read before anything else is looked at.
 const DATAGRAMS_AT_ONCE: usize = 64;
 
-/// What the driver tells a connection.
+/// An instruction of the driver.
 enum Order {
     RemoteDescription(String),
     RemoteCandidate(String),
     Send(PeerText),
 }
 
-/// A running connection. Dropping it closes the connection, once what was sent has arrived or a moment has passed.
+/// A running connection. Dropping it closes the connection, once everything that was sent has
+/// arrived, or after [`FLUSH`].
 pub struct PeerConnection {
     orders: mpsc::UnboundedSender<Order>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl PeerConnection {
-    /// Starts an attempt; what happens to it goes to `happened`.
+    /// Starts an attempt; `happened` receives what happens to it.
     pub fn open(
         peer: PeerId,
         attempt: u32,
@@ -66,11 +72,13 @@ impl PeerConnection {
         happened: impl Fn(Input) + Send + Sync + 'static,
     ) -> Self {
         let (orders, queue) = mpsc::unbounded_channel();
+        let span = debug_span!("connection", %peer, attempt, ?role);
         let task = tokio::spawn(async move {
-            // A panic in the WebRTC stack, whatever a stranger sent to cause it, ends this connection alone.
+            // A panic in the WebRTC stack, whatever the peer sent to cause it, ends this connection
+            // alone.
             let report = Report { peer: peer.clone(), attempt, happened: Box::new(happened) };
             let report = std::sync::Arc::new(report);
-            let work = tokio::spawn(run(role, stun, queue, report.clone()));
+            let work = tokio::spawn(run(role, stun, queue, report.clone()).instrument(span));
             let reason = match work.await {
                 Ok(Ok(())) => "closed".to_owned(),
                 Ok(Err(error)) => error,
@@ -91,7 +99,7 @@ impl PeerConnection {
         let _ = self.orders.send(Order::RemoteCandidate(candidate.candidate));
     }
 
-    /// Sends a text over the channel, or keeps it until there is one.
+    /// Sends a text over the channel, once there is one.
     pub fn send(&self, text: PeerText) {
         let _ = self.orders.send(Order::Send(text)); // a closed connection has said so already
     }
@@ -177,8 +185,10 @@ async fn run(
     let mut rtc = config.build(Instant::now());
     let sockets = bind().await.map_err(|e| format!("no UDP socket: {e}"))?;
     for (address, socket) in &sockets {
+        trace!(%address, "candidate of this machine");
         add(&mut rtc, Candidate::host(*address, "udp"));
         for outer in super::stun::outer_addresses(socket, *address, &stun).await {
+            trace!(%outer, "candidate by STUN");
             add(&mut rtc, Candidate::server_reflexive(outer, *address, "udp"));
         }
     }
@@ -235,7 +245,7 @@ fn add<E>(rtc: &mut Rtc, candidate: Result<Candidate, E>) {
 }
 
 impl Connection {
-    /// Sends and reports what str0m has ready. Returns when it wants to be woken.
+    /// Sends and reports the outputs of str0m. Returns when its next timeout is.
     async fn drain(&mut self, report: &Report) -> Result<Instant, String> {
         loop {
             match self.rtc.poll_output().map_err(|e| e.to_string())? {
@@ -268,7 +278,8 @@ impl Connection {
         Ok(true)
     }
 
-    /// Reports when the other end of the open channel falls silent, and when it is heard again. Returns when to look next.
+    /// Reports when the peer has been silent for [`SILENCE`], and when its datagrams arrive once
+    /// more. Returns when to look next.
     fn notice_silence(&mut self, report: &Report) -> Option<Instant> {
         self.channel?;
         let silent = self.heard.elapsed() >= SILENCE;
@@ -286,7 +297,7 @@ impl Connection {
             .and_then(|id| self.rtc.channel(id).map(|mut c| c.buffered_amount()))
             .unwrap_or(0);
         if (self.queue.is_empty() && unsent == 0) || Instant::now() >= end {
-            // Tells the other end with a DTLS close_notify; the next drain sends it.
+            // This sends a DTLS close_notify with the next drain.
             let alive = self.rtc.is_alive();
             let _ = self.rtc.close();
             self.closing = Some(end.min(Instant::now() + Duration::from_millis(200)));
@@ -309,19 +320,22 @@ impl Connection {
                         bytes.len()
                     ));
                 }
-                // What is no text is no message either: the node sees an empty one and names the sender.
+                // Data that is no text becomes an empty message: the node refuses it and names the
+                // sender.
                 report.text(Zeroizing::new(
                     std::str::from_utf8(&bytes).unwrap_or_default().to_owned(),
                 ));
             }
             Event::ChannelClose(id) if Some(id) == self.channel => self.over = true,
-            Event::IceConnectionStateChange(IceConnectionState::Disconnected) => {
-                report.interrupted(true)
-            }
-            Event::IceConnectionStateChange(
-                IceConnectionState::Connected | IceConnectionState::Completed,
-            ) => {
-                report.interrupted(false);
+            Event::IceConnectionStateChange(state) => {
+                debug!(?state, "ICE");
+                match state {
+                    IceConnectionState::Disconnected => report.interrupted(true),
+                    IceConnectionState::Connected | IceConnectionState::Completed => {
+                        report.interrupted(false);
+                    }
+                    _ => {}
+                }
             }
             Event::Closed => self.over = true,
             _ => {}
@@ -356,7 +370,8 @@ impl Connection {
                 }
             }
             Order::RemoteCandidate(line) => {
-                // Candidates that cannot be used (by mDNS name, over TCP) are not needed: the peer's own checks show where it is.
+                // Candidates that cannot be used (by mDNS name, over TCP) are not needed: the
+                // peer's own checks show where it is.
                 let line = line.strip_prefix("a=").unwrap_or(&line);
                 if !is_by_name(line)
                     && let Ok(candidate) = Candidate::from_sdp_string(line)
@@ -379,7 +394,7 @@ impl Connection {
         }
     }
 
-    /// Reads what else has come: a queue that is full loses datagrams.
+    /// Reads all datagrams that have arrived: a full buffer loses datagrams.
     async fn more_datagrams(&mut self, buffer: &mut [u8], report: &Report) -> Result<(), String> {
         for index in 0..self.sockets.len() {
             for _ in 0..DATAGRAMS_AT_ONCE {
@@ -406,10 +421,11 @@ impl Connection {
     }
 }
 
-/// Whether who answered waits for us to begin the SCTP association. RFC 8841 has both ends begin it, and most do. str0m
-/// begins as the DTLS client only, which an offerer is not; stacks of aiortc's line, werift among them, begin as the
-/// offerer only: then neither would. But str0m that begins numbers its streams as a DTLS client, and libdatachannel
-/// refuses such numbers from a server. So those that are known to begin are left to it.
+/// Whether the answerer waits for us to begin the SCTP association. By RFC 8841 both ends begin it,
+/// and most do. str0m begins as the DTLS client only, which an offerer is not; stacks of aiortc's
+/// line, werift among them, begin as the offerer only: then neither would. But str0m that begins
+/// numbers its streams as a DTLS client, and libdatachannel refuses such numbers from a server. So
+/// those that are known to begin are left to it.
 fn leaves_sctp_to_us(answer: &str) -> bool {
     // libdatachannel, Firefox, and Chromium with all that is built from its WebRTC.
     const BEGIN: [&str; 3] = ["o=rtc ", "o=mozilla", "a=msid-semantic: WMS"];
@@ -426,7 +442,8 @@ fn without_candidates_by_name(sdp: &str) -> String {
     lines.filter(|line| !line.strip_prefix("a=candidate:").is_some_and(is_by_name)).collect()
 }
 
-/// One socket on each address that peers could reach: every interface, and loopback for peers on this machine.
+/// One socket on each address that peers could reach: every interface, and loopback for peers on
+/// this machine.
 async fn bind() -> io::Result<Vec<(SocketAddr, UdpSocket)>> {
     let interfaces = if_addrs::get_if_addrs()?;
     let mut addresses: Vec<IpAddr> =

@@ -1,4 +1,5 @@
-//! `frostmesh identity`, `contacts` and `evidence`: who this node is, whom it knows, and what they did.
+//! `frostmesh identity`, `contacts` and `evidence`: this node's identity, its contacts, and proofs
+//! of misbehaviour.
 
 use std::path::Path;
 
@@ -62,7 +63,7 @@ pub(super) fn contacts(command: Change) -> Result<(), Failure> {
         Change::Block { who, undo, .. } => contacts.block(who, !undo).cloned(),
     };
     let changed = changed.map_err(|error| Failure::new(Exit::Usage, error))?;
-    store.keep_contacts(&contacts).or_exit(Exit::Other, "the contacts cannot be kept")?;
+    store.store_contacts(&contacts).or_exit(Exit::Other, "the contacts cannot be kept")?;
     show(&changed, local);
     Ok(())
 }
@@ -100,7 +101,7 @@ fn kept(local: &Local) -> Result<Vec<(String, Evidence)>, Failure> {
     Ok(found)
 }
 
-/// Says whom a piece of evidence is against, having checked it.
+/// Verifies a piece of evidence, and prints whom it accuses.
 fn tell(id: &str, evidence: &Evidence, as_json: bool) -> Result<(), Failure> {
     let accused = evidence
         .verify()

@@ -1,4 +1,4 @@
-//! What a command says while it works: readable lines on stderr, or one JSON object a line on stdout.
+//! Prints what a command does: readable lines on stderr, or one JSON object a line on stdout.
 
 use std::io::{IsTerminal, Write};
 use std::time::Instant;
@@ -9,7 +9,7 @@ use super::shown::contents as write_contents;
 use crate::api::{Event, Reason};
 use crate::wire::PeerId;
 
-/// Where and how much to say.
+/// Where and how much to print.
 pub(super) struct Reporter {
     json: bool,
     verbose: bool,
@@ -60,7 +60,7 @@ impl Reporter {
         }
     }
 
-    /// A line for people; nothing in JSON mode.
+    /// Prints a line for people. Nothing in JSON mode.
     pub(super) fn say(&self, text: &str) {
         if self.json {
             return;
@@ -71,7 +71,7 @@ impl Reporter {
         eprintln!("{dim}{seconds:7.2} s{plain}  {text}");
     }
 
-    /// What the command was for, on stdout; nothing in JSON mode, where an event has said it.
+    /// Prints the command's result on stdout. Nothing in JSON mode, where an event has it.
     pub(super) fn result(&self, what: &str, value: &str) {
         if !self.json {
             self.say(&format!("{what}:"));
@@ -153,6 +153,9 @@ impl Reporter {
             Event::WalletUnusable { pubkey, reason } => {
                 format!("nothing can be signed with {pubkey}: {reason}")
             }
+            Event::Member { peer_id, online: true, carrier: Some(carrier), .. } => {
+                format!("{peer_id} is here, {}", carrier.info().how)
+            }
             Event::Member { peer_id, online: true, .. } => format!("{peer_id} is here"),
             Event::Member { peer_id, .. } => format!("{peer_id} is gone"),
             Event::Checked { answered, failed, .. } => checked(answered, failed),
@@ -210,12 +213,13 @@ fn checked(answered: &[PeerId], failed: &[(PeerId, String)]) -> String {
     text
 }
 
-/// The beginning of a request's id, which is enough to tell it from others.
+/// The beginning of a request's id, long enough to be unique.
 pub(super) fn short(id: &str) -> &str {
     id.get(..12).unwrap_or(id)
 }
 
-/// The safety words of their indices: the English list of BIP-39, whose words differ in their first four letters.
+/// The safety words of their indices: the English list of BIP-39, whose words differ in their first
+/// four letters.
 fn spoken(words: &[u16]) -> Vec<&'static str> {
     let list = bip39::Language::English.word_list();
     words.iter().map(|index| list[usize::from(*index) % list.len()]).collect()

@@ -4,14 +4,14 @@
 //! DATA_DIR/keystore             proves the password
 //! DATA_DIR/wallets/PUBKEY       keys that all participants confirmed
 //! DATA_DIR/unconfirmed/PUBKEY   keys that not all have confirmed; never used
-//! DATA_DIR/identity             who this node is
-//! DATA_DIR/contacts             whom it knows
-//! DATA_DIR/evidence/ID          what participants have signed against each other
-//! DATA_DIR/trail/PUBKEY/NUMBER  the entries of a wallet's audit trail
-//! DATA_DIR/heads/PUBKEY         what the trail ends in
+//! DATA_DIR/identity             this node's identity
+//! DATA_DIR/contacts             its contacts
+//! DATA_DIR/evidence/ID          proofs of misbehaviour, signed by the participants themselves
+//! DATA_DIR/trail/PUBKEY/NUMBER  the entries of a wallet's audit log
+//! DATA_DIR/heads/PUBKEY         the head of that log
 //! DATA_DIR/server               the signaling server that was used last
 //! DATA_DIR/lock                 empty; held by the node that uses the wallets
-//! DATA_DIR/control              that node's ear for other commands
+//! DATA_DIR/control              the socket over which other commands use that node
 //! ```
 
 use std::fs::{self, File, OpenOptions};
@@ -34,7 +34,7 @@ pub struct Store {
     keystore: Keystore,
 }
 
-/// What files hold, by their names, and what is wrong with the files that hold nothing.
+/// The contents of files, by their names, and the errors of files that cannot be opened.
 pub type Found<T> = (Vec<(String, T)>, Vec<StoreError>);
 
 /// Why the store could not do something.
@@ -115,7 +115,7 @@ impl Store {
         create(folder, &path, &keystore.envelope(&mut SystemRng).map_err(failed)?)
     }
 
-    /// Who this node is. Made at first.
+    /// This node's identity. Made the first time.
     ///
     /// # Errors
     /// A damaged file, or the disk's.
@@ -130,7 +130,7 @@ impl Store {
         self.keystore.open_identity(&read(&path)?).map_err(failed)
     }
 
-    /// Whom this node knows.
+    /// This node's contacts.
     ///
     /// # Errors
     /// A damaged file, or the disk's.
@@ -142,24 +142,24 @@ impl Store {
         }
     }
 
-    /// Keeps contacts in place of those kept before. On disk when this returns.
+    /// Stores the contacts in place of the earlier ones. On disk when this returns.
     ///
     /// # Errors
     /// The disk's.
-    pub fn keep_contacts(&self, contacts: &Contacts) -> Result<(), StoreError> {
+    pub fn store_contacts(&self, contacts: &Contacts) -> Result<(), StoreError> {
         self.write(Kind::Contacts, CONTACTS, contacts)
     }
 
-    /// Keeps evidence. On disk when this returns.
+    /// Stores evidence. On disk when this returns.
     ///
     /// # Errors
     /// The disk's.
-    pub fn keep_evidence(&self, evidence: &Evidence) -> Result<(), StoreError> {
+    pub fn store_evidence(&self, evidence: &Evidence) -> Result<(), StoreError> {
         let text = serde_json::to_vec(evidence).unwrap_or_default();
         self.write(Kind::Evidence, &hex::encode(&package_hash(&text)[..8]), evidence)
     }
 
-    /// All evidence that is kept, by the names of its files, and every file that cannot be opened.
+    /// All evidence, by the names of its files, and every file that cannot be opened.
     ///
     /// # Errors
     /// The folder cannot be read.
@@ -167,11 +167,11 @@ impl Store {
         self.all(Kind::Evidence)
     }
 
-    /// Keeps a key that is not confirmed yet. On disk when this returns.
+    /// Stores a key that is not confirmed yet. On disk when this returns.
     ///
     /// # Errors
     /// The disk's.
-    pub fn keep(&self, record: &WalletRecord) -> Result<(), StoreError> {
+    pub fn store_unconfirmed(&self, record: &WalletRecord) -> Result<(), StoreError> {
         self.write(Kind::Unconfirmed, &record.info.pubkey, record)
     }
 
@@ -191,16 +191,16 @@ impl Store {
         sync_folder(&self.folder.join(folder_of(Kind::Unconfirmed)))
     }
 
-    /// Keeps an entry of a wallet's audit trail, and then its new head. On disk when this returns.
+    /// Stores an entry of a wallet's audit log, and then its new head. On disk when this returns.
     ///
     /// # Errors
     /// The disk's.
-    pub fn keep_entry(&self, pubkey: &str, entry: &Entry, head: &Head) -> Result<(), StoreError> {
+    pub fn store_entry(&self, pubkey: &str, entry: &Entry, head: &Head) -> Result<(), StoreError> {
         self.write(Kind::Entry, &format!("{pubkey}/{:016}", entry.number), entry)?;
         self.write(Kind::Head, pubkey, head)
     }
 
-    /// The audit trail of a wallet: its entries in order, and its head. Whether they fit is not looked at.
+    /// The audit log of a wallet: its entries in order, and its head. They are not verified.
     ///
     /// # Errors
     /// A damaged file, or the disk's.
@@ -225,17 +225,18 @@ impl Store {
         Ok((entries, head))
     }
 
-    /// A wallet with its audit trail, as a node takes it into use.
+    /// Loads a wallet with its audit log, for a node.
     ///
     /// # Errors
     /// There is no such wallet, a damaged file, or the disk's.
-    pub fn kept(&self, pubkey: &str) -> Result<StoredWallet, StoreError> {
+    pub fn load_wallet(&self, pubkey: &str) -> Result<StoredWallet, StoreError> {
         let record = self.wallet(Kind::Wallet, pubkey)?;
         let (trail, head) = self.trail(pubkey)?;
         Ok(StoredWallet { record, trail, head })
     }
 
-    /// Takes the folder for one node: two would write the audit trails at once. Held until the file is dropped.
+    /// Locks the folder for one node: two would write the audit logs at once. Locked until the file
+    /// is dropped.
     ///
     /// # Errors
     /// The disk's. `None` while another process has it.
@@ -254,7 +255,7 @@ impl Store {
         }
     }
 
-    /// Where the node that uses this folder hears other commands.
+    /// The path of the control socket of the node that uses this folder.
     #[must_use]
     pub fn control(&self) -> PathBuf {
         self.folder.join("control")

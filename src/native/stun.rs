@@ -1,4 +1,5 @@
-//! Learns this machine's outer address from a STUN server (RFC 8489), when the person names one. Never by default.
+//! Learns this machine's outer address from a STUN server (RFC 8489), when the person names one.
+//! Never by default.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -56,7 +57,7 @@ async fn ask(socket: &UdpSocket, local: SocketAddr, host: &str, port: u16) -> Op
         socket.send_to(&request, server).await.ok()?;
         if let Ok(Ok((length, from))) = timeout(PATIENCE, socket.recv_from(&mut answer)).await {
             let ours = from == server && answer.get(8..20) == request.get(8..20);
-            if let (true, Ok(message)) = (ours, StunMessage::parse(&answer[..length])) {
+            if ours && let Ok(message) = StunMessage::parse(&answer[..length]) {
                 return message.mapped_address();
             }
         }

@@ -1,4 +1,4 @@
-//! `frostmesh wallets`: what is kept here.
+//! `frostmesh wallets`: the keys that are stored here.
 
 use serde_json::json;
 
@@ -44,7 +44,7 @@ pub(super) fn list(local: &Local) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Checks the certificate of a wallet, from what stands in it alone.
+/// Verifies the certificate of a wallet, from its own content alone.
 pub(super) fn verify(pubkey: &str, local: &Local) -> Result<(), Failure> {
     let store = open_existing(local)?;
     let StoredKey { info, .. } = one(&store, pubkey)?;
@@ -134,7 +134,7 @@ pub(super) fn show(pubkey: &str, local: &Local) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether every member has signed a test with the key, by the audit trail.
+/// Whether every member has signed a test with the key, by the audit log.
 fn is_tested(store: &Store, pubkey: &str) -> bool {
     let ready = |entry: &crate::audit::Entry| matches!(entry.read(), Ok(Body::Ready));
     store.trail(pubkey).is_ok_and(|(entries, _)| entries.iter().any(ready))

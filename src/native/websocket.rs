@@ -27,7 +27,7 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// Opens a socket; what happens to it goes to `happened`.
+    /// Opens a socket; `happened` receives what happens to it.
     pub fn open(url: String, happened: impl Fn(SocketEvent) + Send + Sync + 'static) -> Self {
         let (outgoing, queue) = mpsc::unbounded_channel();
         let task = tokio::spawn(async move {
@@ -45,7 +45,7 @@ impl Socket {
         let _ = self.outgoing.send(text); // a closed socket has said so already
     }
 
-    /// Sends what is left, closes, and waits a moment for that.
+    /// Sends the rest, closes, and waits for that, at most for `patience`.
     pub async fn finish(self, patience: Duration) {
         drop(self.outgoing);
         let _ = timeout(patience, self.task).await;
@@ -83,13 +83,10 @@ async fn run(
                 heard = Instant::now();
                 match message {
                     Some(Ok(Message::Text(text))) => happened(SocketEvent::Text(text.as_str().to_owned())),
-                    Some(Ok(Message::Close(frame))) => {
-                        let why = frame.map(|f| f.reason.to_string()).filter(|r| !r.is_empty());
-                        return Err(why.map_or_else(|| "the server closed the connection".into(), |r| format!("the server closed the connection: {r}")));
-                    }
+                    Some(Ok(Message::Close(frame))) => return Err(closed(frame.as_ref())),
                     Some(Ok(_)) => {}
                     Some(Err(e)) => return Err(format!("the connection to the server broke: {e}")),
-                    None => return Err("the server closed the connection".into()),
+                    None => return Err(closed(None)),
                 }
             },
             _ = ping.tick() => {
@@ -99,5 +96,13 @@ async fn run(
                 socket.send(Message::Ping(Vec::new().into())).await.map_err(|e| e.to_string())?;
             }
         }
+    }
+}
+
+/// Why the server closed the connection.
+fn closed(frame: Option<&CloseFrame>) -> String {
+    match frame.map(|frame| frame.reason.as_str()).filter(|reason| !reason.is_empty()) {
+        Some(reason) => format!("the server closed the connection: {reason}"),
+        None => "the server closed the connection".to_owned(),
     }
 }

@@ -117,7 +117,7 @@ impl Rig {
         }
         let store = Store::open(&of("bob"), PASSWORD).unwrap();
         let pubkey = store.list(Kind::Wallet).unwrap().0[0].pubkey.clone();
-        let record = store.kept(&pubkey).unwrap().record;
+        let record = store.load_wallet(&pubkey).unwrap().record;
         let suite = Suite::of_id(&record.info.ciphersuite).unwrap();
         let bound = group_id(&record.certificate.as_ref().unwrap().agreement, &pubkey);
         let share = suite.key(&record.key_package, &record.public_key_package).unwrap();

@@ -1,18 +1,18 @@
 // @ts-check
-// Owns the wasm node of this document: loads it, passes commands, hands on snapshots, and notices when it has crashed.
+// Owns the wasm node of this document: loads it, passes commands and snapshots, and detects when it has crashed.
 // Decides nothing about the protocol.
 
 /** @typedef {import("../ui/types.js").Snapshot} Snapshot */
 /** @typedef {import("../ui/types.js").ClientState} ClientState */
 
-/** The lock that lets one document of a browser profile run the node: two would write to one keystore. */
+/** The lock that lets one document of a browser profile run the node: two nodes would write to one keystore. */
 const ONE_NODE = "frostmesh-node";
 
-/** A document being closed still holds the lock for a moment; after this long it is another tab that has it, ms. */
+/** A document that is being closed holds the lock for a moment. After this time another tab has it. In ms. */
 const CLOSING = 1_000;
 
 export class Host {
-  /** Another tab runs the node; it starts here once that tab is closed. */
+  /** Another tab runs the node. It starts here once that tab is closed. */
   elsewhere = false;
 
   /** Ends the node of the other tab, and starts it here. */
@@ -30,7 +30,7 @@ export class Host {
   constructor() {
     this.#node = this.#start();
     this.#node.catch((error) => this.#crashed(error));
-    // A panic outside of a command, in a callback of the browser, ends as an uncaught error of the document.
+    // A panic in a callback of the browser, outside of a command, becomes an uncaught error of the document.
     addEventListener("error", ({ error }) => error instanceof WebAssembly.RuntimeError && this.#crashed(error));
     addEventListener("unhandledrejection", ({ reason }) => {
       if (reason instanceof WebAssembly.RuntimeError) this.#crashed(reason);
@@ -77,7 +77,7 @@ export class Host {
         resolve(null);
         return new Promise(() => {}); // until the document is gone
       };
-      // It fails once another tab takes over: nothing of this node may run on.
+      // The request fails once another tab takes over: nothing of this node may go on.
       const ask = (/** @type {LockOptions} */ options) =>
         navigator.locks.request(ONE_NODE, options, hold).catch(() => location.reload());
       this.takeOver = () => ask({ steal: true });
@@ -93,14 +93,14 @@ export class Host {
   #setElsewhere(elsewhere) {
     if (this.elsewhere === elsewhere) return;
     this.elsewhere = elsewhere;
-    this.#tell();
+    this.#notify();
   }
 
   /** @param {Snapshot} snapshot */
   #publish(snapshot) {
     const fatal = snapshot.fatal ?? this.#snapshot?.fatal ?? null;
     this.#snapshot = { ...snapshot, fatal };
-    this.#tell();
+    this.#notify();
   }
 
   /** @param {unknown} error */
@@ -127,7 +127,7 @@ export class Host {
     });
   }
 
-  #tell() {
+  #notify() {
     for (const listener of this.#listeners) listener(this.#state(), this.#snapshot);
   }
 }

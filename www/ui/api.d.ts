@@ -95,15 +95,15 @@ export type Snapshot = {
   fatal: string | null;
   /** The signaling server. */
   connection: ConnectionView;
-  /** Others who are registered at the server, as far as known. */
+  /** Other peers that are registered at the server, as far as known. */
   peers_online: Array<PeerId>;
   /** Sessions, newest last. */
   sessions: Array<SessionView>;
-  /** Invites that wait for somebody. */
+  /** Invites that wait for guests. */
   invites: Array<InviteView>;
-  /** Who this node is. */
+  /** The fingerprint of this node's identity. */
   identity: string;
-  /** Whom it knows. */
+  /** Its contacts. */
   contacts: Array<ContactView>;
   /** Wallets in use, with their members and requests. */
   groups: Array<GroupView>;
@@ -197,7 +197,7 @@ export type WalletStatus = "active" | "unconfirmed";
 
 /** The connection to the signaling server. */
 export type ConnectionView = {
-  /** Where it stands. */
+  /** Its state. */
   state: ConnectionState;
   /** The server, once one was named. */
   server_url: string | null;
@@ -205,20 +205,20 @@ export type ConnectionView = {
   peer_id: PeerId | null;
   /** Why it is not online. */
   error: string | null;
-  /** Since when it stands there. */
+  /** Since when it is in that state. */
   since: Timestamp;
 };
 
-/** Where the connection to the server stands. */
+/** The state of the connection to the server. */
 export type ConnectionState = "offline" | "connecting" | "online";
 
 /** One session. */
 export type SessionView = {
   /** Its id. */
   session_id: SessionId;
-  /** Where it stands. */
+  /** Its phase. */
   phase: PhaseName;
-  /** Who proposed it. */
+  /** Its proposer. */
   proposer: PeerId;
   /** Proposed here. */
   mine: boolean;
@@ -234,15 +234,15 @@ export type SessionView = {
   suite: Suite;
   /** This node's FROST identifier. */
   identifier: number;
-  /** The initiator takes unverified peers. */
+  /** The proposer accepts participants without a verified identity. */
   proposer_allows_unverified: boolean;
-  /** The person here takes unverified peers. */
+  /** The person here accepts participants without a verified identity. */
   allow_unverified: boolean;
-  /** Since when it stands there. */
+  /** Since when it is in that state. */
   since: Timestamp;
   /** When the current wait ends. */
   deadline: Timestamp | null;
-  /** Whom the current wait is for. */
+  /** The participants that this node waits for. */
   waiting_for: Array<PeerId>;
   /** Why it ended. */
   reason: Reason | null;
@@ -250,7 +250,7 @@ export type SessionView = {
   pubkey: string | null;
   /** What the wallet is to be called. */
   name: string | null;
-  /** Everyone has to prove who it is. */
+  /** Every participant needs a verified identity. */
   verified_only: boolean;
   /** The safety words to compare with every other participant, while that is awaited here. */
   words: [number, number, number, number] | null;
@@ -263,21 +263,21 @@ export type PhaseName = "proposed" | "meshing" | "round1" | "round2" | "confirmi
 
 /** Another participant of a session. */
 export type PeerView = {
-  /** Who. */
+  /** The participant. */
   peer_id: PeerId;
-  /** How far the way to it is. */
+  /** How far the connection to it is. */
   state: PeerState;
   /** What carries messages to it, while it can be reached. */
   carrier: CarrierId | null;
   /** Whether its identity is proven, and known to be its own: by an invite, or by words that were compared. */
   verified: boolean;
-  /** Of its identity, once that is proven. */
+  /** The fingerprint of its identity, once that is proven. */
   fingerprint: string | null;
-  /** The last step that came from it. */
+  /** The last step of key generation that it sent. */
   step: ProtocolStep;
 };
 
-/** How far the way to a participant is. */
+/** How far the connection to a participant is. */
 export type PeerState = "waiting" | "connecting" | "connected" | "ready" | "lost";
 
 /** A carrier: `direct` is a WebRTC data channel, `relay` the signaling server, which sees ciphertext only. In JSON it is its id. */
@@ -317,9 +317,9 @@ export type InviteView = {
   name: string | null;
   /** Made here. */
   mine: boolean;
-  /** What to hand to the guests, if made here. */
+  /** The invite, if made here. Secret: everyone who has it can take part. */
   uri: InviteUri | null;
-  /** Who invites. */
+  /** The peer that made it. */
   host: PeerId;
   /** Participants. */
   total: number;
@@ -327,15 +327,15 @@ export type InviteView = {
   threshold: number;
   /** When it ends, in seconds since 1970. */
   expires: number;
-  /** Who has come, with the fingerprint of its identity. */
+  /** The guests that have joined, each with the fingerprint of its identity. */
   guests: Array<[PeerId, string]>;
 };
 
 /** A contact, as people see it. */
 export type ContactView = {
-  /** What it is called here. */
+  /** Its name here. */
   name: string;
-  /** Of its identity. */
+  /** The fingerprint of its identity. */
   fingerprint: string;
   /** When it was first met. */
   first_seen: Timestamp;
@@ -343,7 +343,7 @@ export type ContactView = {
   last_seen: Timestamp;
   /** Verified by words or an invite. */
   verified: boolean;
-  /** Not answered any more. */
+  /** Its messages are ignored. */
   blocked: boolean;
 };
 
@@ -367,13 +367,13 @@ export type GroupView = {
 
 /** A member of a wallet. */
 export type MemberView = {
-  /** Who. */
+  /** The member. */
   peer_id: PeerId;
   /** This node. */
   me: boolean;
   /** Can be reached right now. */
   online: boolean;
-  /** What carries messages to it, while it can be reached and the node tells. */
+  /** What carries messages to it, while it can be reached, as far as known. */
   carrier: CarrierId | null;
 };
 
@@ -381,9 +381,9 @@ export type MemberView = {
 export type CheckView = {
   /** It is not over yet. */
   running: boolean;
-  /** Members who have signed. */
+  /** Members that have signed. */
   answered: Array<PeerId>;
-  /** Members who have not, and why. */
+  /** Members that have not, and why. */
   failed: Array<[PeerId, string]>;
 };
 
@@ -391,7 +391,7 @@ export type CheckView = {
 export type RequestView = {
   /** Its id, as hex. */
   id: string;
-  /** Where it stands. */
+  /** Its state. */
   state: RequestState;
   /** The kind of operation: that of the one content to sign, or `batch`. */
   kind: ContentKind | "batch";
@@ -401,21 +401,21 @@ export type RequestView = {
   digest: string;
   /** All contents that are to be signed, in order: what a person has to see of each. */
   contents: Array<ContentView>;
-  /** Who asks. */
+  /** Its proposer. */
   proposer: PeerId;
   /** When it was made. */
   created: Timestamp;
   /** When it ends. */
   expires: Timestamp;
-  /** Who approves. */
+  /** Members that approve. */
   approved: Array<PeerId>;
-  /** Who declines. */
+  /** Members that decline. */
   declined: Array<PeerId>;
-  /** What this node has said, if anything. */
+  /** The vote of this node, if it has voted: true approves. */
   decision: boolean | null;
   /** Waits for the person here to approve or decline. */
   needs_decision: boolean;
-  /** Whom a ceremony that runs here waits for. */
+  /** The signers that a ceremony waits for, while this node coordinates one. */
   waiting_for: Array<PeerId>;
   /** The signature of the first item, as hex. */
   signature: string | null;
@@ -443,13 +443,13 @@ export type SignatureView = {
   signature: string;
 };
 
-/** Where a request stands. */
+/** The state of a request. */
 export type RequestState = "open" | "approved" | "signed" | "declined" | "expired";
 
-/** What happened, for people and programs. The JSON form is what `--json` prints. */
+/** What happened, for people and programs. `--json` prints the JSON form, with two differences: `words` has the words themselves in place of their indices, and `aborted` has the fields of its reason beside `session_id`. */
 export type Event = {
   event: "registered";
-  /** Under this name. */
+  /** Its peer id there. */
   peer_id: PeerId;
 } | {
   event: "peers";
@@ -473,7 +473,7 @@ export type Event = {
   event: "proposed";
   /** The session. */
   session_id: SessionId;
-  /** Who proposed it. */
+  /** Its proposer. */
   peer_id: PeerId;
   /** Everyone, sorted. */
   participants: Array<PeerId>;
@@ -487,7 +487,7 @@ export type Event = {
   event: "refused";
   /** The session it named. */
   session_id: SessionId;
-  /** Who proposed it. */
+  /** Its proposer. */
   peer_id: PeerId;
   /** Which rule. */
   reason: string;
@@ -495,19 +495,19 @@ export type Event = {
   event: "accepted";
   /** The session. */
   session_id: SessionId;
-  /** Who. */
+  /** The peer. */
   peer_id: PeerId;
 } | {
   event: "declined";
   /** The session. */
   session_id: SessionId;
-  /** Who. */
+  /** The peer. */
   peer_id: PeerId;
-  /** In its words. */
+  /** Why, in its own words. */
   reason: string | null;
 } | {
   event: "peer_connected";
-  /** Who. */
+  /** The peer. */
   peer_id: PeerId;
   /** What carries messages to it. */
   carrier: CarrierId;
@@ -515,13 +515,13 @@ export type Event = {
   verified: boolean;
 } | {
   event: "carrier";
-  /** Who. */
+  /** The peer. */
   peer_id: PeerId;
   /** What carries them. */
   carrier: CarrierId;
 } | {
   event: "peer_disconnected";
-  /** Who. */
+  /** The peer. */
   peer_id: PeerId;
   /** For people. */
   reason: string;
@@ -539,7 +539,7 @@ export type Event = {
   event: "invite";
   /** The session. */
   session_id: SessionId;
-  /** What to hand to the guests. Secret: whoever has it can take part. */
+  /** The invite, to be passed to the guests. Secret: everyone who has it can take part. */
   uri: InviteUri;
   /** When it ends, in seconds since 1970. */
   expires: number;
@@ -547,11 +547,11 @@ export type Event = {
   event: "arrived";
   /** The session. */
   session_id: SessionId;
-  /** Who. */
+  /** The peer. */
   peer_id: PeerId;
   /** Its identity. */
   fingerprint: string;
-  /** How many more are awaited. */
+  /** How many guests have not joined yet. */
   missing: number;
 } | {
   event: "round";
@@ -591,18 +591,20 @@ export type Event = {
   event: "checked";
   /** The group key. */
   pubkey: string;
-  /** Members who have signed. */
+  /** Members that have signed. */
   answered: Array<PeerId>;
-  /** Members who have not, and why. */
+  /** Members that have not, and why. */
   failed: Array<[PeerId, string]>;
 } | {
   event: "member";
   /** The group key. */
   pubkey: string;
-  /** Who. */
+  /** The peer. */
   peer_id: PeerId;
-  /** It can be reached. */
+  /** Whether it can be reached. */
   online: boolean;
+  /** What carries messages to it, while it can be reached, as far as known. */
+  carrier?: CarrierId;
 } | {
   event: "member_version";
   /** The group key. */
@@ -619,7 +621,7 @@ export type Event = {
   pubkey: string;
   /** The request's id. */
   request: string;
-  /** Who asks. */
+  /** Its proposer. */
   peer_id: PeerId;
   /** The kind of operation: that of the one content to sign, or `batch`. */
   kind: ContentKind | "batch";
@@ -637,11 +639,11 @@ export type Event = {
   pubkey: string;
   /** The request's id. */
   request: string;
-  /** Who. */
+  /** The peer. */
   peer_id: PeerId;
-  /** For it. */
+  /** Whether it approves. */
   approves: boolean;
-  /** Where the request stands then. */
+  /** The state of the request after the vote. */
   state: RequestState;
 } | {
   event: "signing";
@@ -649,7 +651,7 @@ export type Event = {
   pubkey: string;
   /** The request's id. */
   request: string;
-  /** Who signs. */
+  /** The signers. */
   signers: Array<PeerId>;
 } | {
   event: "signing_failed";
@@ -657,7 +659,7 @@ export type Event = {
   pubkey: string;
   /** The request's id. */
   request: string;
-  /** Whose fault it was. */
+  /** The members that caused it. */
   culprits: Array<PeerId>;
   /** What they did. */
   reason: string;
@@ -675,7 +677,7 @@ export type Event = {
   signature: string;
   /** The signatures of all items, in their order. */
   signatures: Array<SignatureView>;
-  /** Who signed. */
+  /** The signers. */
   signers: Array<PeerId>;
 } | {
   event: "aborted";
@@ -685,7 +687,7 @@ export type Event = {
   reason: Reason;
 } | {
   event: "ignored";
-  /** Whose it was, as far as known. */
+  /** Its sender, as far as known. */
   peer_id: PeerId | null;
   /** What was wrong with it. */
   reason: string;

@@ -1,5 +1,5 @@
 // @ts-check
-// The root of the UI: fills the shell, hands every snapshot to every view, and looks after the focus.
+// The root of the UI: fills the shell, passes every snapshot to every view, and keeps the focus.
 /** @import { ClientState, Context, SessionView, Surface, Tool, WalletView } from "./types.js" */
 
 import { connectView } from "./connect.js";
@@ -12,14 +12,14 @@ import { proposalCard, sessionCard } from "./session.js";
 import { unlockView } from "./unlock.js";
 import { walletCard } from "./wallet.js";
 
-/** How long a command may take, ms; the key derivation of unlocking takes a second or two. */
+/** How long a command may take, in ms. The key derivation of unlocking takes a second or two. */
 const COMMAND_DEADLINE = 30_000;
 
 const LOCK = "M8 11V8a4 4 0 0 1 8 0v3M5.5 11h13v9h-13z";
 
 /** @param {Surface} surface */
 export async function mount({ client, drafts, defaultServerUrl, pageUrl = "", takeInvite = () => "", tools }) {
-  const kept = await drafts.load();
+  const typed = await drafts.load();
   document.documentElement.lang = t("language");
 
   /** @type {Context} */
@@ -31,10 +31,10 @@ export async function mount({ client, drafts, defaultServerUrl, pageUrl = "", ta
       }),
     restart: () => client.restart(),
     remember(name, input) {
-      input.value = kept[name] ?? "";
+      input.value = typed[name] ?? "";
       input.addEventListener("input", () => {
-        kept[name] = input.value;
-        drafts.save(kept);
+        typed[name] = input.value;
+        drafts.save(typed);
       });
     },
     defaultServerUrl,
@@ -49,7 +49,7 @@ export async function mount({ client, drafts, defaultServerUrl, pageUrl = "", ta
   /** @type {(tool: Tool) => HTMLElement} */
   const button = ({ label, path, run }) =>
     el("button.icon", { "aria-label": t(label), title: t(label), onclick: run }, icon(path));
-  // Should the node refuse to lock, it stays open in plain sight.
+  // If the node refuses to lock, the UI shows that it is unlocked.
   const lock = button({ label: "lock", path: LOCK, run: () => context.command({ type: "lock" }).catch(() => {}) });
   connection.after(...tools.map(button), lock);
 
@@ -63,7 +63,7 @@ export async function mount({ client, drafts, defaultServerUrl, pageUrl = "", ta
   const wallets = section(t("wallets"), keyOf, walletCard);
   const caution = el("p.problem", {}, t("wallets_unconfirmed_hint"));
   const unconfirmed = section(t("wallets_unconfirmed"), keyOf, walletCard, caution);
-  // They are not needed for the first look.
+  // The first paint does not need them.
   const more = later(async () => (await import("./more.js")).moreView(context));
   const requests = later(async () => (await import("./requests.js")).requestsView(context));
   const people = later(async () => (await import("./people.js")).peopleView(context));
@@ -90,7 +90,7 @@ export async function mount({ client, drafts, defaultServerUrl, pageUrl = "", ta
     notice.update(status);
     if (open) connect.update(open);
     else if (usable) unlock.update(usable);
-    // Of a locked node nothing stays, not even hidden.
+    // Nothing of a locked node stays in the document, not even hidden.
     more.update(open);
     requests.update(open?.groups.length ? open : null);
     people.update(open);
@@ -102,7 +102,7 @@ export async function mount({ client, drafts, defaultServerUrl, pageUrl = "", ta
     setText(damage, open?.problems.join(" "));
     damage.hidden = !damage.textContent;
     empty.hidden = online !== "online" || !!all.length || !!keys.length;
-    // What had the focus may be gone, as a proposal is once joined.
+    // The focused element may be gone: a proposal disappears once it is joined.
     if (focused !== document.body && !focused?.checkVisibility()) main.focus();
   });
 

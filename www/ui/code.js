@@ -6,7 +6,7 @@ import { el, icon } from "./dom.js";
 import { t } from "./i18n.js";
 import encodeQR from "./qr/index.js";
 
-/** Light modules around a code, as ISO/IEC 18004 wants them. */
+/** Width of the light border around a code, in modules (ISO/IEC 18004). */
 const QUIET = 4;
 
 /**

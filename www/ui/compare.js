@@ -1,5 +1,5 @@
 // @ts-check
-// The safety words of a session, for the person to compare with every other participant before anything secret leaves.
+// The safety words of a session. The person compares them with every other participant before anything secret is sent.
 /** @import { Context, View } from "./types.js" */
 
 import { el, setText } from "./dom.js";
@@ -18,10 +18,10 @@ export function compareView({ command }, session_id) {
   const match = el("button.primary", { "data-testid": "words-match" }, t("words_match"));
   const differ = el("button", { "data-testid": "words-differ" }, t("words_differ"));
   /** @param {HTMLElement} button @param {boolean} they_match */
-  const say = (button, they_match) =>
+  const confirm = (button, they_match) =>
     attempt(button, problem, () => command({ type: "confirm_words", session_id, they_match }));
-  match.onclick = () => say(match, true);
-  differ.onclick = () => say(differ, false);
+  match.onclick = () => confirm(match, true);
+  differ.onclick = () => confirm(differ, false);
   return {
     node: el("div.card.inner", { role: "group", "aria-label": t("words_title") },
       el("p", { role: "alert" }, t("words_lead")), words, el("p.meta", {}, t("words_hint")), problem,

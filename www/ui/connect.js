@@ -8,9 +8,9 @@ import { PEER_ID, names, quote, setTimer, timer } from "./format.js";
 import { t } from "./i18n.js";
 
 /**
- * Adds the scheme that a person left out, or mends one taken from a browser's address line.
+ * Adds the scheme that a person left out, or corrects one that was copied from a browser's address bar.
  * @param {string} typed
- * @returns {string | null} null where no server can be meant
+ * @returns {string | null} null if it cannot be a server
  */
 function serverUrl(typed) {
   const scheme = /^(localhost|127\.|\[::1\])/.test(typed) ? "ws" : "wss";

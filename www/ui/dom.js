@@ -15,7 +15,7 @@ export function el(name, attributes = {}, ...children) {
   return /** @type {any} */ (node);
 }
 
-/** @param {HTMLElement} node keeps a text that does not differ: then no screen reader repeats itself */
+/** @param {HTMLElement} node stays untouched if its text is the same: then no screen reader repeats it */
 export function setText(node, text = "") {
   if (node.textContent !== text) node.textContent = text;
 }
@@ -29,19 +29,19 @@ export function icon(path) {
   return svg;
 }
 
-/** @type {MakeList} Rows that stay are never made anew: no focus, click or selection is disturbed. */
+/** @type {MakeList} Rows that stay are reused: no focus, click or selection is lost. */
 export function keyed(parent, keyOf, make) {
   let rows = new Map();
   return (items) => {
     const next = new Map(items.map((item) => [keyOf(item), rows.get(keyOf(item)) ?? make(item)]));
     for (const [key, { node }] of rows) if (!next.has(key)) node.remove();
     rows = next;
-    let place = parent.firstChild;
+    let sibling = parent.firstChild;
     for (const item of items) {
       const { node, update } = rows.get(keyOf(item));
       update(item);
-      if (node !== place) parent.insertBefore(node, place);
-      place = node.nextSibling;
+      if (node !== sibling) parent.insertBefore(node, sibling);
+      sibling = node.nextSibling;
     }
   };
 }
@@ -60,7 +60,7 @@ export function section(title, keyOf, make, ...lead) {
   };
 }
 
-/** @type {Later} A part whose module is loaded when it first has something to show; `null` is nothing. */
+/** @type {Later} A part whose module is loaded when it first has a value to show. `null` is none. */
 export function later(load) {
   const node = el("div.stack", { hidden: "" });
   /** @type {ReturnType<typeof load> | null} */
@@ -74,7 +74,7 @@ export function later(load) {
       node.hidden = value === null;
       if (value === null && !made) return;
       made ??= load();
-      // What fails to load is tried again with the next change.
+      // A load that failed is retried with the next change.
       const view = await made.catch(() => (made = null));
       if (view && !view.node.isConnected) node.append(view.node);
       view?.update(latest);

@@ -1,5 +1,5 @@
 // @ts-check
-// What forms need: labelled fields, one place for the error, and buttons that say what they are doing.
+// Parts of forms: labelled fields, one line for the error, and buttons that cannot be pressed twice.
 /** @import { Attempt, MakeField, SetProblem } from "./types.js" */
 
 import { el, setText } from "./dom.js";
@@ -22,7 +22,7 @@ export function field(input, label, hint) {
 }
 
 /**
- * The choice to take part with peers that cannot prove who they are. Never set beforehand.
+ * The choice to take part with peers without a verified identity. Never set beforehand.
  * @param {string} testId
  */
 export function unverifiedChoice(testId) {
@@ -31,7 +31,7 @@ export function unverifiedChoice(testId) {
   return { box, node: el("label.choice", {}, box, words) };
 }
 
-/** The line of a form or card that says what went wrong. */
+/** The line of a form or card that shows what went wrong. */
 export const problemLine = () => el("p.problem", { role: "alert", hidden: "" });
 
 /** @type {SetProblem} */
@@ -43,7 +43,7 @@ export function setProblem(line, text, culprit) {
   culprit?.focus();
 }
 
-/** @type {Attempt} Runs the work of a button, which cannot be started twice. */
+/** @type {Attempt} Runs the work of a button. A second press while it runs does nothing. */
 export async function attempt(button, line, work) {
   if (button.ariaDisabled) return false;
   button.ariaDisabled = "true";

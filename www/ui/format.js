@@ -25,15 +25,17 @@ export function quote(text, limit = 80) {
 export const visible = (text) =>
   text.replace(/(?![\n\t])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (c) => `\\u{${c.codePointAt(0)?.toString(16)}}`);
 
+/** @param {string[]} parts */
+export const list = (parts) => new Intl.ListFormat(t("language"), { type: "unit" }).format(parts);
+
 /** @param {string[]} peers */
-export const names = (peers) =>
-  new Intl.ListFormat(t("language"), { type: "unit" }).format(peers.map((peer) => quote(peer)));
+export const names = (peers) => list(peers.map((peer) => quote(peer)));
 
 /** @param {unknown} error a CommandError, or whatever was thrown */
 export function errorText(error) {
   const { code, message } = /** @type {Partial<CommandError>} */ (error ?? {});
   const text = t(`error_${/** @type {UiErrorCode} */ (code)}`);
-  // Of these the node's own words say what is wrong in this case.
+  // For these codes the node's own message tells what is wrong in this case.
   const more = !text || /^(bad_(?!peer)\w+|storage|internal)$/.test(code ?? "");
   return (text || t("error_internal")) + (more && message ? ` ${quote(message, 300)}` : "");
 }
@@ -48,7 +50,7 @@ function duration(ms) {
   return format.format(Math.floor(seconds / size));
 }
 
-/** @param {MessageKey} key tells with $1 the time since, or left until, the moment that `setTimer` sets */
+/** @param {MessageKey} key has as $1 the time since, or left until, the moment that `setTimer` sets */
 export const timer = (key) => el("span.timer", { "data-key": key, hidden: "" });
 
 /** @type {SetTimer} */

@@ -1,5 +1,5 @@
 // @ts-check
-// The one source of text: _locales/<language>/messages.json. Chrome reads it in the extension, the page hands it in.
+// The only source of text: _locales/<language>/messages.json. Chrome loads it in the extension, page.js on the page.
 /** @import { MessageKey, Messages } from "./types.js" */
 
 /** @type {Messages | null} */

@@ -1,5 +1,5 @@
 // @ts-check
-// Invites: make one and see who comes, or take part by one that somebody else made.
+// Invites: make one and see which guests have joined, or take part by one that somebody else made.
 /** @import { Card, Context, InviteView, Snapshot, View } from "./types.js" */
 
 import { el, keyed, later, setText } from "./dom.js";
@@ -21,7 +21,7 @@ export function inviteView(context) {
   return {
     node,
     update(snapshot) {
-      // Who has no key yet came to make one.
+      // A person without a key came to make one.
       if (snapshot && !shown) node.open = !snapshot.wallets.length;
       shown ||= !!snapshot;
       make.node.hidden = snapshot?.connection.state !== "online";
@@ -80,12 +80,12 @@ function joinForm({ command, takeInvite }) {
   const node = el("form", { novalidate: "" }, field(text, "invite_paste", "invite_paste_hint"), camera, peerField, problem,
     el("div.actions", {}, submit, scan));
   let filled = false;
-  /** @type {null | (() => void)} ends the scan that goes on */
+  /** @type {null | (() => void)} ends the scan that runs */
   let stop = null;
 
   const found = (/** @type {string} */ invite) => {
     text.value = invite;
-    // Joining may mean to leave a server: that is for the person to decide.
+    // Joining may leave the present server: the person decides that.
     setTimeout(() => submit.focus());
     end();
   };
@@ -117,10 +117,10 @@ function joinForm({ command, takeInvite }) {
 
   return {
     node,
-    /** @param {Snapshot | null} snapshot @returns whether an invite has come that the person has to see */
+    /** @param {Snapshot | null} snapshot @returns whether there is an invite that the person has to see */
     update(snapshot) {
       if (!snapshot) {
-        // An invite is a secret: of a locked node nothing stays.
+        // An invite is secret: nothing of a locked node stays.
         text.value = "";
         end();
         return false;
@@ -137,7 +137,7 @@ function joinForm({ command, takeInvite }) {
   };
 }
 
-/** @type {Card<InviteView>} An invite that waits for somebody. */
+/** @type {Card<InviteView>} An invite that waits for guests. */
 export function inviteCard({ command, pageUrl }, { session_id, name, mine, host, uri }) {
   const title = name ? quote(name) : t("invite_unnamed");
   const about = el("span");
@@ -175,7 +175,7 @@ export function inviteCard({ command, pageUrl }, { session_id, name, mine, host,
   };
 }
 
-/** @param {[string, string]} guest who has come, and its fingerprint */
+/** @param {[string, string]} guest one that has joined, and its fingerprint */
 function guestRow([peer, fingerprint]) {
   const node = el("li", { "data-testid": "guest", "data-peer-id": peer },
     el("strong", {}, quote(peer)), el("p.meta", { title: t("fingerprint") }, fingerprint));

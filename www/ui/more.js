@@ -1,5 +1,5 @@
 // @ts-check
-// What a person starts: an invite, a session by invite, a session by peer ids. Loaded once the node is unlocked.
+// Forms that start something: an invite, a session by invite, a session by peer ids. Loaded once the node is unlocked.
 /** @import { Context, InviteView, Snapshot, View } from "./types.js" */
 
 import { el, section } from "./dom.js";
@@ -19,7 +19,7 @@ export function moreView(context) {
   return {
     node: el("div.stack", {}, invites.node, invite.node, propose.node),
     update(snapshot) {
-      // Of a locked node nothing stays, not even hidden.
+      // Nothing of a locked node stays in the document, not even hidden.
       invites.update(snapshot?.invites ?? []);
       invite.update(snapshot);
       if (snapshot) propose.update(snapshot);

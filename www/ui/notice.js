@@ -1,5 +1,5 @@
 // @ts-check
-// What stands in for the node while it is not there: starting, lost, in another tab, or crashed.
+// Shown in place of the node while it starts, is lost, runs in another tab, or has crashed.
 /** @import { ClientState, Context, View } from "./types.js" */
 
 import { el, setText } from "./dom.js";

@@ -1,5 +1,5 @@
 // @ts-check
-// Who this node is, and whom it knows.
+// This node's identity, and its contacts.
 /** @import { Card, ContactView, Context, Snapshot, View } from "./types.js" */
 
 import { el, keyed, setText } from "./dom.js";
@@ -7,7 +7,7 @@ import { attempt, problemLine } from "./form.js";
 import { quote, setTimer, timer } from "./format.js";
 import { t } from "./i18n.js";
 
-/** How long "Really forget?" stands, ms. */
+/** How long "Really forget?" is shown, in ms. */
 const SURE = 5000;
 
 /**
@@ -70,7 +70,7 @@ function row({ command }, contact) {
   forget.onclick = () => {
     if (sure) attempt(forget, problem, () => command({ type: "forget_contact", who }));
     else setTimeout(ask, SURE, false);
-    // What a forgotten identity proved is gone: that is no matter of one slip.
+    // What a forgotten identity proved is lost: one slip must not do that.
     ask(true);
   };
 

@@ -1,5 +1,5 @@
 // @ts-check
-// The form that proposes a session: who takes part, and how many of them must sign together.
+// The form that proposes a session: its participants, and how many of them must sign together.
 /** @import { SnapshotView } from "./types.js" */
 
 import { el, keyed, setText } from "./dom.js";
@@ -82,7 +82,7 @@ export function proposeView({ command, remember }) {
   return {
     node,
     update({ connection, peers_online }) {
-      // Somebody may be typing while the connection comes and goes: an open form stays.
+      // The connection may break while somebody is typing: an open form stays.
       node.hidden = connection.state !== "online" && !node.open;
       self = connection.peer_id ?? "";
       peersOnline = peers_online;

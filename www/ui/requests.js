@@ -1,5 +1,5 @@
 // @ts-check
-// What members of the wallets ask each other to sign: to approve or decline, to follow, and to ask for.
+// Requests of the members of the wallets: to approve or decline, to follow, and to make.
 /** @import { Card, ContentView, Context, GroupView, RequestView, Snapshot, View, WalletView } from "./types.js" */
 
 import { el, keyed, section, setText } from "./dom.js";
@@ -10,7 +10,7 @@ import { asksText, kindText, warningText } from "./kinds.js";
 import { signView } from "./sign.js";
 import { copyable } from "./wallet.js";
 
-/** How many of those that are over are shown without asking. */
+/** How many requests that are over are shown at first. */
 const RECENT = 3;
 
 /** How many contents of a request are shown at first. */
@@ -42,7 +42,7 @@ export function requestsView(context) {
       const all = groups.flatMap((group) => group.requests.map((request) => ({ ...request, group, wallet: of(group) })));
       const over = all.filter(isOver).sort((a, b) => b.created - a.created);
       const open = all.filter((request) => !isOver(request));
-      // What waits for this person stands first.
+      // What waits for this person comes first.
       open.sort((a, b) => Number(b.needs_decision) - Number(a.needs_decision) || a.created - b.created);
       current.update([...open, ...over.slice(0, RECENT)]);
       past(over.slice(RECENT));

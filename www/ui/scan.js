@@ -4,7 +4,7 @@
 import { el } from "./dom.js";
 import decodeQR from "./qr/decode.js";
 
-/** Longest side of a picture that is looked at, in pixels, and how often one is, in milliseconds. */
+/** Longest side of a picture that is searched for a code, in pixels, and the pause between two, in milliseconds. */
 const SIDE = 640;
 const PAUSE = 150;
 
@@ -12,12 +12,12 @@ const PAUSE = 150;
 const INVITE = /^frostmesh:|^https?:\/\/[^#]+#server=/;
 
 /**
- * Asks for the camera and shows what it sees, until an invite is seen or what it returns is called.
- * @param {HTMLElement} place
+ * Asks for the camera and shows its picture, until an invite is found or the returned function is called.
+ * @param {HTMLElement} parent
  * @param {(invite: string) => void} found
  */
-export async function scan(place, found) {
-  // Of what faces away from the person, where there is a choice.
+export async function scan(parent, found) {
+  // The camera that faces away from the person, where there are several.
   const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
   const video = el("video", { muted: "", playsinline: "", "data-testid": "invite-camera" });
   const canvas = el("canvas");
@@ -30,7 +30,7 @@ export async function scan(place, found) {
     video.remove();
   };
 
-  const again = () => (timer = setTimeout(look, PAUSE));
+  const next = () => (timer = setTimeout(look, PAUSE));
   const look = () => {
     const shrink = Math.min(1, SIDE / Math.max(video.videoWidth, video.videoHeight, 1));
     const [width, height] = [video.videoWidth * shrink | 0, video.videoHeight * shrink | 0];
@@ -43,13 +43,13 @@ export async function scan(place, found) {
         return found(text);
       }
     }
-    again();
+    next();
   };
 
   video.srcObject = stream;
-  place.replaceChildren(video);
+  parent.replaceChildren(video);
   await video.play();
-  again();
+  next();
   return stop;
 }
 

@@ -1,5 +1,5 @@
 // @ts-check
-// Sessions: one to join or decline, or one this node takes part in, with its step, who is waited for, and how it ended.
+// Sessions: one to join or decline, or one this node takes part in, with its step, the peers it waits for, and its end.
 /** @import { Card, PeerView, SessionView, View } from "./types.js" */
 
 import { el, keyed, later, setText } from "./dom.js";
@@ -9,10 +9,10 @@ import { t } from "./i18n.js";
 import { carrierText, suiteText } from "./lists.js";
 import { groupKey } from "./wallet.js";
 
-/** @param {SessionView} session its name is what its proposer says */
+/** @param {SessionView} session its name is chosen by its proposer */
 const titleOf = ({ name, session_id }) => quote(name || session_id);
 
-/** @type {Card<SessionView>} A proposal of another, which this person joins or declines. */
+/** @type {Card<SessionView>} A proposal of another peer, which this person joins or declines. */
 export function proposalCard({ command }, session) {
   const { session_id } = session;
   const title = el("h3", { title: session_id }, titleOf(session));
@@ -53,7 +53,7 @@ export function proposalCard({ command }, session) {
 
 const STEPS = /** @type {const} */ (["proposed", "meshing", "round1", "round2", "confirming"]);
 
-/** @param {SessionView} session one that has ended is in none: -1 */
+/** @param {SessionView} session -1 for one that has ended */
 const stepOf = ({ phase }) => STEPS.findIndex((step) => step === phase);
 
 /** @type {Card<SessionView>} One this node takes part in. */
@@ -98,9 +98,9 @@ export function sessionCard(context, session) {
       node.classList.toggle("asking", !!words);
       compare.update(words);
       track.hidden = waiting.hidden = step < 0;
-      steps.forEach((item, place) => {
-        item.classList.toggle("past", place < step);
-        item.ariaCurrent = place === step ? "step" : null;
+      steps.forEach((item, index) => {
+        item.classList.toggle("past", index < step);
+        item.ariaCurrent = index === step ? "step" : null;
       });
       result.hidden = step >= 0;
       if (phase === "done") setText(result, t("session_done"));
@@ -116,23 +116,24 @@ export function sessionCard(context, session) {
 }
 
 /**
- * One other participant: joined, connected and how, verified or not, the last step, awaited since when.
+ * One other participant: whether it joined, its connection and carrier, whether it is verified, its last step, and since
+ * when this node waits for it.
  * @param {() => SessionView} session the session of the row, as it is now
  * @returns {View<PeerView>}
  */
 function peerRow(session) {
   const name = el("strong");
   const trust = el("span.badge");
-  const [joined, way, step] = [el("span"), el("span"), el("span")];
+  const [joined, reach, step] = [el("span"), el("span"), el("span")];
   const awaited = timer("awaited_for");
   const print = el("p.meta", { title: t("fingerprint") });
   const node = el("li", { "data-testid": "peer" },
-    el("div.row", {}, name, trust), el("p.meta.dots", {}, joined, way, step, awaited), print);
+    el("div.row", {}, name, trust), el("p.meta.dots", {}, joined, reach, step, awaited), print);
   return {
     node,
     update({ peer_id, state, carrier, verified, fingerprint, step: last }) {
       const { phase, waiting_for, since, verified_only } = session();
-      // Until the words are compared, before round 2, an identity is known and no more.
+      // Until the words are compared, before round 2, an identity is known but not verified.
       const proven = verified && verified_only && (phase === "done" || stepOf(session()) > 2);
       node.dataset.peerId = name.title = peer_id;
       node.dataset.state = state;
@@ -142,11 +143,11 @@ function peerRow(session) {
       trust.classList.toggle("good", proven);
       print.hidden = !fingerprint;
       setText(print, fingerprint ?? "");
-      // Accepting may also be shown by connecting.
+      // A connection shows that it has joined, too.
       setText(joined, t(last || state !== "waiting" ? "peer_joined" : "peer_not_joined"));
-      way.hidden = state === "waiting";
+      reach.hidden = state === "waiting";
       const apart = state === "connecting" || state === "lost";
-      setText(way, carrier && !apart ? carrierText(carrier) : t(apart ? `peer_${state}` : "peer_connected"));
+      setText(reach, carrier && !apart ? carrierText(carrier) : t(apart ? `peer_${state}` : "peer_connected"));
       step.hidden = !last || last === "accepted";
       setText(step, last && t(`step_${last}`));
       setTimer(awaited, stepOf(session()) >= 0 && waiting_for.includes(peer_id) ? since : null);

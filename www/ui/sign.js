@@ -1,16 +1,20 @@
 // @ts-check
-// The form that asks the members of a wallet for a signature, and shows who of them is there.
-/** @import { Context, GroupView, Input, Snapshot, View } from "./types.js" */
+// The form that asks the members of a wallet for a signature. It shows which members are connected.
+/** @import { Context, GroupView, Input, MemberView, Snapshot, View } from "./types.js" */
 
 import { el, keyed, setText } from "./dom.js";
 import { PLAIN, attempt, field, problemLine, setProblem } from "./form.js";
-import { names, quote } from "./format.js";
+import { list, names, quote } from "./format.js";
 import { t } from "./i18n.js";
 import { kindOf, warningText } from "./kinds.js";
-import { kinds, labelText } from "./lists.js";
+import { carrierText, kinds, labelText } from "./lists.js";
 
-/** Largest file that is read to be hashed, in bytes: it is held in memory for that. */
+/** Largest file that is hashed, in bytes: it is read into memory as a whole. */
 const MAX_FILE = 256 << 20;
+
+/** @param {MemberView} member its name, and what carries messages to it */
+const memberText = ({ peer_id, carrier }) =>
+  carrier ? `${quote(peer_id)} (${carrierText(carrier)})` : quote(peer_id);
 
 /**
  * @param {Context} context
@@ -49,8 +53,8 @@ export function signView({ command, remember }) {
     setText(warning, warningText(kind.value));
     warning.hidden = !warning.textContent;
     const group = groups.find(({ pubkey }) => pubkey === wallet.value);
-    const there = group?.members.filter(({ me, online }) => me || online).map(({ peer_id }) => peer_id) ?? [];
-    setText(here, group && t("members_here", there.length, group.threshold, names(there)));
+    const present = group?.members.filter(({ me, online }) => me || online).map(memberText) ?? [];
+    setText(here, group && t("members_here", present.length, group.threshold, list(present)));
     const trouble = group?.problem ? quote(group.problem, 300) : group && !group.ready ? t("not_ready") : "";
     caution.hidden = !trouble;
     setText(caution, trouble);
@@ -61,7 +65,7 @@ export function signView({ command, remember }) {
   };
   form.onchange = describe;
 
-  /** What the node is to sign, as a request writes it. @param {Input | undefined} input how its kind is given */
+  /** What the node is to sign, written as its kind requires. @param {Input | undefined} input how its kind is given */
   const written = async (input) => {
     if (input === "text") return content.value;
     if (input !== "file_hash") return content.value.trim();

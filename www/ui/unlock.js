@@ -1,5 +1,5 @@
 // @ts-check
-// The view before anything else: set a password the first time, unlock after that.
+// The first view: sets a password the first time, and unlocks after that.
 /** @import { SnapshotView } from "./types.js" */
 
 import { el, setText } from "./dom.js";

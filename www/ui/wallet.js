@@ -36,12 +36,12 @@ export function walletCard({ pubkey, name, session_id, ciphersuite, created }) {
   };
 }
 
-/** A group key in full: in groups that the eye can compare. The first byte is the parity of the point. */
+/** A whole group key, in groups that are easy to compare. The first byte is the parity of the point. */
 export const groupKey = () =>
   copyable("group_key", {}, (hex) => [hex.slice(0, 2), ...(hex.slice(2).match(/.{1,8}/g) ?? [])]);
 
 /**
- * A text in full, copied as one string.
+ * A whole text that can be copied as one string.
  * @param {MessageKey} label
  * @param {Attributes} attributes
  * @returns {View<string>}

@@ -32,8 +32,13 @@ struct Step {
 }
 
 /// The steps in their order. Fast ones come first.
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     Step { name: "fmt", about: "the sources are formatted", work: steps::format },
+    Step {
+        name: "types",
+        about: "types of the UI, the extension and the end-to-end tests",
+        work: steps::types,
+    },
     Step { name: "clippy", about: "no warnings, native", work: steps::clippy },
     Step { name: "clippy-wasm", about: "no warnings, wasm", work: steps::clippy_wasm },
     Step {

@@ -36,6 +36,27 @@ pub fn format(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
         .advise(format!("run `rustfmt --edition 2024` with the files of {}.", LISTED.join(" and ")))
 }
 
+/// What TypeScript's compiler checks, each folder with its tsconfig.json.
+const TYPED: [&str; 2] = ["www", "tests/e2e"];
+
+/// The UI (www/ui/api.d.ts has the types of src/api), both surfaces of it, and the end-to-end tests.
+pub fn types(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
+    for folder in TYPED {
+        let mut tsc = suite.tools.wasm.node.command("node")?;
+        tsc.current_dir(&suite.project.root).args([
+            "tests/e2e/node_modules/typescript/bin/tsc",
+            "--project",
+            folder,
+            "--noEmit",
+        ]);
+        log.run(&mut tsc).advise(
+            "mend the types named above. Those of the node's snapshot, commands and events come from src/api: \
+             `FROSTMESH_WRITE=1 cargo test api_types` writes them anew.",
+        )?;
+    }
+    Ok(())
+}
+
 pub fn clippy(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
     let mut clippy = at_root(suite.project, cargo());
     log.run(clippy.args([

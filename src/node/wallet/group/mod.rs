@@ -241,7 +241,7 @@ impl Group {
             self.here.remove(&member);
         }
         let (pubkey, peer_id) = (self.pubkey.clone(), peer.clone());
-        self.report(Event::Member { pubkey, peer_id, online: reachable });
+        self.report(Event::Member { pubkey, peer_id, online: reachable, carrier: None });
     }
 
     /// The driver has stored the entry of that number, or failed to.

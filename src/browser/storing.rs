@@ -1,4 +1,5 @@
-//! What the driver keeps for the node: identity, contacts, keys and evidence, sealed by the keystore, in IndexedDB.
+//! What the driver stores for the node: identity, contacts, keys, audit logs and evidence, sealed
+//! by the keystore, in IndexedDB.
 
 use std::rc::Rc;
 
@@ -15,7 +16,8 @@ use crate::node::{Config, Input, Node, StoreRequest, StoredWallet};
 use crate::random::SystemRng;
 use crate::wire::SessionId;
 
-/// An entry of an audit trail and its new head, sealed or not, that is to be kept.
+/// An entry of an audit log and its new head that are to be stored, sealed, or why they could not
+/// be sealed.
 pub(super) struct Writing {
     pubkey: String,
     number: u64,
@@ -23,13 +25,13 @@ pub(super) struct Writing {
 }
 
 impl Driver {
-    /// The keystore is unlocked, for the first time or again: there can be a node now.
+    /// Starts the node, now that the keystore is unlocked.
     pub(super) async fn unlocked(self: &Rc<Self>, keystore: Keystore) -> Result<(), Refusal> {
         let (identity, contacts) = self.people(&keystore).await?;
         let new = {
             let mut state = self.state.borrow_mut();
             state.exists = true;
-            // Unlocked twice, it goes on with the node that may be busy already.
+            // Unlocked a second time: the node that exists goes on.
             let new = state.node.is_none();
             if new {
                 state.node = Some(Node::new(Config::default(), identity, contacts, SystemRng));
@@ -44,7 +46,7 @@ impl Driver {
         Ok(())
     }
 
-    /// Hands the node its wallets, and what their audit trails tell.
+    /// Passes the stored wallets with their audit logs to the node.
     async fn use_wallets(self: &Rc<Self>) {
         let Some(keystore) = self.state.borrow().keystore.clone() else { return };
         let active = |wallet: &WalletView| wallet.status == WalletStatus::Active;
@@ -57,15 +59,15 @@ impl Driver {
             .map(|w| w.info.pubkey.clone())
             .collect();
         for pubkey in wallets {
-            match self.kept(&keystore, &pubkey).await {
+            match self.load_wallet(&keystore, &pubkey).await {
                 Ok(wallet) => self.inbox.put(Report::Other(Input::OpenWallet(Box::new(wallet)))),
                 Err(error) => self.complain(Err(error), "the audit trail of a wallet"),
             }
         }
     }
 
-    /// A wallet with its audit trail.
-    async fn kept(&self, keystore: &Keystore, pubkey: &str) -> Result<StoredWallet, String> {
+    /// Loads a wallet with its audit log.
+    async fn load_wallet(&self, keystore: &Keystore, pubkey: &str) -> Result<StoredWallet, String> {
         let failed = |e: KeystoreError| e.to_string();
         let envelope =
             self.store.envelope(Kind::Wallet, pubkey).await?.ok_or("the wallet is gone")?;
@@ -81,8 +83,8 @@ impl Driver {
         Ok(StoredWallet { record, trail, head })
     }
 
-    /// Keeps an entry of a wallet's audit trail.
-    pub(super) fn keep_entry(
+    /// Stores an entry of a wallet's audit log.
+    pub(super) fn store_entry(
         self: &Rc<Self>,
         state: &mut State,
         pubkey: String,
@@ -104,7 +106,7 @@ impl Driver {
             return;
         }
         let driver = self.clone();
-        // One after the other: after one that could not be kept none is, since a trail with a gap is worth nothing.
+        // In order. After one that could not be stored none is: a log with a gap proves nothing.
         spawn_local(async move {
             let mut failed: Vec<(String, String)> = Vec::new();
             while let Some(Writing { pubkey, number, sealed }) = driver.next_to_write() {
@@ -113,7 +115,7 @@ impl Driver {
                 let result = match (before, sealed) {
                     (Some(error), _) | (None, Err(error)) => Err(error),
                     (None, Ok((entry, head))) => {
-                        driver.store.keep_entry(&pubkey, number, &entry, &head).await
+                        driver.store.store_entry(&pubkey, number, &entry, &head).await
                     }
                 };
                 if let Err(error) = &result {
@@ -131,12 +133,12 @@ impl Driver {
         next
     }
 
-    /// Who this node is, made at first, and whom it knows.
+    /// Loads the identity of this node, which is made the first time, and its contacts.
     async fn people(&self, keystore: &Keystore) -> Result<(IdentityKey, Contacts), Refusal> {
         if self.store.only(Kind::Identity).await.map_err(Refusal::storage)?.is_none() {
             let envelope =
                 keystore.seal_identity(&IdentityKey::generate(&mut SystemRng), &mut SystemRng)?;
-            // Another unlocking may have been quicker: then its identity is the one.
+            // Another call may have stored one meanwhile: then that one is used.
             let _ = self.store.create(Kind::Identity, &envelope).await;
         }
         let envelope = self.store.only(Kind::Identity).await.map_err(Refusal::storage)?;
@@ -149,7 +151,7 @@ impl Driver {
         Ok((identity, contacts))
     }
 
-    /// Forgets the key of the keystore and ends everything that needs it.
+    /// Drops the keystore's key and ends everything that needs it.
     pub(super) fn lock(self: &Rc<Self>) {
         self.stop();
         let mut state = self.state.borrow_mut();
@@ -167,7 +169,8 @@ impl Driver {
             for envelope in self.store.all(kind).await? {
                 match keystore.open_record(kind, &envelope) {
                     Ok(WalletRecord { info, certificate, .. }) => {
-                        // The oldest first. Few enough to do without a map or a sort, which take 7 KB of module each.
+                        // The oldest first. There are few: a map or a sort would take 7 KB of the
+                        // module each.
                         let age = |info: &WalletInfo| (info.created, info.pubkey.clone());
                         let index = wallets.iter().position(|other| age(&other.info) > age(&info));
                         let wallet = WalletView { certified: certificate.is_some(), info, status };
@@ -178,7 +181,7 @@ impl Driver {
             }
         }
         let mut state = self.state.borrow_mut();
-        // Locked in the meantime, it shows nothing.
+        // The keystore may have been locked meanwhile.
         if state.keystore.is_some() {
             state.wallets = wallets;
             state.problems = problems;
@@ -187,7 +190,7 @@ impl Driver {
         Ok(())
     }
 
-    pub(super) fn keep(
+    pub(super) fn store_key(
         self: &Rc<Self>,
         state: &State,
         session_id: SessionId,
@@ -210,7 +213,7 @@ impl Driver {
             let made = made.filter(|_| result.is_ok());
             driver.inbox.put(Report::Other(Input::Stored { session_id, result }));
             if let (Some(pubkey), Some(keystore)) = (made, keystore)
-                && let Ok(wallet) = driver.kept(&keystore, &pubkey).await
+                && let Ok(wallet) = driver.load_wallet(&keystore, &pubkey).await
             {
                 driver.inbox.put(Report::Other(Input::OpenWallet(Box::new(wallet))));
             }
@@ -239,12 +242,12 @@ impl Driver {
         }
     }
 
-    pub(super) fn keep_contacts(self: &Rc<Self>, state: &State, contacts: Contacts) {
+    pub(super) fn store_contacts(self: &Rc<Self>, state: &State, contacts: Contacts) {
         let Some(keystore) = state.keystore.clone() else { return };
         let envelope = keystore.seal_record(Kind::Contacts, &contacts, &mut SystemRng);
         let driver = self.clone();
-        // Tasks begin in this order, and the transactions of one object store take turns as they began: what was known
-        // earlier never replaces what is known later.
+        // Tasks start in this order, and transactions of one object store run in the order in which
+        // they started: older contacts never replace newer ones.
         spawn_local(async move {
             let kept = match envelope {
                 Ok(envelope) => driver.store.replace(Kind::Contacts, &envelope).await,
@@ -254,7 +257,7 @@ impl Driver {
         });
     }
 
-    pub(super) fn keep_evidence(self: &Rc<Self>, state: &State, evidence: Box<Evidence>) {
+    pub(super) fn store_evidence(self: &Rc<Self>, state: &State, evidence: Box<Evidence>) {
         let Some(keystore) = state.keystore.clone() else { return };
         let driver = self.clone();
         spawn_local(async move {
@@ -275,7 +278,7 @@ impl Driver {
         GroupKey::of(&wallet.info.ciphersuite, pubkey)
     }
 
-    /// Shows what could not be kept, where no session hears of it.
+    /// Shows what could not be stored, where no session depends on it.
     fn complain(self: &Rc<Self>, kept: Result<(), String>, what: &str) {
         if let Err(error) = kept {
             let mut state = self.state.borrow_mut();
