@@ -191,6 +191,22 @@ impl Operation {
         Ok(())
     }
 
+    /// What people see of it, in order. Empty for an operation that signs nothing.
+    #[must_use]
+    pub fn contents(&self) -> &[Content] {
+        match self {
+            Self::Sign(task) => task.contents(),
+        }
+    }
+
+    /// What is signed, in order. Empty for an operation that signs nothing.
+    #[must_use]
+    pub fn items(&self) -> &[SignItem] {
+        match self {
+            Self::Sign(task) => task.items(),
+        }
+    }
+
     /// Whether that is its outcome, with this group key.
     ///
     /// # Errors
@@ -212,6 +228,16 @@ impl Operation {
                 .map_err(|error| OutcomeError::Signature { item, error })?;
         }
         Ok(())
+    }
+}
+
+impl Outcome {
+    /// The signatures of all items, in their order. Empty for an outcome without any.
+    #[must_use]
+    pub fn signatures(&self) -> &[Vec<u8>] {
+        match self {
+            Self::Signatures(signatures) => signatures,
+        }
     }
 }
 

@@ -122,10 +122,10 @@ impl Trail {
         let Title { pubkey, certificate, .. } = &self.title;
         let key = GroupKey::of(&certificate.agreement.ciphersuite, pubkey);
         let read = Operation::read(&request.kind, &request.content, key.as_ref());
-        if let Ok(Operation::Sign(task)) = read
-            && task.contents().len() > 1
+        if let Ok(operation) = read
+            && operation.contents().len() > 1
         {
-            return format!("{} contents", task.contents().len());
+            return format!("{} contents", operation.contents().len());
         }
         let beginning: String = request.content.chars().take(60).collect();
         printable(&beginning)

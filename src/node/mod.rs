@@ -1,22 +1,30 @@
-//! The node without IO: sessions, mesh, key generation, blame. No async, no clock, no sockets, no `cfg`.
+//! The node without IO: four machines and a router. No async, no clock, no sockets, no `cfg`.
 //!
-//! A driver owns a [`Node`], hands it everything that happens with [`Node::handle`], and then takes [`Output`]s from
-//! [`Node::poll`] until there are none, carrying each out. Time and randomness come from outside. The same code thus runs
-//! in a browser, on the command line, and in a seeded simulation that delays, repeats, reorders and cuts.
+//! A driver hands everything that happens to [`Node::handle`], and then takes [`Output`]s from
+//! [`Node::poll`] until there are none, carrying each out. The [crate's front page](crate) shows the loop in
+//! six steps. Time and randomness come from outside, so the same code runs in a browser, on a command line,
+//! and in a seeded simulation that delays, repeats, reorders and cuts.
 //!
-//! ```
-//! use frostmesh::node::{Command, Config, Input, Node, Output, Timestamp};
-//! use frostmesh::identity::{Contacts, IdentityKey};
-//! use frostmesh::random::SystemRng;
+//! The contract with a driver:
 //!
-//! let identity = IdentityKey::generate(&mut SystemRng);
-//! let mut node = Node::new(Config::default(), identity, Contacts::default(), SystemRng);
-//! let now = Timestamp::from_millis(0);
-//! let connect = Command::Connect { server_url: "ws://127.0.0.1:9000".into(), peer_id: "alice".parse()? };
-//! node.handle(now, Input::Command(connect))?;
-//! assert!(matches!(node.poll(), Some(Output::OpenServer { .. })));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+//! - Outputs are carried out in their order.
+//! - Nothing more is handed in of a server's socket after [`Output::CloseServer`], nor of an attempt
+//!   after [`Output::CloseConnection`].
+//! - [`Output::Store`] and [`Output::StoreEntry`] are answered when what they hold is durably on disk.
+//! - A candidate of the other end never comes before its description. A local one may.
+//! - The clock starts at the time since 1970 and never runs backwards.
+//!
+//! | file | what it is for |
+//! | --- | --- |
+//! | `router` | [`Node`]: takes inputs and moves effects between the machines until all are quiet |
+//! | `io` | inputs and outputs |
+//! | `ctx`, `config`, `presence` | what every machine may use: time, randomness, identity, settings, who is present |
+//! | `signaling` | machine: connections to signaling servers |
+//! | `transport/` | machine: secure channels over carriers |
+//! | `keygen/` | machine: sessions, which make keys |
+//! | `wallet/` | machine: what the members of wallets decide and do |
+//! | `ceremony/` | rounds of messages among fixed members that carry out an operation |
+//! | `early` | messages for sessions that are not known yet, bounded |
 
 mod ceremony;
 mod config;

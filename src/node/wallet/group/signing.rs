@@ -255,8 +255,7 @@ impl Group {
             return Err(Refusal::CeremonyUsed);
         }
         let operation = self.operation(request.as_ref()).ok_or(Refusal::UnknownRequest)?;
-        let Operation::Sign(task) = operation;
-        let items = task.items().len();
+        let items = operation.items().len();
         let part = self.plan(operation, signers).take_part(ctx, me, coordinator)?;
         Ok((items, part))
     }

@@ -82,8 +82,7 @@ impl Group {
         if entry.vote(me).is_some_and(|vote| vote.approves == approves) {
             return Ok(()); // it stands already
         }
-        let Operation::Sign(task) = entry.operation();
-        let contents = task.contents().len();
+        let contents = entry.operation().contents().len();
         let number =
             self.ledger.next_vote(id, me).ok_or(Error::RequestOver("voted on too often"))?;
         self.touched = true;

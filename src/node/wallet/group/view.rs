@@ -7,7 +7,7 @@ use crate::api::{
 };
 use crate::content::Content;
 use crate::frost::Identifier;
-use crate::group::{Operation, Outcome, RequestId};
+use crate::group::RequestId;
 use crate::node::wallet::health_check::Report;
 use crate::node::wallet::ledger::{Completed, RequestEntry};
 
@@ -23,13 +23,13 @@ pub(super) struct Summary {
 /// What a request is about, for people.
 pub(super) fn summary(entry: &RequestEntry) -> Summary {
     let operation = entry.operation();
-    let Operation::Sign(task) = operation;
-    let shown = match task.contents() {
+    let shown = match operation.contents() {
         [content] => content.shown(),
         several => vec![("contents", several.len().to_string())],
     };
-    let digest = task.items().first().map(|item| hex::encode(item.message)).unwrap_or_default();
-    let contents = task.contents().iter().map(content_view).collect();
+    let digest =
+        operation.items().first().map(|item| hex::encode(item.message)).unwrap_or_default();
+    let contents = operation.contents().iter().map(content_view).collect();
     Summary { kind: operation.kind(), digest, shown, contents }
 }
 
@@ -40,12 +40,11 @@ fn content_view(content: &Content) -> ContentView {
 
 /// The signatures of all items, in their order.
 pub(super) fn signatures(entry: &RequestEntry, completed: &Completed) -> Vec<SignatureView> {
-    let (Operation::Sign(task), Outcome::Signatures(all)) = (entry.operation(), &completed.outcome);
     let one = |(item, signature): (&crate::content::SignItem, &Vec<u8>)| SignatureView {
         digest: hex::encode(item.message),
         signature: hex::encode(signature),
     };
-    task.items().iter().zip(all).map(one).collect()
+    entry.operation().items().iter().zip(completed.outcome.signatures()).map(one).collect()
 }
 
 impl Group {
