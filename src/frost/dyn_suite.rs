@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
 use super::fault::{Fault, Identifier, PackageFault, Randomness};
-use super::info::{Address, KnownSuite, SuiteInfo};
+use super::info::{KnownSuite, SuiteInfo};
 use super::keygen::{self, Round1};
 use super::signing::{self, BadSignature, Key};
 
@@ -13,7 +13,6 @@ use super::signing::{self, BadSignature, Key};
 pub(super) trait DynSuite: Sync {
     fn id(&self) -> &'static str;
     fn info(&self) -> &'static SuiteInfo;
-    fn addresses(&self, key: &[u8]) -> Vec<Address>;
     fn start(
         &self,
         me: Identifier,
@@ -49,10 +48,6 @@ impl<C: KnownSuite> DynSuite for SuiteImpl<C> {
 
     fn info(&self) -> &'static SuiteInfo {
         &C::INFO
-    }
-
-    fn addresses(&self, key: &[u8]) -> Vec<Address> {
-        C::addresses(key)
     }
 
     fn start(

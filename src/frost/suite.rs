@@ -10,7 +10,7 @@ use super::fault::{Fault, Identifier, PackageFault, Randomness};
 use super::info::{Address, SuiteInfo, Use};
 use super::keygen::Round1;
 use super::signing::{BadSignature, Key};
-use super::suites::SUITES;
+use super::suites::{self, SUITES};
 
 /// A ciphersuite that is known here.
 #[derive(Clone, Copy)]
@@ -215,7 +215,7 @@ impl GroupKey {
     /// The names by which the world knows the key, in the order in which people see them.
     #[must_use]
     pub fn addresses(&self) -> Vec<Address> {
-        self.suite.0.addresses(&self.bytes)
+        suites::addresses(self.suite.id(), &self.bytes)
     }
 
     /// Verifies a signature of a message.

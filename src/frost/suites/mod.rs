@@ -4,7 +4,10 @@
 
 mod sec1;
 
+use frost_core::Ciphersuite;
+
 use super::dyn_suite::{DynSuite, SuiteImpl};
+use super::info::{Address, KnownSuite};
 
 /// Declares the module of each ciphersuite, and lists the type that each of them describes.
 macro_rules! suites {
@@ -15,6 +18,15 @@ macro_rules! suites {
         pub(super) static SUITES: &[&dyn DynSuite] = &[
             $($(#[cfg($cfg)])? &SuiteImpl::<$module::$type>::VALUE,)+
         ];
+
+        /// The names by which the world knows a key of the suite with that id. This is no method of
+        /// [`DynSuite`], so that the wasm module, which asks for none, does not contain it.
+        pub(super) fn addresses(id: &str, key: &[u8]) -> Vec<Address> {
+            $($(#[cfg($cfg)])? if id == $module::$type::ID {
+                return $module::$type::addresses(key);
+            })+
+            Vec::new()
+        }
     };
 }
 
