@@ -429,7 +429,7 @@ export type RequestView = {
 export type ContentView = {
   /** The kind of content. */
   kind: ContentKind;
-  /** What a person has to see: names of fields, and what stands in them. */
+  /** What a person has to see before approving: names of fields, and their contents. */
   shown: Array<[string, string]>;
   /** The 32 bytes of each of its items, as hex. */
   digests: Array<string>;
