@@ -32,19 +32,14 @@ const LAYERS: [&[&str]; 11] = [
     &["bin"],
 ];
 
-/// Folders whose files may still be in circles. **To be emptied**: when the last circle in one of
-/// them is broken, take it out of the list; nothing may be added.
-const CIRCLES_ALLOWED_IN: [&str; 1] = ["browser"];
-
 /// The files and folders of `src/node/` from bottom to top, in layers like [`LAYERS`]: names
 /// without `.rs`, and `mod` for `node/mod.rs`.
-const LAYERS_OF_NODE: [&[&str]; 7] = [
-    &["presence"],
-    &["config"],
+const LAYERS_OF_NODE: [&[&str]; 6] = [
+    &["presence", "config"],
+    &["io"],
     &["ctx", "early"],
     &["transport", "signaling", "ceremony"],
     &["keygen", "wallet"],
-    &["io"],
     &["router", "mod"],
 ];
 
@@ -73,11 +68,6 @@ fn crate_graph() -> Graph {
 
 fn read(files: &[(&'static str, &'static str)]) -> Graph {
     Graph::read(files.iter().copied())
-}
-
-/// The folder of a file of `src/`, or its name if it is in none.
-fn folder_of(file: &str) -> &str {
-    file.split('/').next().unwrap().trim_end_matches(".rs")
 }
 
 /// The imports between files of the folder `within` that do not lead to a layer below. A file or
@@ -113,20 +103,8 @@ fn upward(graph: &Graph, layers: &[&[&str]], within: &str) -> Vec<String> {
 #[test]
 fn no_file_is_in_a_circle_of_imports() {
     let graph = crate_graph();
-    let circles = graph.circles(|file| !CIRCLES_ALLOWED_IN.contains(&folder_of(file)));
+    let circles = graph.circles();
     assert!(circles.is_empty(), "files import each other in a circle: {circles:#?}");
-}
-
-#[test]
-fn the_folders_that_may_hold_circles_still_do() {
-    let graph = crate_graph();
-    for folder in CIRCLES_ALLOWED_IN {
-        let circles = graph.circles(|file| folder_of(file) == folder);
-        assert!(
-            !circles.is_empty(),
-            "no circle is left in {folder}: take it out of CIRCLES_ALLOWED_IN"
-        );
-    }
 }
 
 #[test]
@@ -137,10 +115,8 @@ fn no_folder_imports_one_above_it() {
 
 #[test]
 fn no_file_of_the_node_imports_one_above_it() {
-    if !LAYERS_OF_NODE.is_empty() {
-        let found = upward(&crate_graph(), &LAYERS_OF_NODE, "node/");
-        assert!(found.is_empty(), "imports within node/ that run upwards: {found:#?}");
-    }
+    let found = upward(&crate_graph(), &LAYERS_OF_NODE, "node/");
+    assert!(found.is_empty(), "imports within node/ that run upwards: {found:#?}");
 }
 
 #[test]
@@ -179,18 +155,17 @@ fn circles_are_found_and_shown() {
         ("c.rs", "pub struct C(crate::a::A);"),
         ("d.rs", "use crate::a::A;"),
     ]);
-    let circles = graph.circles(|_| true);
+    let circles = graph.circles();
     assert_eq!(circles.len(), 1);
     assert_eq!(circles[0].files.iter().collect::<Vec<_>>(), ["a.rs", "b.rs", "c.rs"]);
     assert_eq!(circles[0].steps[0], "a.rs imports b.rs (b::B)");
-    assert!(graph.circles(|file| file != "c.rs").is_empty());
     // A child that uses an item of its own folder's file, which uses the child.
     let graph = read(&[
         ("lib.rs", "mod a;"),
         ("a/mod.rs", "mod b; use self::b::B; pub struct A(B);"),
         ("a/b.rs", "impl super::A { fn f(&self) {} } pub struct B;"),
     ]);
-    assert_eq!(graph.circles(|_| true).len(), 1);
+    assert_eq!(graph.circles().len(), 1);
 }
 
 #[test]

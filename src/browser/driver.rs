@@ -13,8 +13,7 @@ use wasm_bindgen_futures::spawn_local;
 use super::fatal;
 use super::inbox::Inbox;
 use super::peer_connection::PeerConnection;
-use super::store::Store;
-use super::storing::Writing;
+use super::store::{Store, Writing};
 use super::to_js;
 use super::websocket::Socket;
 use crate::api::{

@@ -50,6 +50,14 @@ fn store_of(kind: Kind) -> &'static str {
     }
 }
 
+/// An entry of an audit log and its new head that are to be stored, sealed, or why they could not
+/// be sealed.
+pub(super) struct Writing {
+    pub pubkey: String,
+    pub number: u64,
+    pub sealed: Result<(Vec<u8>, Vec<u8>), String>,
+}
+
 /// The database, open.
 pub struct Store {
     database: IdbDatabase,

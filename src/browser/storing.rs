@@ -6,6 +6,7 @@ use std::rc::Rc;
 use wasm_bindgen_futures::spawn_local;
 
 use super::driver::{Driver, Report, State};
+use super::store::Writing;
 use crate::agreement::{Evidence, package_hash};
 use crate::api::{Refusal, WalletStatus, WalletView};
 use crate::audit::{Entry, Head};
@@ -15,14 +16,6 @@ use crate::keystore::{Keystore, KeystoreError, Kind, WalletInfo, WalletRecord};
 use crate::node::{Config, Input, Node, StoreRequest, StoredWallet};
 use crate::random::SystemRng;
 use crate::wire::SessionId;
-
-/// An entry of an audit log and its new head that are to be stored, sealed, or why they could not
-/// be sealed.
-pub(super) struct Writing {
-    pubkey: String,
-    number: u64,
-    sealed: Result<(Vec<u8>, Vec<u8>), String>,
-}
 
 impl Driver {
     /// Starts the node, now that the keystore is unlocked.

@@ -2,6 +2,9 @@
 
 use crate::api::CarrierChoice;
 
+/// Most undecided proposals of one initiator.
+pub const MAX_PROPOSALS_PER_PEER: usize = 8;
+
 /// How long the node waits, in milliseconds. Every wait of a session ends by one of these, and says whom it was for.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadlines {

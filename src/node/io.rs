@@ -5,13 +5,23 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use super::presence::ServerId;
-use super::wallet::StoredWallet;
 use crate::agreement::{Certificate, Evidence};
 use crate::api::{CarrierId, Command, Event, Timestamp};
 use crate::audit::{Entry, Head};
 use crate::identity::Contacts;
 use crate::keystore::WalletRecord;
 use crate::wire::{IceCandidate, PeerId, PeerText, SessionId};
+
+/// A wallet as it was stored: its key, and its audit log.
+#[derive(Debug)]
+pub struct StoredWallet {
+    /// The key.
+    pub record: WalletRecord,
+    /// The entries of its audit log, in order.
+    pub trail: Vec<Entry>,
+    /// The head of its audit log, once there is an entry.
+    pub head: Option<Head>,
+}
 
 /// What happens to the socket of a signaling server.
 pub enum SocketEvent {

@@ -40,12 +40,8 @@ mod wallet;
 
 pub use crate::agreement::{ProposalError, Roster};
 pub use crate::api::*;
-pub use config::{Config, Deadlines};
-pub use io::{CarrierEvent, Input, Output, Role, SocketEvent, StoreRequest};
+pub use config::{Config, Deadlines, MAX_PROPOSALS_PER_PEER};
+pub use io::{CarrierEvent, Input, Output, Role, SocketEvent, StoreRequest, StoredWallet};
 pub use presence::ServerId;
 pub use router::{Machine, Node};
 pub use transport::{DIRECT, RELAY, carrier_info, carriers};
-pub use wallet::StoredWallet;
-
-/// Most undecided proposals of one proposer.
-pub const MAX_PROPOSALS_PER_PEER: usize = 8;

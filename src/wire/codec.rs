@@ -4,7 +4,6 @@
 //! field, such as `Vec<u8> as Required<Hex<MAX_PACKAGE>>` (see [`super::message::messages`]).
 
 use std::borrow::Cow;
-use std::marker::PhantomData;
 use std::str::FromStr;
 
 use serde::Serialize;
@@ -133,24 +132,6 @@ impl<const MAX: usize> Codec<Vec<u8>> for Hex<MAX> {
 
     fn write(value: &Vec<u8>) -> Value<'_> {
         Value::Hex(value)
-    }
-}
-
-/// A list of at most `MAX` items, each in the form of `C`.
-pub(crate) struct List<const MAX: usize, C = Json>(PhantomData<C>);
-
-impl<T, C: Codec<T>, const MAX: usize> Codec<Vec<T>> for List<MAX, C> {
-    fn read(raw: &RawValue, name: &'static str) -> Result<Vec<T>, WireError> {
-        let items: Vec<&RawValue> =
-            serde_json::from_str(raw.get()).map_err(|_| wrong_type(name))?;
-        if items.len() > MAX {
-            return Err(WireError::Malformed(format!("'{name}' has more than {MAX} items")));
-        }
-        items.into_iter().map(|item| C::read(item, name)).collect()
-    }
-
-    fn write(value: &Vec<T>) -> Value<'_> {
-        Value::List(value.iter().map(C::write).collect())
     }
 }
 

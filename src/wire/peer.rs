@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use super::codec::{Bounded, Clipped, Codec, Hex, HexArray, Json, List};
+use super::codec::{Clipped, Codec, Hex, HexArray, Json};
 use super::field::{Field, Flat, Lenient, Optional, OrDefault, Required, Session};
 use super::message::{Message, fields, messages};
 use super::object::{Object, Text, wrong_type};
@@ -21,12 +21,6 @@ use super::{
 
 /// Longest `msg_id` that is answered, in bytes of JSON text.
 const MAX_MSG_ID: usize = 128;
-
-/// Most participants that a proposal may list before it is judged.
-const MANY_PARTICIPANTS: usize = 4 * MAX_PARTICIPANTS;
-
-/// Longest name of a participant before the proposal is judged, in bytes.
-const LONG_NAME: usize = 4 * PeerId::MAX_LEN;
 
 /// Largest number of a frame: the largest that every JSON parser reads exactly.
 const MAX_FRAME_NUMBER: u64 = (1 << 53) - 1;
@@ -134,10 +128,8 @@ fields! {
         total: u64 as Required,
         /// Signers needed.
         threshold: u64 as Required,
-        /// Every participant, the proposer included, in the order of the proposer's list. Only far
-        /// too long lists and names are refused here. The judgement of the proposal refuses the
-        /// others, and can tell the sender why.
-        participants: Vec<String> as Required<List<MANY_PARTICIPANTS, Bounded<LONG_NAME>>>,
+        /// Every participant, the proposer included, in the order of the proposer's list.
+        participants: Vec<String> as Required<Participants>,
         /// FROST ciphersuite id; the baseline's is `FROST-secp256k1-SHA256-v1`.
         ciphersuite: Option<String> as Optional<Clipped>,
         /// Whether the proposer accepts peers without a secure channel (section 3, point 7). `None`
@@ -274,6 +266,28 @@ impl Field<String> for MsgId {
         if serde_json::from_str::<&RawValue>(value).is_ok() {
             message.push(name, Value::Json(value.as_str().into()));
         }
+    }
+}
+
+/// The participants of a proposal. A list that is far too long, or holds far too long names, is
+/// refused here, before its entries are compared. The judgement of the proposal refuses other
+/// lists, and can tell the sender why.
+struct Participants;
+
+impl Codec<Vec<String>> for Participants {
+    fn read(raw: &RawValue, name: &'static str) -> Result<Vec<String>, WireError> {
+        let list: Vec<String> = Json::read(raw, name)?;
+        if list.len() > 4 * MAX_PARTICIPANTS || list.iter().any(|id| id.len() > 4 * PeerId::MAX_LEN)
+        {
+            return Err(WireError::Malformed(format!(
+                "more than {MAX_PARTICIPANTS} participants, or names too long"
+            )));
+        }
+        Ok(list)
+    }
+
+    fn write(value: &Vec<String>) -> Value<'_> {
+        Value::json(value)
     }
 }
 

@@ -16,8 +16,6 @@ pub(crate) enum Value<'a> {
     /// Bytes, written as a string of lower-case hex. Their text exists in the message alone, since
     /// they may be a share.
     Hex(&'a [u8]),
-    /// A list.
-    List(Vec<Self>),
     /// An object.
     Object(Writer<'a>),
 }
@@ -35,7 +33,6 @@ impl Value<'_> {
         match self {
             Self::Json(text) => text.len(),
             Self::Hex(bytes) => 2 * bytes.len() + 2,
-            Self::List(items) => 2 + items.iter().map(|item| item.size() + 1).sum::<usize>(),
             Self::Object(object) => object.size(),
         }
     }
@@ -50,16 +47,6 @@ impl Value<'_> {
                 // Fails for a target of another size only.
                 let _ = hex::encode_to_slice(bytes, &mut text[start..]);
                 text.push(b'"');
-            }
-            Self::List(items) => {
-                text.push(b'[');
-                for (index, item) in items.iter().enumerate() {
-                    if index > 0 {
-                        text.push(b',');
-                    }
-                    item.write(text);
-                }
-                text.push(b']');
             }
             Self::Object(object) => object.write(text),
         }

@@ -58,15 +58,10 @@ impl Graph {
         Self { imports: imports.collect() }
     }
 
-    /// The groups of files that import each other in a circle, among those for which `counts`
-    /// holds. Each group with one circle through it, written as a list of imports.
-    pub fn circles(&self, counts: impl Fn(&str) -> bool) -> Vec<Circle> {
-        let reach: BTreeMap<&str, BTreeSet<&str>> = self
-            .imports
-            .keys()
-            .filter(|file| counts(file))
-            .map(|file| (file.as_str(), self.reachable(file, &counts)))
-            .collect();
+    /// The groups of files that import each other in a circle. Each group with one circle through it, written as a list of imports.
+    pub fn circles(&self) -> Vec<Circle> {
+        let reach: BTreeMap<&str, BTreeSet<&str>> =
+            self.imports.keys().map(|file| (file.as_str(), self.reachable(file))).collect();
         let mut seen = BTreeSet::new();
         let mut circles = Vec::new();
         for (file, reached) in &reach {
@@ -88,11 +83,11 @@ impl Graph {
 
     /// Every file that `file` imports, directly or not. The file itself only if a circle leads back
     /// to it.
-    fn reachable<'a>(&'a self, file: &str, counts: &impl Fn(&str) -> bool) -> BTreeSet<&'a str> {
+    fn reachable<'a>(&'a self, file: &str) -> BTreeSet<&'a str> {
         let mut found = BTreeSet::new();
         let mut next: Vec<&str> = self.targets(file).collect();
         while let Some(other) = next.pop() {
-            if counts(other) && found.insert(other) {
+            if found.insert(other) {
                 next.extend(self.targets(other));
             }
         }

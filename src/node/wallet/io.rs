@@ -6,19 +6,8 @@ use crate::api::Event;
 use crate::audit::{Entry, Head};
 use crate::group::{Operation, RequestId};
 use crate::identity::Identity;
-use crate::keystore::WalletRecord;
+use crate::node::StoredWallet;
 use crate::wire::{PeerId, SessionId};
-
-/// A wallet as it was stored: its key, and its audit log.
-#[derive(Debug)]
-pub struct StoredWallet {
-    /// The key.
-    pub record: WalletRecord,
-    /// The entries of its audit log, in order.
-    pub trail: Vec<Entry>,
-    /// The head of its audit log, once there is an entry.
-    pub head: Option<Head>,
-}
 
 /// What a person, or a program in place of one, wants of a wallet.
 pub(in crate::node) enum WalletCommand {

@@ -27,8 +27,8 @@ use super::ctx::Ctx;
 use crate::api::{Error, Event, GroupView, Timestamp};
 use crate::wire::SessionId;
 
-pub use self::io::StoredWallet;
 pub(super) use self::io::{Effect, Input, Output, WalletCommand};
+use crate::node::StoredWallet;
 
 /// A wallet that nothing can be signed with.
 struct Unusable {
