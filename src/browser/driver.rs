@@ -22,8 +22,7 @@ use crate::api::{
     View, WalletView,
 };
 use crate::keystore::Keystore;
-use crate::node::{Input, Node, Output};
-use crate::random::SystemRng;
+use crate::node::{Input, Node, Output, ServerId, SocketEvent};
 use crate::wire::PeerId;
 
 /// What the browser's callbacks report; the number tells a server's socket from those before it.
