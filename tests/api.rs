@@ -6,7 +6,7 @@
 use frostmesh::api::{Command, Error, ErrorCode, JsonFields, KeystoreCommand, Refusal};
 use frostmesh::content::{Content, Text};
 use frostmesh::frost::Suite;
-use frostmesh::group::Operation;
+use frostmesh::group::{Operation, SignTask};
 use frostmesh::identity::{IdentityKey, Invite, InviteSecret};
 use frostmesh::keystore::KeystoreError;
 use frostmesh::random::SystemRng;
@@ -24,6 +24,10 @@ fn command(json: Value) -> Command {
 
 fn refused(json: Value) -> ErrorCode {
     read(&json).unwrap_err().code
+}
+
+fn text(text: &str) -> Content {
+    Content::from(Text::new(text.to_owned()).unwrap())
 }
 
 fn invite() -> Box<Invite> {
@@ -44,7 +48,6 @@ fn invite() -> Box<Invite> {
 fn what_is_written_is_read_as_the_same() {
     let session_id = || "s".parse().unwrap();
     let (request, pubkey) = ("1f2e".to_owned(), "02".repeat(33));
-    let rent = Text::new("pay \"the\" rent\n".to_owned()).unwrap();
     let commands = [
         Command::Connect { server_url: "ws://a".to_owned(), peer_id: "bob".parse().unwrap() },
         Command::Disconnect,
@@ -70,7 +73,12 @@ fn what_is_written_is_read_as_the_same() {
         Command::JoinInvite { invite: invite(), peer_id: Some("bob".parse().unwrap()) },
         Command::Request {
             pubkey: pubkey.clone(),
-            operation: Operation::sign(Content::from(rent)).unwrap(),
+            operation: Operation::sign(text("pay \"the\" rent\n")).unwrap(),
+            lifetime: 60,
+        },
+        Command::Request {
+            pubkey: pubkey.clone(),
+            operation: Operation::Sign(SignTask::new(vec![text("one"), text("two")]).unwrap()),
             lifetime: 60,
         },
         Command::ApproveRequest { request: request.clone(), rule: Some("rents".to_owned()) },
