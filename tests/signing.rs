@@ -20,7 +20,7 @@ use common::weather::Weather;
 use common::world::Happening;
 use frostmesh::content::{Content, Text};
 use frostmesh::frost::Suite;
-use frostmesh::node::{Command, Event, RequestState};
+use frostmesh::node::{Command, DIRECT, Event, RequestState};
 use group::Group;
 
 #[test]
@@ -47,6 +47,23 @@ fn members_sign_what_enough_of_them_approve() {
         );
         suite.verify(&pubkey, &digest, &signature).unwrap();
         group.check_trails();
+    }
+}
+
+#[test]
+fn what_carries_messages_to_each_member_is_shown_and_reported() {
+    let group = Group::new(3, 2, 13, Suite::default());
+    for member in group.group_id(0).members {
+        assert_eq!(member.carrier, member.online.then_some(DIRECT), "{}", member.peer_id);
+        let carried: Vec<_> = group.world.seats[0]
+            .events
+            .iter()
+            .filter_map(|(_, event)| match event {
+                Event::Member { peer_id, carrier, .. } if *peer_id == member.peer_id => *carrier,
+                _ => None,
+            })
+            .collect();
+        assert_eq!(carried.last().copied(), member.carrier, "{carried:?}");
     }
 }
 

@@ -194,7 +194,7 @@ pub enum Event {
         peer_id: PeerId,
         /// Whether it can be reached.
         online: bool,
-        /// What carries messages to it, while it can be reached, as far as known.
+        /// What carries messages to it, while it can be reached.
         #[serde(skip_serializing_if = "Option::is_none")]
         #[cfg_attr(test, ts(optional))]
         carrier: Option<CarrierId>,

@@ -47,7 +47,7 @@ pub struct MemberView {
     pub me: bool,
     /// Can be reached right now.
     pub online: bool,
-    /// What carries messages to it, while it can be reached, as far as known.
+    /// What carries messages to it, while it can be reached.
     pub carrier: Option<CarrierId>,
 }
 

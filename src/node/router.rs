@@ -479,8 +479,8 @@ impl Node {
             transport::Effect::Carried { session, peer, carrier }
                 if self.wallets.uses(&session) =>
             {
-                let reachable = carrier.is_some();
-                self.wallet_input(wallet::Input::Reachable { session, peer, reachable });
+                let carrier = carrier.map(transport::CarrierSpec::id);
+                self.wallet_input(wallet::Input::Carried { session, peer, carrier });
             }
             transport::Effect::Plaintext {
                 address,

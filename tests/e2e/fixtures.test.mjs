@@ -1,6 +1,9 @@
 // What earlier builds kept in a browser, read into the origin of the page and of the extension: it opens, signs together with
 // the folder of a command line that is as old, and its audit trails go on. tests/fixtures holds what each of them made.
 
+/** @import { Site } from "./lib/types.js" */
+/** @import { Stage } from "./lib/stage.mjs" */
+
 import assert from "node:assert/strict";
 import { cp, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -17,28 +20,38 @@ import { scenario } from "./lib/stage.mjs";
 const noble = await import(inProject("tests/interop/node_modules/@noble/curves/secp256k1.js"));
 
 const installed = shared();
+/** @type {ReturnType<typeof startBrowser> | null} */
 let starting = null;
 after(async () => {
   await installed.close();
   await (await starting)?.close();
 });
 
-const bytes = (hex) => Uint8Array.from(Buffer.from(hex, "hex"));
+const bytes = (/** @type {string} */ hex) => Uint8Array.from(Buffer.from(hex, "hex"));
 
-/** The libraries of others agree that the key signed the digest. */
+/**
+ * The libraries of others agree that the key signed the digest.
+ * @param {Record<string, any>} signature an event
+ */
 function verified({ pubkey, suite, digest, signature }) {
   if (suite === "secp256k1-tr") assert.ok(noble.schnorr.verify(bytes(signature), bytes(digest), bytes(pubkey.slice(2))));
   else assert.ok(noble.secp256k1_FROST.verify(bytes(signature), bytes(digest), bytes(pubkey)));
 }
 
-/** Opens what carol's browser kept, signs with alice, and looks at what is kept then. */
+/**
+ * Opens what carol's browser kept, signs with alice, and looks at what is kept then.
+ * @param {Stage} stage
+ * @param {Site} server
+ * @param {Screen} screen
+ * @param {{ folder: string, expected: any, exported: import("./lib/database.mjs").Exported }} fixture
+ */
 async function goesOn(stage, server, screen, { folder, expected, exported }) {
   const { carol, password } = expected;
   await screen.unlock("not this one");
   await screen.says("That password is wrong.");
   await screen.unlock(password);
   for (const { pubkey } of carol.wallets) await screen.wallet(pubkey);
-  assert.deepEqual((await screen.wallets()).toSorted(), carol.wallets.map(({ pubkey }) => pubkey).toSorted());
+  assert.deepEqual((await screen.wallets()).toSorted(), carol.wallets.map((/** @type {{ pubkey: string }} */ { pubkey }) => pubkey).toSorted());
   await screen.says(carol.identity.fingerprint);
   assert.equal(await screen.at("server-url").inputValue(), expected.server, "the server is remembered");
   await screen.connect(server, "carol");
@@ -97,7 +110,7 @@ async function goesOn(stage, server, screen, { folder, expected, exported }) {
     for (const [key, record] of Object.entries(records)) assert.deepEqual(kept.stores[store][key], record, `${store}, ${key}`);
   }
   await layOut(kept, stage.dataOf("carol"));
-  for (const [pubkey, kinds] of Object.entries(carol.logs)) {
+  for (const [pubkey, kinds] of Object.entries(/** @type {Record<string, Record<string, number>>} */ (carol.logs))) {
     const { code, events, stderr } = await stage.run("log", "verify", pubkey, ...stage.local("carol"), "--json");
     assert.equal(code, 0, stderr);
     const before = Object.values(kinds).reduce((sum, count) => sum + count);
@@ -109,7 +122,7 @@ async function goesOn(stage, server, screen, { folder, expected, exported }) {
 const fixtures = (await readdir(inProject("tests/fixtures"), { withFileTypes: true })).filter((entry) => entry.isDirectory());
 for (const { name } of fixtures) {
   const folder = inProject(`tests/fixtures/${name}`);
-  const read = async (file) => JSON.parse(await readFile(join(folder, file), "utf8"));
+  const read = async (/** @type {string} */ file) => JSON.parse(await readFile(join(folder, file), "utf8"));
   const fixture = { folder, expected: await read("expected.json"), exported: await read("carol.json") };
 
   scenario(`the page goes on with what the build of ${name} kept`, async (stage) => {

@@ -373,7 +373,7 @@ export type MemberView = {
   me: boolean;
   /** Can be reached right now. */
   online: boolean;
-  /** What carries messages to it, while it can be reached, as far as known. */
+  /** What carries messages to it, while it can be reached. */
   carrier: CarrierId | null;
 };
 
@@ -603,7 +603,7 @@ export type Event = {
   peer_id: PeerId;
   /** Whether it can be reached. */
   online: boolean;
-  /** What carries messages to it, while it can be reached, as far as known. */
+  /** What carries messages to it, while it can be reached. */
   carrier?: CarrierId;
 } | {
   event: "member_version";

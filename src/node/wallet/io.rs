@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::api::Event;
+use crate::api::{CarrierId, Event};
 use crate::audit::{Entry, Head};
 use crate::group::{Operation, RequestId};
 use crate::identity::Identity;
@@ -56,14 +56,14 @@ pub(in crate::node) enum Input {
         /// The message: JSON text, unparsed.
         message: Zeroizing<Vec<u8>>,
     },
-    /// A member can be reached from now on, or cannot any more.
-    Reachable {
+    /// What carries messages to a member has changed.
+    Carried {
         /// The wallet's session id.
         session: SessionId,
         /// The member.
         peer: PeerId,
-        /// It can be reached.
-        reachable: bool,
+        /// `None`: nothing does, it cannot be reached.
+        carrier: Option<CarrierId>,
     },
     /// The signaling server has this node again. A member that restarted meanwhile finds by a message that its channel is gone.
     Registered,

@@ -85,9 +85,9 @@ impl Wallets {
                     group.received(ctx, &peer, &message);
                 }
             }
-            Input::Reachable { session, peer, reachable } => {
+            Input::Carried { session, peer, carrier } => {
                 if let Some(group) = self.group(&session) {
-                    group.set_reachable(&peer, reachable);
+                    group.set_carrier(&peer, carrier);
                 }
             }
             Input::Registered => self.groups.iter_mut().for_each(Group::send_inventory_to_all),

@@ -20,7 +20,7 @@ use super::reservations::Reservations;
 use super::rules::Rules;
 use super::unusable::UnusableWallet;
 use crate::agreement::Certificate;
-use crate::api::{Event, Timestamp};
+use crate::api::{CarrierId, Event, Timestamp};
 use crate::audit::{self, Body, End, Owner};
 use crate::content::{Content, Hash};
 use crate::frost::{GroupKey, Identifier, Key, Suite};
@@ -52,6 +52,8 @@ pub(super) struct Group {
     patience: u64,
     /// The members that can be reached, this node among them.
     here: Set<Identifier>,
+    /// What carries messages to the others of them.
+    carriers: Map<Identifier, CarrierId>,
     busy: bool,
     acts: Vec<Act>,
     /// Something has happened since the group was settled last, and when the clock makes something due.
@@ -97,6 +99,7 @@ impl Group {
             budget: Budget::default(),
             patience: ctx.config.deadlines.sign,
             here: [me].into_iter().collect(),
+            carriers: Map::default(),
             busy: false,
             acts: Vec::new(),
             touched: true,
@@ -229,20 +232,22 @@ impl Group {
         }
     }
 
-    /// A member can be reached from now on, or cannot any more.
-    pub(super) fn set_reachable(&mut self, peer: &PeerId, reachable: bool) {
+    /// What carries messages to a member has changed; `None`: it cannot be reached.
+    pub(super) fn set_carrier(&mut self, peer: &PeerId, carrier: Option<CarrierId>) {
         let Some(member) = self.rules.other(peer) else { return };
-        if self.here.contains(&member) == reachable {
+        if self.carriers.get(&member).copied() == carrier {
             return;
         }
         self.touched = true;
-        if reachable {
+        if let Some(carrier) = carrier {
             self.here.insert(member);
+            self.carriers.insert(member, carrier);
         } else {
             self.here.remove(&member);
+            self.carriers.remove(&member);
         }
         let (pubkey, peer_id) = (self.pubkey.clone(), peer.clone());
-        self.report(Event::Member { pubkey, peer_id, online: reachable, carrier: None });
+        self.report(Event::Member { pubkey, peer_id, online: carrier.is_some(), carrier });
     }
 
     /// The driver has stored the entry of that number, or failed to.

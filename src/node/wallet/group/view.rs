@@ -87,7 +87,7 @@ impl Group {
                 peer_id: self.rules.peer(member)?.clone(),
                 me,
                 online,
-                carrier: None,
+                carrier: self.carriers.get(&member).copied(),
             })
         };
         let check = |report: &Report| CheckView {
