@@ -6,8 +6,8 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Label {
-    /// Its key in `extension/_locales/LANGUAGE/messages.json`. The message there is shown, if there is
-    /// one.
+    /// Its key in `extension/_locales/LANGUAGE/messages.json`. The message there is shown, if there
+    /// is one.
     pub key: &'static str,
     /// The text in plain English. It is shown where no message has the key, so that a new variation
     /// works before anybody has translated it. `$1` stands for the first value.

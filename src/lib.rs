@@ -1,11 +1,11 @@
 //! frostmesh: a FROST threshold-key node for the browser and the command line.
 //!
-//! Several nodes make a k-of-n key together: any k of them can sign, fewer learn nothing, and the whole
-//! key never exists anywhere. They find each other through a signaling server that needs no trust,
-//! and exchange sealed messages over WebRTC or through that server.
+//! Several nodes make a k-of-n key together: any k of them can sign, fewer learn nothing, and the
+//! whole key never exists anywhere. They find each other through a signaling server that needs no
+//! trust, and exchange sealed messages over WebRTC or through that server.
 //!
-//! The crate is a [`node::Node`] without IO, and drivers around it: `browser` (wasm), `native` (tokio),
-//! and the in-memory one of the examples below. ARCHITECTURE.md has the map with pictures,
+//! The crate is a [`node::Node`] without IO, and drivers around it: `browser` (wasm), `native`
+//! (tokio), and the in-memory one of the examples below. ARCHITECTURE.md has the map with pictures,
 //! docs/PROTOCOL.md the wire, docs/GLOSSARY.md the words.
 //!
 //! # A run loop in six steps
@@ -14,16 +14,16 @@
 //!
 //! 1. **Make the node** from settings, an identity, contacts, and randomness. Open the wallets that
 //!    are stored: hand in [`node::Input::OpenWallet`] for each.
-//! 2. **Wait** for the first of: a command of a person, a text from the server or from a peer, a finished
-//!    write, the moment that the node asked to be woken at.
-//! 3. **Hand it in**: [`node::Node::handle`] takes it together with the time. A command may be refused, and
-//!    then nothing has changed. No other input fails.
+//! 2. **Wait** for the first of: a command of a person, a text from the server or from a peer, a
+//!    finished write, the moment that the node asked to be woken at.
+//! 3. **Hand it in**: [`node::Node::handle`] takes it together with the time. A command may be
+//!    refused, and then nothing has changed. No other input fails.
 //! 4. **Drain the outputs**: call [`node::Node::poll`] until it returns `None`, and carry out each
 //!    [`node::Output`] in its order: open, send, close, store, wake me at.
-//! 5. **Answer** the outputs that have an answer, by an input: a store when it is durable, a socket when it
-//!    is open.
-//! 6. **Show** what happened: [`node::Output::Event`] says it once, [`node::Node::view`] is a snapshot of
-//!    everything. Go on with step 2.
+//! 5. **Answer** the outputs that have an answer, by an input: a store when it is durable, a socket
+//!    when it is open.
+//! 6. **Show** what happened: [`node::Output::Event`] says it once, [`node::Node::view`] is a
+//!    snapshot of everything. Go on with step 2.
 //!
 //! ```
 //! use frostmesh::identity::{Contacts, IdentityKey};
@@ -57,8 +57,8 @@
 //!
 //! # Making a key
 //!
-//! `cargo run --example make_a_key`: three nodes in one process. The world around them, which has a driver
-//! for each node, a server, a disk and a clock, is `examples/support/mod.rs`.
+//! `cargo run --example make_a_key`: three nodes in one process. The world around them, which has a
+//! driver for each node, a server, a disk and a clock, is `examples/support/mod.rs`.
 //!
 //! ```ignore
 #![doc = include_str!("../examples/make_a_key.rs")]
@@ -92,7 +92,8 @@
 //! | `browser` | drives a node in a browser: WebSocket, `RTCPeerConnection`, IndexedDB, the JavaScript API |
 //! | `native` | drives a node on the command line: tokio, str0m, files |
 //!
-//! A module imports those above it in this list. The modules up to [`node`] hold no clock and do no IO.
+//! A module imports those above it in this list. The modules up to [`node`] hold no clock and do no
+//! IO.
 #![forbid(unsafe_code)]
 
 pub mod agreement;
@@ -112,8 +113,8 @@ pub mod random;
 
 pub mod wire;
 
-// tests/extend adds a ciphersuite and a kind of content to the lists of unit tests. It calls this crate
-// as the other tests do.
+// tests/extend adds a ciphersuite and a kind of content to the lists of unit tests. It calls this
+// crate as the other tests do.
 #[cfg(all(test, not(target_family = "wasm")))]
 extern crate self as frostmesh;
 #[cfg(all(test, not(target_family = "wasm")))]

@@ -1,4 +1,5 @@
-//! The audit trail: whatever is done to it is found, and what two members tell differently is named.
+//! The audit trail: whatever is done to it is found, and what two members tell differently is
+//! named.
 #![cfg(not(target_family = "wasm"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -1,5 +1,5 @@
-//! The browser's side of the node, in a real browser: WebRTC, IndexedDB, key generation, the keystore.
-//! Run by `cargo xtask test wasm`, which is `wasm-pack test --headless --chrome`.
+//! The browser's side of the node, in a real browser: WebRTC, IndexedDB, key generation, the
+//! keystore. Run by `cargo xtask test wasm`, which is `wasm-pack test --headless --chrome`.
 #![cfg(target_family = "wasm")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
@@ -298,7 +298,8 @@ fn new_node() -> Node {
     Node::new(config, IdentityKey::generate(&mut SystemRng), Contacts::default(), SystemRng)
 }
 
-/// The whole node, links and all, on the browser's own WebRTC, with the signaling server's part played by this loop.
+/// The whole node, links and all, on the browser's own WebRTC, with the signaling server's part
+/// played by this loop.
 #[wasm_bindgen_test]
 async fn three_nodes_in_one_page_make_a_key_over_real_channels() {
     let names = ["ann", "ben", "cid"].map(id);

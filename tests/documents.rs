@@ -1,5 +1,5 @@
-//! What the documents name exists: tests, files, links, records. And the words that docs/GLOSSARY.md
-//! has retired do not come back.
+//! What the documents name exists: tests, files, links, records. And the words that
+//! docs/GLOSSARY.md has retired do not come back.
 #![cfg(not(target_family = "wasm"))]
 #![allow(clippy::unwrap_used)]
 
@@ -81,7 +81,8 @@ fn exists(named: &str) -> bool {
     }
 }
 
-/// Whether a text between back-quotes is a path of the project, or a file of Rust without its folder.
+/// Whether a text between back-quotes is a path of the project, or a file of Rust without its
+/// folder.
 fn is_path(text: &str) -> bool {
     let from_root = FOLDERS.iter().any(|folder| text.starts_with(folder));
     let placeholder = PLACEHOLDERS.iter().any(|name| text.contains(name));

@@ -1,4 +1,5 @@
-//! The worked examples of docs/PROTOCOL.md, sections 4 and 5: every value in it is computed here again.
+//! The worked examples of docs/PROTOCOL.md, sections 4 and 5: every value in it is computed here
+//! again.
 #![cfg(not(target_family = "wasm"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 

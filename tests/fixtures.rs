@@ -1,7 +1,9 @@
-//! What earlier builds kept still opens, still signs, and its audit trails go on: data folders of the command line, and what a
-//! browser kept, laid out as one. Each folder of `tests/fixtures` was made by the build of one commit; its README.md tells how.
+//! What earlier builds kept still opens, still signs, and its audit trails go on: data folders of
+//! the command line, and what a browser kept, laid out as one. Each folder of `tests/fixtures` was
+//! made by the build of one commit; its README.md tells how.
 //!
-//! What is asked here is asked on the command line alone, since that stays as it is when the inside changes.
+//! What is asked here is asked on the command line alone, since that stays as it is when the inside
+//! changes.
 #![cfg(unix)]
 // Helpers of tests are outside of test functions, where clippy.toml allows these.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -177,8 +179,9 @@ fn the_server_that_was_used_last_is_remembered() {
     }
 }
 
-/// Two members sign once more with each of their wallets; each asks once, and a policy, a person at a running node, and a person
-/// with a command of its own approve. Their logs go on where they ended.
+/// Two members sign once more with each of their wallets; each asks once, and a policy, a person at
+/// a running node, and a person with a command of its own approve. Their logs go on where they
+/// ended.
 #[test]
 fn members_sign_with_both_suites_and_their_logs_go_on() {
     for fixture in Fixture::all() {
@@ -244,7 +247,8 @@ fn members_sign_with_both_suites_and_their_logs_go_on() {
     }
 }
 
-/// Waits until a request of the command that asks is signed, and known as that to the node of the other.
+/// Waits until a request of the command that asks is signed, and known as that to the node of the
+/// other.
 fn is_signed(asking: &mut Running, node: &mut Running, content: &[&str]) {
     let signature = asking.until(is("signature", &[]));
     assert_eq!(asking.ends(), 0);

@@ -1,4 +1,5 @@
-//! Signing behind the interface of bytes, against vectors of others and code of others: RFC 9591 and BIP-340.
+//! Signing behind the interface of bytes, against vectors of others and code of others: RFC 9591
+//! and BIP-340.
 #![cfg(not(target_family = "wasm"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
@@ -54,7 +55,8 @@ fn signatures_of_rfc_9591_are_taken_by_the_crates_own_verifier() {
     assert_eq!(signature.len(), suite.info().signature_size);
 }
 
-/// The same bytes in SEC 1's compact form of a point (first byte 5, for an even y), once at each place where one may begin.
+/// The same bytes in SEC 1's compact form of a point (first byte 5, for an even y), once at each
+/// place where one may begin.
 fn compact(bytes: &[u8]) -> impl Iterator<Item = (usize, Vec<u8>)> {
     let again = |identifier: usize| {
         (identifier, [&bytes[..identifier], &[5], &bytes[identifier + 1..]].concat())

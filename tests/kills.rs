@@ -1,5 +1,6 @@
-//! A node's own process, killed with `kill -9` wherever it keeps something and in between, with its disk, the server and a link as
-//! they are. The other member of the wallet is played by the test, so it sees on the wire what the node commits to and gives.
+//! A node's own process, killed with `kill -9` wherever it keeps something and in between, with its
+//! disk, the server and a link as they are. The other member of the wallet is played by the test,
+//! so it sees on the wire what the node commits to and gives.
 //!
 //! `FROSTMESH_KILLS=1000 cargo test --test kills` kills it that often.
 #![cfg(unix)]

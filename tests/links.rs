@@ -1,5 +1,6 @@
-//! Links, identities, invites and certificates against those who would break them: one test a threat, each named after it.
-//! Whole nodes on a simulated network; the signaling server and the liars are written here.
+//! Links, identities, invites and certificates against those who would break them: one test a
+//! threat, each named after it. Whole nodes on a simulated network; the signaling server and the
+//! liars are written here.
 #![cfg(not(target_family = "wasm"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
@@ -84,7 +85,8 @@ fn is_done(world: &World, seat: usize) -> bool {
 fn no_share_left(world: &World, seat: usize) {
     let began =
         world.seats[seat].events.iter().any(|(_, e)| matches!(e, Event::Round { round: 2, .. }));
-    // Round 2 begins with `ready`; shares follow when everyone's `ready` is there, and then the phase is over for good.
+    // Round 2 begins with `ready`; shares follow when everyone's `ready` is there, and then the
+    // phase is over for good.
     let phase = world.phase(seat, &session("s"));
     assert!(
         !began || phase == Some(PhaseName::Aborted),

@@ -1,5 +1,6 @@
-//! What bad peers can try, one test for each threat, named after it: whatever they send, honest nodes end the session with
-//! a reason that names them, or go on undisturbed; nobody confirms a key that not all have; no share is ever printed.
+//! What bad peers can try, one test for each threat, named after it: whatever they send, honest
+//! nodes end the session with a reason that names them, or go on undisturbed; nobody confirms a key
+//! that not all have; no share is ever printed.
 //!
 //! Real nodes in virtual time, with a server in memory and instant channels (`malicious/net.rs`).
 #![cfg(not(target_family = "wasm"))]
@@ -32,7 +33,8 @@ mod wires;
 
 use net::{Net, Said};
 
-/// Alice and bob, honest, and mallory, whose words the closure rewrites; all in the 2-of-3 session `s` that alice proposes.
+/// Alice and bob, honest, and mallory, whose words the closure rewrites; all in the 2-of-3 session
+/// `s` that alice proposes.
 fn attacked(tamper: impl FnMut(&Said) -> Vec<String> + 'static) -> Net {
     let mut net = Net::new(&["alice", "bob"]);
     net.evil("mallory", tamper);

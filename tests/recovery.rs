@@ -1,6 +1,8 @@
-//! What is lost is made good: channels that break and come back, servers that fall silent, words that nobody heard.
+//! What is lost is made good: channels that break and come back, servers that fall silent, words
+//! that nobody heard.
 //!
-//! The simulation does all this by chance; here each case stands by itself, and has to end in a key.
+//! The simulation does all this by chance; here each case stands by itself, and has to end in a
+//! key.
 #![cfg(not(target_family = "wasm"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
@@ -166,7 +168,8 @@ fn a_no_that_nobody_heard_is_said_again_when_somebody_asks() {
 
 #[test]
 fn an_undecided_person_is_waited_for_though_the_channel_is_there_for_another_session() {
-    // Bob makes another key with Alice and Carol, and closes its channels, while he still thinks about this one.
+    // Bob makes another key with Alice and Carol, and closes its channels, while he still thinks
+    // about this one.
     let mut world = three(Weather::CALM);
     world.seats[BOB].answer = Answer::Accept(100_000);
     propose(&mut world);

@@ -1,4 +1,5 @@
-//! Members of a wallet ask, vote and sign: in simulation with everything that can go wrong, and one node against members who lie.
+//! Members of a wallet ask, vote and sign: in simulation with everything that can go wrong, and one
+//! node against members who lie.
 #![cfg(not(target_family = "wasm"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -1,11 +1,14 @@
-//! The whole node on a seeded network that delays, reorders, repeats, loses and cuts, with people who come late, decline
-//! and leave, nodes that crash, and servers that go away. Virtual time; no sockets; thousands of seeds.
+//! The whole node on a seeded network that delays, reorders, repeats, loses and cuts, with people
+//! who come late, decline and leave, nodes that crash, and servers that go away. Virtual time; no
+//! sockets; thousands of seeds.
 //!
-//! At the end of every seed either all agree on one key, or all who are alive have ended with the same kind of reason;
-//! nobody hangs, and there are never two keys. `simulation/verdict.rs` says it exactly.
+//! At the end of every seed either all agree on one key, or all who are alive have ended with the
+//! same kind of reason; nobody hangs, and there are never two keys. `simulation/verdict.rs` says it
+//! exactly.
 //!
-//! `FROSTMESH_FIRST_SEED` and `FROSTMESH_SEEDS` choose the seeds, `FROSTMESH_TRACE=1` prints everything that happens, and
-//! `FROSTMESH_SHOW="Rough Unreachable"` prints the plans of the seeds in that line of the table.
+//! `FROSTMESH_FIRST_SEED` and `FROSTMESH_SEEDS` choose the seeds, `FROSTMESH_TRACE=1` prints
+//! everything that happens, and `FROSTMESH_SHOW="Rough Unreachable"` prints the plans of the seeds
+//! in that line of the table.
 #![cfg(not(target_family = "wasm"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
@@ -162,7 +165,8 @@ fn one_seed_makes_one_history() {
     }
 }
 
-/// A session of 64 nodes on a calm network; returns how long it took one after another on this machine.
+/// A session of 64 nodes on a calm network; returns how long it took one after another on this
+/// machine.
 fn sixty_four(threshold: u16) -> std::time::Duration {
     let mut world = common::world::World::new(1, common::weather::Weather::CALM);
     let names: Vec<String> = (0..64).map(|n| format!("node-{n}")).collect();

@@ -19,8 +19,8 @@ pub struct CarrierInfo {
     pub label: Label,
 }
 
-/// A carrier: `direct` is a WebRTC data channel, `relay` the signaling server, which sees ciphertext
-/// only. In JSON it is its id.
+/// A carrier: `direct` is a WebRTC data channel, `relay` the signaling server, which sees
+/// ciphertext only. In JSON it is its id.
 #[derive(Clone, Copy)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct CarrierId(#[cfg_attr(test, ts(type = "string"))] &'static CarrierInfo);

@@ -81,7 +81,8 @@ impl Recorded {
     }
 }
 
-/// The differences of two logs of one wallet. A member that was away at the time knows less: that is a difference, too.
+/// The differences of two logs of one wallet. A member that was away at the time knows less: that
+/// is a difference, too.
 #[must_use]
 pub fn compare(group_id: &Digest, one: &[Body], other: &[Body]) -> Vec<Difference> {
     let sides = [Recorded::of(group_id, one), Recorded::of(group_id, other)];

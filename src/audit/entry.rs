@@ -40,8 +40,8 @@ pub enum Body {
         #[serde(default = "one", skip_serializing_if = "is_one")]
         contents: usize,
     },
-    /// This node's signature shares are about to leave, in a ceremony with these signers. It never makes others with the same
-    /// commitments.
+    /// This node's signature shares are about to leave, in a ceremony with these signers. It never
+    /// makes others with the same commitments.
     Commit {
         /// The request; none for a health check.
         #[serde(default, skip_serializing_if = "Option::is_none", with = "optional_hex")]
@@ -59,7 +59,8 @@ pub enum Body {
         /// The request.
         #[serde(with = "hex::serde")]
         request: RequestId,
-        /// The signatures of all items, in their order. Where there is one item its text, where there are several a list.
+        /// The signatures of all items, in their order. Where there is one item its text, where
+        /// there are several a list.
         #[serde(rename = "signature", with = "per_item")]
         signatures: Vec<Vec<u8>>,
         /// The signers, as the member that sent the signatures first names them.
@@ -208,7 +209,8 @@ impl Entry {
 pub enum End<'a> {
     /// Nothing: the log is another member's, and ends where that member says.
     Unknown,
-    /// The head that was stored apart. It may be behind, since it is written after the entry: a process can be killed in between.
+    /// The head that was stored apart. It may be behind, since it is written after the entry: a
+    /// process can be killed in between.
     Kept(Option<&'a Head>),
 }
 
@@ -223,8 +225,8 @@ pub struct Owner<'a> {
     pub identity: &'a Identity,
 }
 
-/// Checks that entries are a whole log of its owner, and that it ends where it has to. Returns what they record, and the head
-/// that follows from them.
+/// Checks that entries are a whole log of its owner, and that it ends where it has to. Returns what
+/// they record, and the head that follows from them.
 ///
 /// # Errors
 /// The first thing that is wrong.

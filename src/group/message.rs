@@ -1,4 +1,5 @@
-//! The messages of a wallet's members to each other, inside the frames of their secure channels (docs/PROTOCOL.md, section 5).
+//! The messages of a wallet's members to each other, inside the frames of their secure channels
+//! (docs/PROTOCOL.md, section 5).
 
 use std::fmt;
 
@@ -10,7 +11,8 @@ use super::{MAX_ITEMS, Outcome, Request, RequestId, Vote};
 use crate::frost::Identifier;
 use crate::wire::{MAX_PARTICIPANTS, WireError, clip, read};
 
-/// The version of these messages. Version 1 knows requests of one content only, and does not name its version.
+/// The version of these messages. Version 1 knows requests of one content only, and does not name
+/// its version.
 pub const GROUP_VERSION: u32 = 2;
 
 /// Names one run of a signing ceremony; drawn by its coordinator.
@@ -85,12 +87,14 @@ pub enum GroupMessage {
     Checked,
 }
 
-/// A message of the rounds of a ceremony. What there is one of for each item is a list in the order of the items.
+/// A message of the rounds of a ceremony. What there is one of for each item is a list in the order
+/// of the items.
 #[derive(Clone, PartialEq, Eq)]
 pub enum RoundMessage {
     /// To the coordinator: the sender's `SigningCommitments::serialize()` for each item.
     SigningCommitments(Vec<Vec<u8>>),
-    /// To each signer: all signers' commitments, in one part or several. A part holds those of whole items.
+    /// To each signer: all signers' commitments, in one part or several. A part holds those of
+    /// whole items.
     SigningPackage {
         /// The first item of this part, from 0. Parts follow each other without a gap.
         first: usize,

@@ -1,5 +1,6 @@
-//! What the members of a wallet do together: requests and votes, which they sign, the operations that these are about, and the
-//! messages of a ceremony (docs/PROTOCOL.md, section 5). Values and their encodings; the decisions are in [`crate::node`].
+//! What the members of a wallet do together: requests and votes, which they sign, the operations
+//! that these are about, and the messages of a ceremony (docs/PROTOCOL.md, section 5). Values and
+//! their encodings; the decisions are in [`crate::node`].
 
 mod message;
 mod operation;

@@ -1,5 +1,5 @@
-//! What members of a wallet decide on, and what comes of it. A request carries an [`Operation`] as a kind and a text; a
-//! ceremony carries it out; an [`Outcome`] is what that comes to.
+//! What members of a wallet decide on, and what comes of it. A request carries an [`Operation`] as
+//! a kind and a text; a ceremony carries it out; an [`Outcome`] is what that comes to.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,10 +8,11 @@ use crate::frost::{BadSignature, GroupKey, Suite};
 
 /// Most items of one operation to sign.
 pub const MAX_ITEMS: usize = 1024;
-/// Most items of one operation times the signers of each: as many signing commitments travel to every signer.
+/// Most items of one operation times the signers of each: as many signing commitments travel to
+/// every signer.
 pub const MAX_COMMITMENTS: usize = 24 * MAX_ITEMS;
-/// Largest text of an operation, in bytes. As JSON inside JSON it takes up to twice that, which one message on a secure
-/// channel has room for.
+/// Largest text of an operation, in bytes. As JSON inside JSON it takes up to twice that, which one
+/// message on a secure channel has room for.
 pub const MAX_OPERATION: usize = 448 * 1024;
 /// The kind of an operation to sign several contents.
 const BATCH: &str = "batch";
@@ -30,7 +31,8 @@ pub enum Outcome {
     Signatures(Vec<Vec<u8>>),
 }
 
-/// One or several contents to sign. Members approve all of them or none, and one ceremony signs them all.
+/// One or several contents to sign. Members approve all of them or none, and one ceremony signs
+/// them all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignTask {
     contents: Vec<Content>,
@@ -130,7 +132,8 @@ impl Operation {
         }
     }
 
-    /// As a request writes it: one content as its kind writes it, several as a JSON list of objects with `kind` and `content`.
+    /// As a request writes it: one content as its kind writes it, several as a JSON list of objects
+    /// with `kind` and `content`.
     #[must_use]
     pub fn written(&self) -> String {
         match self {
@@ -245,7 +248,8 @@ impl SignTask {
     /// To sign all of these, in this order.
     ///
     /// # Errors
-    /// They yield no item, more than [`MAX_ITEMS`], one with a tweak, or more text than [`MAX_OPERATION`].
+    /// They yield no item, more than [`MAX_ITEMS`], one with a tweak, or more text than
+    /// [`MAX_OPERATION`].
     pub fn new(contents: Vec<Content>) -> Result<Self, OperationError> {
         let items: Vec<SignItem> = contents.iter().flat_map(Content::items).collect();
         if !(1..=MAX_ITEMS).contains(&items.len()) {

@@ -1,4 +1,5 @@
-//! One value for each item of an operation as JSON: where there is one item its hex text, where there are several a list.
+//! One value for each item of an operation as JSON: where there is one item its hex text, where
+//! there are several a list.
 
 use std::fmt;
 

@@ -1,6 +1,6 @@
-//! Requests and votes: an operation that a member proposes to its group, and each member's approval or refusal
-//! (docs/PROTOCOL.md, section 5). Both are signed by the identity that the wallet's certificate names, so that anyone can
-//! pass them on.
+//! Requests and votes: an operation that a member proposes to its group, and each member's approval
+//! or refusal (docs/PROTOCOL.md, section 5). Both are signed by the identity that the wallet's
+//! certificate names, so that anyone can pass them on.
 
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +31,8 @@ pub fn health_check_digest(group_id: &Digest) -> Digest {
 pub struct Request {
     /// The proposer's FROST identifier.
     pub proposer: Identifier,
-    /// The kind of operation: that of the one content to sign, or `batch`. See [`super::Operation`].
+    /// The kind of operation: that of the one content to sign, or `batch`. See
+    /// [`super::Operation`].
     pub kind: String,
     /// The operation, as its kind writes it.
     pub content: String,
@@ -78,7 +79,8 @@ impl Request {
     }
 }
 
-/// A member's approval or refusal of a request. Of a member's votes the one with the highest number counts.
+/// A member's approval or refusal of a request. Of a member's votes the one with the highest number
+/// counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vote {
     /// The request.

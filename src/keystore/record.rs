@@ -1,4 +1,5 @@
-//! What is kept of a wallet: the key of one participant, and what the group agreed on. Serialized only inside an envelope.
+//! What is kept of a wallet: the key of one participant, and what the group agreed on. Serialized
+//! only inside an envelope.
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -17,7 +18,8 @@ pub struct WalletRecord {
     /// `KeyPackage::serialize()`, which holds the signing share.
     #[serde(with = "secret_hex")]
     pub key_package: Zeroizing<Vec<u8>>,
-    /// `PublicKeyPackage::serialize()`: the group's verifying key and every participant's verifying share.
+    /// `PublicKeyPackage::serialize()`: the group's verifying key and every participant's verifying
+    /// share.
     #[serde(with = "hex::serde")]
     pub public_key_package: Vec<u8>,
     /// How the key was made, once all have confirmed it and if all were verified.
@@ -25,7 +27,8 @@ pub struct WalletRecord {
     pub certificate: Option<Box<Certificate>>,
 }
 
-/// The part of a wallet that is no secret, but nobody else's business either: it stays sealed on disk too.
+/// The part of a wallet that is no secret, but nobody else's business either: it stays sealed on
+/// disk too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct WalletInfo {
@@ -88,7 +91,8 @@ impl WalletRoster {
         Self((1..).zip(names).map(entry).collect())
     }
 
-    /// The members with these identifiers. `None` unless they are ascending, each once, and none is 0.
+    /// The members with these identifiers. `None` unless they are ascending, each once, and none is
+    /// 0.
     #[must_use]
     pub fn new(entries: Vec<RosterEntry>) -> Option<Self> {
         let ascending = entries.windows(2).all(|pair| pair[0].identifier < pair[1].identifier);
@@ -114,8 +118,9 @@ impl WalletRoster {
     }
 }
 
-/// The fields of a [`WalletRecord`] as they are read. A flattened struct would be read by way of values of any kind: they
-/// would leave copies of the share in memory that nothing wipes, and take a second set of decoders into the wasm module.
+/// The fields of a [`WalletRecord`] as they are read. A flattened struct would be read by way of
+/// values of any kind: they would leave copies of the share in memory that nothing wipes, and take
+/// a second set of decoders into the wasm module.
 #[derive(Deserialize)]
 struct Stored {
     pubkey: String,

@@ -71,7 +71,8 @@ impl Trail {
         Ok(Self { title, entries, head, ours: true })
     }
 
-    /// An export of another member. It proves itself by the certificate of the wallet here, not by its own.
+    /// An export of another member. It proves itself by the certificate of the wallet here, not by
+    /// its own.
     fn import(path: &Path, ours: &Title) -> Result<Self, Failure> {
         let what = format!("{} cannot be read", path.display());
         if std::fs::metadata(path).or_exit(Exit::Usage, &what)?.len() > MAX_EXPORT {

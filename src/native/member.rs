@@ -1,5 +1,6 @@
-//! `frostmesh sign`, `approve`, `decline`, `node` and `wallets check`: a node as a member of its wallets. A command is such a
-//! node itself for as long as it takes, or has the node that runs in its folder do it.
+//! `frostmesh sign`, `approve`, `decline`, `node` and `wallets check`: a node as a member of its
+//! wallets. A command is such a node itself for as long as it takes, or has the node that runs in
+//! its folder do it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +34,8 @@ use crate::wire::PeerId;
 
 /// How long `requests` waits for the members that are there to tell what is new, at most.
 pub(super) const NEWS: Duration = Duration::from_secs(3);
-/// How often a policy looks at what waits for a decision: limits of time end without anything else happening.
+/// How often a policy looks at what waits for a decision: limits of time end without anything else
+/// happening.
 const LOOK: Duration = Duration::from_secs(20);
 
 pub(super) async fn sign(args: Sign) -> Result<(), Failure> {
@@ -232,7 +234,8 @@ impl Member {
     }
 
     pub(super) async fn finish(mut self) {
-        // Members who are there are to hear what was decided, even if their links had not stood yet.
+        // Members who are there are to hear what was decided, even if their links had not stood
+        // yet.
         let end = Instant::now() + NEWS;
         while Instant::now() < end && !has_all_channels(&self.driver.view()) {
             let _ = tokio::time::timeout(Duration::from_millis(10), self.driver.next()).await;
@@ -264,7 +267,8 @@ impl Member {
                 }
                 () = &mut interrupted => return Err(Failure::new(Exit::Aborted, "stopped; what was asked for stands")),
             };
-            // What others ask for meanwhile is news for 'requests', and would be taken for the answer here.
+            // What others ask for meanwhile is news for 'requests', and would be taken for the
+            // answer here.
             if event.request().is_none_or(|id| {
                 awaits.as_deref().is_none_or(|ours| ours == id) && may_be_about(command, id)
             }) {
@@ -323,7 +327,8 @@ impl Member {
         signatures.into_iter().map(|one| one.signature).collect()
     }
 
-    /// Gives the node a command. Returns what to wait for; `None` while the request to vote on is not known here.
+    /// Gives the node a command. Returns what to wait for; `None` while the request to vote on is
+    /// not known here.
     fn obey(&mut self, command: &Command) -> Result<Option<String>, Refusal> {
         if let Some((request, _)) = vote(command) {
             let view = self.driver.view();

@@ -1,6 +1,6 @@
-//! What an unattended node approves and declines by itself (docs/POLICY.md): rules in a TOML file. For each content of a request
-//! the first rule that fits decides. A request is declined if any of its contents is, approved if one rule approves all of
-//! them, and else left to a person.
+//! What an unattended node approves and declines by itself (docs/POLICY.md): rules in a TOML file.
+//! For each content of a request the first rule that fits decides. A request is declined if any of
+//! its contents is, approved if one rule approves all of them, and else left to a person.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;

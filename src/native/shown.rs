@@ -7,8 +7,8 @@ use crate::api::ContentView;
 /// So many contents of a request are shown unless all are asked for.
 const SHOWN: usize = 20;
 
-/// Writes everything that is to be signed: one content in full; of several their number first, then each, or the first ones and
-/// how to see the rest.
+/// Writes everything that is to be signed: one content in full; of several their number first, then
+/// each, or the first ones and how to see the rest.
 pub(super) fn contents(text: &mut String, all: &[ContentView], all_items: bool, indent: &str) {
     let total = all.len();
     let shown = if all_items { total } else { SHOWN };
@@ -40,7 +40,8 @@ pub(super) fn contents(text: &mut String, all: &[ContentView], all_items: bool, 
     }
 }
 
-/// Text of others as it can be shown on a terminal: what would move the cursor or change colours is written out.
+/// Text of others as it can be shown on a terminal: what would move the cursor or change colours is
+/// written out.
 pub(super) fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -53,7 +54,8 @@ pub(super) fn printable(text: &str) -> String {
     out
 }
 
-/// Characters that turn the direction of what follows, or take no room: text with them can be read as another.
+/// Characters that turn the direction of what follows, or take no room: text with them can be read
+/// as another.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }

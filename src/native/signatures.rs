@@ -1,4 +1,5 @@
-//! `frostmesh verify` and `frostmesh address`: whether a signature counts, and where a key is known.
+//! `frostmesh verify` and `frostmesh address`: whether a signature counts, and where a key is
+//! known.
 
 use bech32::{Bech32, Hrp, segwit};
 use serde_json::json;

@@ -5,7 +5,8 @@ use crate::api::CarrierChoice;
 /// Most undecided proposals of one initiator.
 pub const MAX_PROPOSALS_PER_PEER: usize = 8;
 
-/// How long the node waits, in milliseconds. Every wait of a session ends by one of these, and says whom it was for.
+/// How long the node waits, in milliseconds. Every wait of a session ends by one of these, and says
+/// whom it was for.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadlines {
     /// For a person here to decide on a proposal.
@@ -51,6 +52,7 @@ pub struct Config {
     pub deadlines: Deadlines,
     /// What may carry its messages.
     pub carrier: CarrierChoice,
-    /// Take identities that it meets for the first time at their word, without safety words. Its wallets say so.
+    /// Take identities that it meets for the first time at their word, without safety words. Its
+    /// wallets say so.
     pub trust_first_use: bool,
 }

@@ -22,8 +22,8 @@ struct Kept {
 pub(super) struct EarlyMessages(Map<Address, Kept>);
 
 impl EarlyMessages {
-    /// Keeps a message. False when there is no room. Those of `expected` peers are never dropped for
-    /// a stranger's.
+    /// Keeps a message. False when there is no room. Those of `expected` peers are never dropped
+    /// for a stranger's.
     pub(super) fn keep(
         &mut self,
         from: &Address,

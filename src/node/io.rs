@@ -122,7 +122,8 @@ pub enum Input {
         /// A peer message, unparsed. Wiped once it is parsed.
         text: Zeroizing<String>,
     },
-    /// The path to the other end is interrupted (true) or works again (false); the channel itself still stands.
+    /// The path to the other end is interrupted (true) or works again (false); the channel itself
+    /// still stands.
     DataChannelInterrupted {
         /// The other end.
         peer: PeerId,
@@ -253,7 +254,8 @@ pub enum Output {
         /// The frame.
         text: String,
     },
-    /// Make a connection object. An offerer then makes its offer; an answerer waits for [`Output::RemoteDescription`].
+    /// Make a connection object. An offerer then makes its offer; an answerer waits for
+    /// [`Output::RemoteDescription`].
     OpenConnection {
         /// The other end.
         peer: PeerId,
@@ -280,7 +282,8 @@ pub enum Output {
         /// The candidate.
         candidate: IceCandidate,
     },
-    /// Close and free a connection, once what was sent is out. Nothing more of this attempt may be handed in.
+    /// Close and free a connection, once what was sent is out. Nothing more of this attempt may be
+    /// handed in.
     CloseConnection {
         /// The other end.
         peer: PeerId,
@@ -312,8 +315,8 @@ pub enum Output {
         /// What.
         request: StoreRequest,
     },
-    /// Keep an entry of a wallet's audit trail and its new head, durably and in this order, and answer with
-    /// [`Input::EntryStored`].
+    /// Keep an entry of a wallet's audit trail and its new head, durably and in this order, and
+    /// answer with [`Input::EntryStored`].
     StoreEntry {
         /// The wallet's group key, as hex.
         pubkey: String,
@@ -330,7 +333,7 @@ pub enum Output {
     Event(Event),
     /// [`Node::view`] has changed.
     ViewChanged,
-    /// Hand in [`Input::Tick`] at this moment, or soon after. A later one replaces an earlier one. A tick that comes too
-    /// early is answered with another of these.
+    /// Hand in [`Input::Tick`] at this moment, or soon after. A later one replaces an earlier one.
+    /// A tick that comes too early is answered with another of these.
     WakeAt(Timestamp),
 }

@@ -1,16 +1,17 @@
 //! The node without IO: four machines and a router. No async, no clock, no sockets, no `cfg`.
 //!
 //! A driver hands everything that happens to [`Node::handle`], and then takes [`Output`]s from
-//! [`Node::poll`] until there are none, carrying each out. The [crate's front page](crate) shows the loop in
-//! six steps. Time and randomness come from outside, so the same code runs in a browser, on a command line,
-//! and in a seeded simulation that delays, repeats, reorders and cuts.
+//! [`Node::poll`] until there are none, carrying each out. The [crate's front page](crate) shows
+//! the loop in six steps. Time and randomness come from outside, so the same code runs in a
+//! browser, on a command line, and in a seeded simulation that delays, repeats, reorders and cuts.
 //!
 //! The contract with a driver:
 //!
 //! - Outputs are carried out in their order.
-//! - Nothing more is handed in of a server's socket after [`Output::CloseServer`], nor of an attempt
-//!   after [`Output::CloseConnection`].
-//! - [`Output::Store`] and [`Output::StoreEntry`] are answered when what they hold is durably on disk.
+//! - Nothing more is handed in of a server's socket after [`Output::CloseServer`], nor of an
+//!   attempt after [`Output::CloseConnection`].
+//! - [`Output::Store`] and [`Output::StoreEntry`] are answered when what they hold is durably on
+//!   disk.
 //! - A candidate of the other end never comes before its description. A local one may.
 //! - The clock starts at the time since 1970 and never runs backwards.
 //!

@@ -1,4 +1,5 @@
-//! What this node knows of signaling servers: its own name there, whether it is online, and who is present.
+//! What this node knows of signaling servers: its own name there, whether it is online, and who is
+//! present.
 //!
 //! The machine *signaling* reports changes; the node keeps them here, where every machine can read
 //! them.

@@ -9,10 +9,10 @@
 //!                outputs for the driver
 //! ```
 //!
-//! Each machine has the same shape: `handle(ctx, input)` takes something, `poll(ctx)` hands out what
-//! is to be done and does what is due by the clock, `next_deadline` says when the clock alone moves
-//! it. After every input the router polls the machines until all are quiet. It does not matter in
-//! which order it asks them: tests shuffle it ([`Node::set_machine_order`]).
+//! Each machine has the same shape: `handle(ctx, input)` takes something, `poll(ctx)` hands out
+//! what is to be done and does what is due by the clock, `next_deadline` says when the clock alone
+//! moves it. After every input the router polls the machines until all are quiet. It does not
+//! matter in which order it asks them: tests shuffle it ([`Node::set_machine_order`]).
 
 use std::collections::VecDeque;
 
@@ -114,8 +114,8 @@ impl Node {
     /// Takes one input. Drain [`Node::poll`] afterwards.
     ///
     /// # Errors
-    /// A command that cannot be carried out; nothing has changed then. Other inputs never fail: what
-    /// others send is judged, not trusted.
+    /// A command that cannot be carried out; nothing has changed then. Other inputs never fail:
+    /// what others send is judged, not trusted.
     pub fn handle(&mut self, now: Timestamp, input: Input) -> Result<(), Error> {
         self.now = now;
         self.view_changed |= !matches!(input, Input::Tick);
@@ -144,8 +144,8 @@ impl Node {
         self.out.pop_front()
     }
 
-    /// Whether every peer that can be reached has everything that was sent over secure channels, and
-    /// everything is stored.
+    /// Whether every peer that can be reached has everything that was sent over secure channels,
+    /// and everything is stored.
     #[must_use]
     pub fn is_delivered(&self) -> bool {
         self.wallets.is_durable() && self.transport.is_delivered(&self.shared.presence)

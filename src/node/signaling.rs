@@ -1,7 +1,8 @@
 //! Connections to signaling servers: opening, registering, knowing who is present, retrying.
 //!
-//! A node has one *home* server, named by [`Command::Connect`](crate::api::Command::Connect), and further ones for invites
-//! and wallets that belong to another server. Each is a small state machine:
+//! A node has one *home* server, named by [`Command::Connect`](crate::api::Command::Connect), and
+//! further ones for invites and wallets that belong to another server. Each is a small state
+//! machine:
 //!
 //! | from | event | to |
 //! | --- | --- | --- |

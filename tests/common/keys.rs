@@ -1,4 +1,5 @@
-//! Whether the shares that came out of a session belong together: they have to sign, and somebody else has to verify it.
+//! Whether the shares that came out of a session belong together: they have to sign, and somebody
+//! else has to verify it.
 
 use frostmesh::frost::{Commitments, Key, Nonces, Shares, Suite};
 use frostmesh::keystore::WalletRecord;
@@ -41,7 +42,8 @@ pub fn sign_with(records: &[&WalletRecord], seed: u64) {
     }
 }
 
-/// Verifies with code that is not ours: BIP-340 with the verifier of k256, RFC 9591 with that of the FROST crate.
+/// Verifies with code that is not ours: BIP-340 with the verifier of k256, RFC 9591 with that of
+/// the FROST crate.
 pub fn verify_elsewhere(ciphersuite: &str, pubkey: &str, digest: &[u8; 32], signature: &[u8]) {
     let key = hex::decode(pubkey).unwrap();
     match ciphersuite {

@@ -1,4 +1,5 @@
-//! What goes wrong in a world: channels that break or stall, a server that goes away, nodes that are gone.
+//! What goes wrong in a world: channels that break or stall, a server that goes away, nodes that
+//! are gone.
 
 use frostmesh::node::SocketEvent;
 use frostmesh::node::{Command, Input};

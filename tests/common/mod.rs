@@ -1,5 +1,5 @@
-//! What several tests share: a whole world of nodes in virtual time, with a simulated signaling server and simulated
-//! WebRTC connections. Seeded, so that the same seed makes the same world.
+//! What several tests share: a whole world of nodes in virtual time, with a simulated signaling
+//! server and simulated WebRTC connections. Seeded, so that the same seed makes the same world.
 #![allow(dead_code)]
 
 pub mod connections;

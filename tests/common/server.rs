@@ -1,5 +1,5 @@
-//! A signaling server as section 1 of PROTOCOL.md has it: register, peers, relay. With error codes, or as a baseline
-//! server without them.
+//! A signaling server as section 1 of PROTOCOL.md has it: register, peers, relay. With error codes,
+//! or as a baseline server without them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,8 +20,8 @@ pub struct Server {
     sockets: BTreeSet<Socket>,
     registered: BTreeMap<PeerId, Socket>,
     names: BTreeMap<Socket, PeerId>,
-    /// What an evil server, or an evil participant's own software, makes of what is relayed: from, to and the data, as
-    /// many times as it likes.
+    /// What an evil server, or an evil participant's own software, makes of what is relayed: from,
+    /// to and the data, as many times as it likes.
     pub evil: Option<Evil>,
     /// All that was relayed, as the server saw it.
     pub seen: Vec<String>,

@@ -1,5 +1,6 @@
-//! A participant that lies inside its links: a real node whose every sealed message is opened, rewritten and sealed again
-//! on its way out. The test made all keys, and so can stand between a node and its own software.
+//! A participant that lies inside its links: a real node whose every sealed message is opened,
+//! rewritten and sealed again on its way out. The test made all keys, and so can stand between a
+//! node and its own software.
 //!
 //! It works on the relay: nodes have to use that carrier alone.
 
@@ -45,7 +46,8 @@ pub struct Tap {
 }
 
 impl Tap {
-    /// The evil part of a server in a world where `liar` has the key of `seed`, and the others theirs.
+    /// The evil part of a server in a world where `liar` has the key of `seed`, and the others
+    /// theirs.
     pub fn evil(liar: &str, seed: u64, others: &[(&str, u64)], session: &str, lies: Lies) -> Evil {
         let key = super::world::World::identity_of;
         let mut tap = Self {

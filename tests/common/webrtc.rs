@@ -1,5 +1,6 @@
-//! WebRTC connections as a node's driver sees them: descriptions and candidates that have to match, channels that open
-//! at different times on their two sides, are reliable and ordered while they live, and break.
+//! WebRTC connections as a node's driver sees them: descriptions and candidates that have to match,
+//! channels that open at different times on their two sides, are reliable and ordered while they
+//! live, and break.
 
 use std::collections::BTreeMap;
 

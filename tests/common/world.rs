@@ -98,7 +98,8 @@ pub struct World {
     pub plain: bool,
     /// What may carry the nodes' messages.
     pub carrier: CarrierChoice,
-    /// The nodes have the identities of their seeds, but draw other random numbers: it is another day.
+    /// The nodes have the identities of their seeds, but draw other random numbers: it is another
+    /// day.
     pub later: bool,
     /// Nodes use the wallets that they make.
     pub use_wallets: bool,
@@ -322,7 +323,8 @@ impl World {
     fn happen(&mut self, happening: Happening) {
         match happening {
             Happening::Input(seat, input) => {
-                // A person's command may come too late to be carried out: the node says so, and nothing else happens.
+                // A person's command may come too late to be carried out: the node says so, and
+                // nothing else happens.
                 let _ = self.input(seat, input);
             }
             Happening::ToSocket((seat, socket), event) => {
@@ -567,7 +569,8 @@ impl World {
             None => vec![text],
         };
         for text in texts {
-            // Only what is relayed is subject to the weather: a server that drops `register` is a server that is away.
+            // Only what is relayed is subject to the weather: a server that drops `register` is a
+            // server that is away.
             let relay = text.contains("\"relay\"");
             if relay && self.luck.percent(self.weather.relay_drop) {
                 self.struck.insert("relay_drop");

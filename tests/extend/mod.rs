@@ -1,7 +1,7 @@
-//! That a ciphersuite, a kind of content and a carrier are one file and one line each. The toys beside
-//! this file are in the lists of unit tests, and nowhere else: `src/lib.rs` includes this module in
-//! them (docs/decisions/0016-toys-in-unit-tests.md tells why). Everything that iterates over the
-//! lists has to do with them what it does with the others.
+//! That a ciphersuite, a kind of content and a carrier are one file and one line each. The toys
+//! beside this file are in the lists of unit tests, and nowhere else: `src/lib.rs` includes this
+//! module in them (docs/decisions/0016-toys-in-unit-tests.md tells why). Everything that iterates
+//! over the lists has to do with them what it does with the others.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 #[path = "../frost/checks.rs"]

@@ -1,5 +1,5 @@
-//! A carrier that the driver runs by itself, as a toy: it is told which peers it reaches, and hands text
-//! to the driver.
+//! A carrier that the driver runs by itself, as a toy: it is told which peers it reaches, and hands
+//! text to the driver.
 
 use std::collections::VecDeque;
 

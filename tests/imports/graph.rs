@@ -58,7 +58,8 @@ impl Graph {
         Self { imports: imports.collect() }
     }
 
-    /// The groups of files that import each other in a circle. Each group with one circle through it, written as a list of imports.
+    /// The groups of files that import each other in a circle. Each group with one circle through
+    /// it, written as a list of imports.
     pub fn circles(&self) -> Vec<Circle> {
         let reach: BTreeMap<&str, BTreeSet<&str>> =
             self.imports.keys().map(|file| (file.as_str(), self.reachable(file))).collect();

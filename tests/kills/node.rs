@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 pub const PASSWORD: &str = "correct horse";
 
-/// The program, with a folder of keys: that of FROSTMESH_BIN, or the one that was built with the tests.
+/// The program, with a folder of keys: that of FROSTMESH_BIN, or the one that was built with the
+/// tests.
 pub fn program(folder: &Path, arguments: &[&str]) -> Command {
     let built = || env!("CARGO_BIN_EXE_frostmesh").into();
     let mut command = Command::new(std::env::var_os("FROSTMESH_BIN").unwrap_or_else(built));
@@ -26,7 +27,8 @@ fn spawn(folder: &Path, arguments: &[&str]) -> Child {
 /// When the process is killed.
 #[derive(Debug, Clone, Copy)]
 pub enum Trigger {
-    /// As soon as that many files more than now are in the folder of its audit trail, those included that are being written.
+    /// As soon as that many files more than now are in the folder of its audit trail, those
+    /// included that are being written.
     Files(usize),
     /// After that time.
     After(Duration),

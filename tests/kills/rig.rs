@@ -242,7 +242,8 @@ impl Rig {
         self.say(&GroupMessage::Vote(asked.vote)).await;
     }
 
-    /// Goes through both rounds until alice is killed. Returns the last thing that bob asked her a share for.
+    /// Goes through both rounds until alice is killed. Returns the last thing that bob asked her a
+    /// share for.
     pub async fn sign(&mut self, asked: &Asked, seen: &mut Seen) -> Option<GroupMessage> {
         const GONE: Duration = Duration::from_millis(400);
         self.tell(asked).await;

@@ -1,4 +1,5 @@
-//! Whoever runs the signaling server sits in the middle, and may do with what it relays what it likes.
+//! Whoever runs the signaling server sits in the middle, and may do with what it relays what it
+//! likes.
 
 use frostmesh::identity::Contacts;
 use frostmesh::node::{CarrierChoice, Command, RELAY, ReasonKind};
@@ -46,7 +47,8 @@ fn all_refused(world: &World, kinds: &[ReasonKind]) {
 
 #[test]
 fn a_middleman_with_nodes_of_its_own_makes_the_words_differ() {
-    // To Alice the middleman is Bob, to Bob it is Alice: two sessions under one name, each with a node of its own.
+    // To Alice the middleman is Bob, to Bob it is Alice: two sessions under one name, each with a
+    // node of its own.
     let (mut left, mut right) = (world(CarrierChoice::Auto), world(CarrierChoice::Auto));
     careful_seat(&mut left, "alice", 1, Contacts::default());
     seats(&mut left, &[("bob", 66)]);

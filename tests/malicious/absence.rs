@@ -69,7 +69,8 @@ fn a_peer_that_says_nothing_from_a_step_on_is_named_at_the_deadline() {
     }
 }
 
-/// The one who lacks the step knows whose it is; the other, who waits for the first in turn, must not think otherwise.
+/// The one who lacks the step knows whose it is; the other, who waits for the first in turn, must
+/// not think otherwise.
 #[test]
 fn a_step_withheld_from_one_is_not_laid_at_the_door_of_the_one_who_lacks_it() {
     let mut misnamed = Vec::new();
@@ -160,7 +161,8 @@ fn a_peer_that_goes_away_in_a_round_is_named() {
     }
 }
 
-/// At every moment that there is: everyone alive ends, nobody blames the living, and never half a wallet without a reason.
+/// At every moment that there is: everyone alive ends, nobody blames the living, and never half a
+/// wallet without a reason.
 #[test]
 fn a_peer_that_goes_away_at_any_moment_ends_the_session_for_all_or_for_nobody() {
     let (mut done, mut ended) = (0, 0);

@@ -33,8 +33,8 @@ fn a_wrong_group_key_before_there_is_one_names_its_sender() {
     net.blamed("s", &[], ReasonKind::KeyMismatch, "mallory");
 }
 
-/// The victim knows of the lie before it says that it has the key: the other, for whom that is the last confirmation
-/// missing, must not take it for one.
+/// The victim knows of the lie before it says that it has the key: the other, for whom that is the
+/// last confirmation missing, must not take it for one.
 #[test]
 fn a_wrong_group_key_to_one_before_there_is_one_leaves_nobody_with_a_wallet() {
     for victim in ["alice", "bob"] {
@@ -177,7 +177,8 @@ fn an_accusation_after_the_end_changes_nothing() {
     net.done("s", &["alice", "bob", "carol"]);
 }
 
-/// A participant may leave, and a server may forge that; but not in the name of somebody who takes no part.
+/// A participant may leave, and a server may forge that; but not in the name of somebody who takes
+/// no part.
 #[test]
 fn an_outsider_cannot_end_a_session() {
     let mut net = Net::new(&["alice", "bob", "carol"]);

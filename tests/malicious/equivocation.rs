@@ -78,8 +78,9 @@ fn a_group_key_that_is_taken_back_names_its_sender() {
     net.blamed("s", &["alice", "bob"], ReasonKind::Conflict, "mallory");
 }
 
-/// Mallory plays two whole polynomials, each consistent in itself: alice and bob make different keys. Nobody can tell whose
-/// doing it was without signatures, but they do notice, and neither key is ever a wallet.
+/// Mallory plays two whole polynomials, each consistent in itself: alice and bob make different
+/// keys. Nobody can tell whose doing it was without signatures, but they do notice, and neither key
+/// is ever a wallet.
 #[test]
 fn a_split_view_of_commitments_and_shares_makes_no_wallet() {
     let heard: Rc<RefCell<BTreeMap<u16, Vec<u8>>>> = Rc::default();

@@ -79,8 +79,8 @@ fn a_flood_of_proposals_of_one_peer_is_bounded_and_leaves_room_for_others() {
     net.done("good", &["alice", "bob"]);
 }
 
-/// Names cost nothing: a crowd of them fills the list of undecided proposals, which stays bounded, and disturbs nothing
-/// that runs.
+/// Names cost nothing: a crowd of them fills the list of undecided proposals, which stays bounded,
+/// and disturbs nothing that runs.
 #[test]
 fn a_flood_of_proposals_of_many_peers_is_bounded() {
     let mut net = Net::new(&["alice", "bob", "carol"]);
@@ -200,7 +200,8 @@ fn a_candidate_or_description_that_is_too_long_is_ignored() {
     net.done("s", &["alice", "bob", "mallory"]);
 }
 
-/// Each offer replaces the connection before it, of which there is one at a time (the harness looks).
+/// Each offer replaces the connection before it, of which there is one at a time (the harness
+/// looks).
 #[test]
 fn a_flood_of_offers_disturbs_nobody_else() {
     let mut net = Net::new(&["alice", "bob", "carol"]);

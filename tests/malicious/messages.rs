@@ -265,7 +265,8 @@ fn a_step_that_comes_by_relay_only_is_missed_at_the_deadline() {
             net.relay("mallory", to, text);
         }
         net.settle();
-        // Mallory has all that it needs by the last step, and closes its channels before the deadline.
+        // Mallory has all that it needs by the last step, and closes its channels before the
+        // deadline.
         let kind =
             if step == "wallet_created" { ReasonKind::PeerLost } else { ReasonKind::TimedOut };
         net.blamed("s", &[], kind, "mallory");

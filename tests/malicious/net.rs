@@ -1,8 +1,10 @@
-//! Real nodes, an in-memory signaling server and instant channels, in virtual time that only `WakeAt` moves.
+//! Real nodes, an in-memory signaling server and instant channels, in virtual time that only
+//! `WakeAt` moves.
 //!
-//! Deliveries go in order, one at a time, so that a test can stop between any two. Some seats are evil: a real node whose
-//! words a closure rewrites, or a puppet without a node, whose words the test writes. Whatever a node prints of itself is
-//! kept and searched for shares when the net is dropped.
+//! Deliveries go in order, one at a time, so that a test can stop between any two. Some seats are
+//! evil: a real node whose words a closure rewrites, or a puppet without a node, whose words the
+//! test writes. Whatever a node prints of itself is kept and searched for shares when the net is
+//! dropped.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -396,7 +398,8 @@ impl Net {
         }
     }
 
-    /// What others hear of a text. Nobody hears that anyone speaks the extensions: these peers are baseline ones.
+    /// What others hear of a text. Nobody hears that anyone speaks the extensions: these peers are
+    /// baseline ones.
     pub(super) fn tampered(&mut self, id: &str, to: &str, text: &str, relay: bool) -> Vec<String> {
         let text = &text.replace(",\"protocol\":1", "");
         let Some(tamper) = &mut self.seats.get_mut(id).expect("no such seat").tamper else {

@@ -148,7 +148,8 @@ fn a_proposal_for_verified_peers_only_is_refused() {
     refused(|p| p["allow_unverified"] = json!(false));
 }
 
-/// Relayed text that is no proposal at all has nobody to answer to, and blames nobody: the server may have written it.
+/// Relayed text that is no proposal at all has nobody to answer to, and blames nobody: the server
+/// may have written it.
 #[test]
 fn proposals_that_are_no_messages_are_ignored() {
     let mut net = Net::new(&["alice", "bob", "carol"]);
@@ -201,7 +202,8 @@ fn a_second_proposal_that_differs_from_the_first_names_its_sender() {
     net.blamed("s", &["alice"], ReasonKind::Conflict, "mallory");
 }
 
-/// Each sees one proposal only. Without signatures nobody can tell who equivocated, but no key comes of it.
+/// Each sees one proposal only. Without signatures nobody can tell who equivocated, but no key
+/// comes of it.
 #[test]
 fn different_proposals_to_different_participants_make_no_wallet() {
     let mut net = Net::new(&["alice", "bob"]);
@@ -244,7 +246,8 @@ fn a_known_session_id_cannot_be_taken_by_another_peers_proposal() {
     }
 }
 
-/// Whoever names a session first has it. The one who comes later is told at once, and by whom it is taken.
+/// Whoever names a session first has it. The one who comes later is told at once, and by whom it is
+/// taken.
 #[test]
 fn a_session_id_that_another_peer_took_first_ends_the_later_session() {
     let mut net = Net::new(&["alice", "bob", "carol"]);

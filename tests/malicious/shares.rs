@@ -81,7 +81,8 @@ fn a_share_of_another_ciphersuite_names_its_sender() {
     });
 }
 
-/// Bob gets what is meant for alice. Mallory cannot be helped that its own share is known; bob must not take it.
+/// Bob gets what is meant for alice. Mallory cannot be helped that its own share is known; bob must
+/// not take it.
 #[test]
 fn another_recipients_share_names_its_sender() {
     let first: Rc<RefCell<Option<String>>> = Rc::default();
@@ -123,7 +124,8 @@ fn a_share_that_is_not_hexadecimal_names_its_sender() {
     named(ReasonKind::BadMessage, |said| said.with("data", said.data()));
 }
 
-/// The message is cut in the middle of the share: the reason says so, and repeats nothing of it (the harness looks).
+/// The message is cut in the middle of the share: the reason says so, and repeats nothing of it
+/// (the harness looks).
 #[test]
 fn a_share_in_broken_json_names_its_sender_and_is_not_repeated() {
     named(ReasonKind::BadMessage, |said| said.text()[..said.text().len() - 4].to_owned());

@@ -63,8 +63,9 @@ impl Net {
         assert!(!seat.events.iter().any(made), "{id} says that it has a wallet of {session}");
     }
 
-    /// Every honest seat that knew the session ended it and names the culprit; `detectors` saw it themselves, the others
-    /// did, too, or have it from a detector. Where it is open who sees it first, `detectors` is empty: any honest one may.
+    /// Every honest seat that knew the session ended it and names the culprit; `detectors` saw it
+    /// themselves, the others did, too, or have it from a detector. Where it is open who sees it
+    /// first, `detectors` is empty: any honest one may.
     pub fn blamed(&self, session: &str, detectors: &[&str], kind: ReasonKind, culprit: &str) {
         let honest =
             self.seats.iter().filter(|(_, s)| s.honest && s.node.is_some()).map(|(id, _)| id);

@@ -1,4 +1,5 @@
-//! The signaling server and the channels of the net. They carry everything at once and in order, and judge nothing.
+//! The signaling server and the channels of the net. They carry everything at once and in order,
+//! and judge nothing.
 
 use frostmesh::node::Input;
 use frostmesh::node::SocketEvent;

@@ -1,5 +1,5 @@
-//! Many signatures with one request: one vote, one ceremony, one entry of the audit log for all of them; and members that lie
-//! about one of them.
+//! Many signatures with one request: one vote, one ceremony, one entry of the audit log for all of
+//! them; and members that lie about one of them.
 
 use std::time::Instant;
 

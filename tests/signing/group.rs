@@ -141,8 +141,9 @@ impl Group {
         audit::verify(&bound, owner, &wallet.trail, End::Kept(wallet.head.as_ref())).unwrap().0
     }
 
-    /// Every trail holds; no share was ever given twice with the same commitments, nor for what its giver had not approved; and
-    /// every signature verifies, of what enough members approved themselves.
+    /// Every trail holds; no share was ever given twice with the same commitments, nor for what its
+    /// giver had not approved; and every signature verifies, of what enough members approved
+    /// themselves.
     pub fn check_trails(&self) {
         let mut approvals = BTreeMap::<RequestId, BTreeSet<usize>>::new();
         let mut signed = BTreeSet::new();

@@ -173,7 +173,8 @@ fn commitments_that_are_replayed_or_exchanged_give_no_share() {
     stage.say("bob", &first_package);
     stage.write(99);
     assert_eq!(shares(&stage.hear()).len(), 1);
-    // The same again, and with other commitments of bob's: two shares of one nonce would give her signing share away.
+    // The same again, and with other commitments of bob's: two shares of one nonce would give her
+    // signing share away.
     stage.say("bob", &first_package);
     let (_, others) = bobs_commitments(&mut stage);
     let twice = package([1; 16], vec![first, others]);
@@ -234,8 +235,9 @@ fn a_member_that_floods_is_bounded() {
     assert!(stage.trail.len() - before <= 16, "votes of one member");
 }
 
-/// A lying coordinator does what it likes, and alice is killed wherever something is being kept: no commitments that were ever
-/// seen get two shares, and a share is seen only once the trail on disk tells of it.
+/// A lying coordinator does what it likes, and alice is killed wherever something is being kept: no
+/// commitments that were ever seen get two shares, and a share is seen only once the trail on disk
+/// tells of it.
 #[test]
 fn no_nonce_is_ever_used_twice_whenever_the_process_is_killed() {
     let mut stage = Stage::new(3, 2);

@@ -1,4 +1,5 @@
-//! Another member of a wallet, played by a test: its keys, and its end of a link to the node that is tested.
+//! Another member of a wallet, played by a test: its keys, and its end of a link to the node that
+//! is tested.
 
 use frostmesh::channel::{Context, Frames, Handshake, HandshakeMessage, Window};
 use frostmesh::frost::{Identifier, Key};

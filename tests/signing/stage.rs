@@ -1,5 +1,5 @@
-//! One node, alice, whose surroundings the test plays: it holds the other members' keys, talks to her over links of its own, and
-//! keeps her disk, from which she starts again after every crash.
+//! One node, alice, whose surroundings the test plays: it holds the other members' keys, talks to
+//! her over links of its own, and keeps her disk, from which she starts again after every crash.
 
 use std::collections::{BTreeMap, VecDeque};
 

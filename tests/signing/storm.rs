@@ -1,5 +1,6 @@
-//! The simulation: for each seed a group, requests, votes that change, weather, crashes and restarts. In the end the weather is
-//! fine and everyone is there: then what has its approvals is signed, everywhere the same.
+//! The simulation: for each seed a group, requests, votes that change, weather, crashes and
+//! restarts. In the end the weather is fine and everyone is there: then what has its approvals is
+//! signed, everywhere the same.
 
 use frostmesh::frost::Suite;
 use frostmesh::node::{Command, RequestState};

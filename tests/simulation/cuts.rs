@@ -1,5 +1,6 @@
-//! A carrier that breaks at one step of a ceremony, for every step of it in turn: a data channel, a node's connection to the
-//! server, or both at once. Chance does the same in the other seeds, but chance leaves steps out.
+//! A carrier that breaks at one step of a ceremony, for every step of it in turn: a data channel, a
+//! node's connection to the server, or both at once. Chance does the same in the other seeds, but
+//! chance leaves steps out.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -27,7 +28,8 @@ const CUTS: [(&str, &[Mishap]); 3] = [
     ("both", &[Mishap::Cut, Mishap::ServerConnection { silent: false }]),
 ];
 
-/// The plan of a seed, made certain to succeed: everyone says yes, and nothing goes wrong but what is cut here.
+/// The plan of a seed, made certain to succeed: everyone says yes, and nothing goes wrong but what
+/// is cut here.
 fn certain(seed: u64, total: usize) -> Option<Plan> {
     let mut plan = Plan::new(seed);
     if plan.names.len() != total || plan.sessions.len() != 1 || plan.class != Class::Calm {
@@ -70,7 +72,8 @@ impl Ceremony {
     }
 }
 
-/// Tries every step; returns how many ceremonies were cut, and how many of them made their key all the same.
+/// Tries every step; returns how many ceremonies were cut, and how many of them made their key all
+/// the same.
 pub fn at_every_step(plans: &[(u64, usize)]) -> (usize, usize) {
     let ceremonies = plans.iter().map(|(seed, total)| {
         let plan =
@@ -90,7 +93,8 @@ pub fn at_every_step(plans: &[(u64, usize)]) -> (usize, usize) {
             let outcome = ceremony
                 .cut(*step, mishaps)
                 .unwrap_or_else(|why| panic!("{name} cut at {step}: {why}"));
-            // A channel that breaks leaves the relay; the relay that breaks leaves the channels, once they are there.
+            // A channel that breaks leaves the relay; the relay that breaks leaves the channels,
+            // once they are there.
             let certain = name == "channel" || (name == "server" && *step > ceremony.meshed);
             let plan = &ceremony.plan;
             assert!(

@@ -1,4 +1,5 @@
-//! What a seed stands for: who makes a key with whom, over what network, and what goes wrong meanwhile.
+//! What a seed stands for: who makes a key with whom, over what network, and what goes wrong
+//! meanwhile.
 
 use std::fmt;
 

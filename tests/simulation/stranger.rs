@@ -1,5 +1,5 @@
-//! A baseline peer, made of one of our nodes: what it sends loses every extension, and the fields that a baseline peer
-//! may leave out.
+//! A baseline peer, made of one of our nodes: what it sends loses every extension, and the fields
+//! that a baseline peer may leave out.
 
 use serde_json::{Value, from_str};
 

@@ -27,11 +27,12 @@ pub enum Outcome {
     Nothing,
 }
 
-/// Reasons that are one kind for a group, whoever's view it is from. A peer that cannot be reached is `peer_lost` to who
-/// had a channel to it, `timed_out` to who waits for its step, and `server_lost` to who needed the server to reach it: one
-/// event, three views. A person's no is `declined` before the session and `cancelled` in it; which one it is depends on
-/// the phase of that person's node alone, so within one session they do not mix. All other kinds accuse somebody, and
-/// nobody in this simulation misbehaves: one of them at the end is a bug.
+/// Reasons that are one kind for a group, whoever's view it is from. A peer that cannot be reached
+/// is `peer_lost` to who had a channel to it, `timed_out` to who waits for its step, and
+/// `server_lost` to who needed the server to reach it: one event, three views. A person's no is
+/// `declined` before the session and `cancelled` in it; which one it is depends on the phase of
+/// that person's node alone, so within one session they do not mix. All other kinds accuse
+/// somebody, and nobody in this simulation misbehaves: one of them at the end is a bug.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Group {
     Person,
@@ -84,7 +85,8 @@ pub fn of_session(plan: &Plan, session: &SessionPlan, world: &World) -> Result<O
                 let group = group(reason.kind).ok_or_else(|| {
                     format!("{id}: {} blames without a cause: {reason:?}", name(seat))
                 })?;
-                // A baseline peer that gives up says so to nobody; its own view is not part of the agreement.
+                // A baseline peer that gives up says so to nobody; its own view is not part of the
+                // agreement.
                 let took_part = world.seats[seat].accepted.contains(id) || group == Group::Person;
                 if took_part && !plan.strangers.contains(&seat) {
                     groups.entry(group).or_default().push(format!(

@@ -1,6 +1,7 @@
-//! Ceremonies: rounds of messages among fixed members that carry something out. Each kind is one file that implements
-//! [`Ceremony`]. A ceremony knows its members by identifier and nothing of channels, votes or disks; whoever runs it hands in
-//! what its members send, sends what it has for them, and ends it when a deadline has passed.
+//! Ceremonies: rounds of messages among fixed members that carry something out. Each kind is one
+//! file that implements [`Ceremony`]. A ceremony knows its members by identifier and nothing of
+//! channels, votes or disks; whoever runs it hands in what its members send, sends what it has for
+//! them, and ends it when a deadline has passed.
 
 mod shape;
 mod signing;

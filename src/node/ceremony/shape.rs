@@ -1,4 +1,5 @@
-//! The shape of every kind of rounds: what it takes, what it sends, how it ends, and who is to blame if nothing comes of it.
+//! The shape of every kind of rounds: what it takes, what it sends, how it ends, and who is to
+//! blame if nothing comes of it.
 
 use crate::api::Timestamp;
 use crate::frost::{Identifier, PackageFault};
@@ -80,7 +81,8 @@ pub(in crate::node) enum Fault {
 }
 
 impl Fault {
-    /// Whether what it sent proves it: no accident of the network, and no matter of what it knew at the time.
+    /// Whether what it sent proves it: no accident of the network, and no matter of what it knew at
+    /// the time.
     pub(in crate::node) fn is_proven(&self) -> bool {
         matches!(self, Self::Count { .. } | Self::Package { .. })
     }
@@ -100,7 +102,8 @@ pub(in crate::node) trait Ceremony: Send {
     /// Its members, ascending.
     fn members(&self) -> &[Identifier];
 
-    /// Takes a message of a member. A repeat, and what comes from others than its members, change nothing.
+    /// Takes a message of a member. A repeat, and what comes from others than its members, change
+    /// nothing.
     fn receive(
         &mut self,
         ctx: &mut Ctx<'_>,

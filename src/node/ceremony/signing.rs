@@ -1,8 +1,9 @@
-//! The two rounds of signing (RFC 9591, section 5), for all items of an operation at once. The coordinator runs
-//! [`Gathering`], each signer a [`SigningPart`]; the coordinator is a signer, too.
+//! The two rounds of signing (RFC 9591, section 5), for all items of an operation at once. The
+//! coordinator runs [`Gathering`], each signer a [`SigningPart`]; the coordinator is a signer, too.
 //!
-//! Nonces live in a [`SigningPart`] alone, in memory: it uses them up for one signature share each, and there is no other way
-//! to get at them. They stand in no file and in no backup, so none can come back (docs/PROTOCOL.md, section 3, point 6).
+//! Nonces live in a [`SigningPart`] alone, in memory: it uses them up for one signature share each,
+//! and there is no other way to get at them. They stand in no file and in no backup, so none can
+//! come back (docs/PROTOCOL.md, section 3, point 6).
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -26,12 +27,13 @@ pub(super) struct Signing {
     patience: u64,
 }
 
-/// How much longer a round may take for each further item, in milliseconds: a browser on a slow machine needs that for the
-/// shares of eight signers.
+/// How much longer a round may take for each further item, in milliseconds: a browser on a slow
+/// machine needs that for the shares of eight signers.
 const PER_ITEM: u64 = 20;
 
 impl Signing {
-    /// `signers` are ascending; `patience` is how long a round may take with one item, in milliseconds.
+    /// `signers` are ascending; `patience` is how long a round may take with one item, in
+    /// milliseconds.
     pub(super) fn new(
         key: Arc<dyn Key>,
         items: &[SignItem],

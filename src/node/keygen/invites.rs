@@ -1,8 +1,9 @@
 //! Invites: sessions whose roster is not known beforehand (docs/PROTOCOL.md, section 3, point 2).
 //!
-//! The host waits until as many guests as it takes have a secure channel to it, and then proposes. A
-//! guest has a channel to the host before anything else, and takes only what comes over that. The
-//! secret of the invite is in every handshake of the session: a peer without it cannot complete one.
+//! The host waits until as many guests as it takes have a secure channel to it, and then proposes.
+//! A guest has a channel to the host before anything else, and takes only what comes over that. The
+//! secret of the invite is in every handshake of the session: a peer without it cannot complete
+//! one.
 
 use zeroize::Zeroizing;
 

@@ -1,4 +1,5 @@
-//! How sessions by invite begin: making an invite, using one, and proposing once every guest has come.
+//! How sessions by invite begin: making an invite, using one, and proposing once every guest has
+//! come.
 
 use super::Keygen;
 use super::effect::Effect;

@@ -247,8 +247,8 @@ impl Keygen {
         self.awaiting = awaiting;
     }
 
-    /// Peers that take part in several sessions, so that a data channel to them may be there for any
-    /// of these.
+    /// Peers that take part in several sessions, so that a data channel to them may be there for
+    /// any of these.
     fn shared(&self, now: Timestamp) -> Set<Address> {
         let (mut once, mut twice) = (Set::default(), Set::default());
         for session in self.sessions.values().filter(|s| s.uses_channels(now)) {
@@ -279,8 +279,8 @@ impl Keygen {
         self.forget_finished();
     }
 
-    /// Keeps the list of finished sessions short: those go first that nobody here had accepted, then
-    /// the oldest. Their ids are forgotten with them.
+    /// Keeps the list of finished sessions short: those go first that nobody here had accepted,
+    /// then the oldest. Their ids are forgotten with them.
     fn forget_finished(&mut self) {
         let over = self.sessions.values().filter(|s| s.is_over());
         let over: Set<(bool, Timestamp, SessionId)> =

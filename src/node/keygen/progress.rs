@@ -1,5 +1,5 @@
-//! What a session knows of one other participant: one slot for each kind of message, what was sent to
-//! it, and how it can be reached.
+//! What a session knows of one other participant: one slot for each kind of message, what was sent
+//! to it, and how it can be reached.
 
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;

@@ -1,5 +1,5 @@
-//! The steps of a session, from open channels to the confirmed key (docs/PROTOCOL.md, section 2), and
-//! whom to blame when one cannot be made.
+//! The steps of a session, from open channels to the confirmed key (docs/PROTOCOL.md, section 2),
+//! and whom to blame when one cannot be made.
 
 use std::collections::BTreeMap;
 
@@ -17,9 +17,9 @@ use crate::node::{Output, StoreRequest};
 use crate::sorted::Map;
 use crate::wire::{PeerId, PeerMessage};
 
-/// How much longer than the step before it each step is awaited, in milliseconds. A participant that
-/// lacks a step because somebody withheld the one before it has to end first: its message names the
-/// culprit, and has to get here.
+/// How much longer than the step before it each step is awaited, in milliseconds. A participant
+/// that lacks a step because somebody withheld the one before it has to end first: its message
+/// names the culprit, and has to get here.
 const TURN: u64 = 2_000;
 
 impl Session {
@@ -344,7 +344,8 @@ impl Session {
         }
     }
 
-    /// Stores evidence against whoever signed two round-1 packages, if that is what ends the session.
+    /// Stores evidence against whoever signed two round-1 packages, if that is what ends the
+    /// session.
     fn store_evidence(&mut self, ctx: &Ctx<'_>) {
         let transcript = self.run().and_then(|run| run.transcript.as_ref());
         if let Some(evidence) = transcript.and_then(|t| t.evidence(&self.peers, ctx.now)) {

@@ -1,9 +1,9 @@
 //! One session: the key generation of one roster, from its proposal to the confirmed key
 //! (docs/PROTOCOL.md, section 2).
 //!
-//! A session knows participants, messages and deadlines. Each participant has one slot for each kind
-//! of message. A message for a later step waits in its slot; a repeat changes nothing; a different
-//! message for a filled slot ends the session and names its sender. So the order in which
+//! A session knows participants, messages and deadlines. Each participant has one slot for each
+//! kind of message. A message for a later step waits in its slot; a repeat changes nothing; a
+//! different message for a filled slot ends the session and names its sender. So the order in which
 //! participants' messages come never matters. `rounds` makes the steps, `waiting` keeps deadlines.
 //!
 //! ```text
@@ -71,8 +71,8 @@ pub(super) enum Phase {
     Storing(Made),
     /// `wallet_created` was sent; those of the others are awaited.
     Confirming(Made),
-    /// Everyone has confirmed, and nothing that others send changes that; the key is being marked as
-    /// confirmed.
+    /// Everyone has confirmed, and nothing that others send changes that; the key is being marked
+    /// as confirmed.
     Finishing(Made),
 }
 
@@ -639,10 +639,10 @@ impl Session {
             let (session_id, reason) = (self.id.clone(), text.map(str::to_owned));
             self.event(Event::Declined { session_id, peer_id, reason });
         }
-        // A peer that names a cause has told everyone, so that a channel will do. A baseline peer may
-        // have told this node alone. The accused hears it from the accuser: from this node it would
-        // look like this node's accusation. An accusation of this node is its accuser's to spread:
-        // here alone the accuser stands for the accused.
+        // A peer that names a cause has told everyone, so that a channel will do. A baseline peer
+        // may have told this node alone. The accused hears it from the accuser: from this node it
+        // would look like this node's accusation. An accusation of this node is its accuser's to
+        // spread: here alone the accuser stands for the accused.
         let me = self.roster.at(self.roster.my_identifier()).map(PeerId::as_str);
         let culprit = cause.and_then(|cause| cause.culprit.as_deref());
         let accuses_me = culprit.is_some() && culprit == me;

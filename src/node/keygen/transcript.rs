@@ -1,5 +1,5 @@
-//! What a verified session adds to each step of key generation: every participant signs what it takes
-//! part in, its round-1 package, which round-1 packages it holds, and the key that came out
+//! What a verified session adds to each step of key generation: every participant signs what it
+//! takes part in, its round-1 package, which round-1 packages it holds, and the key that came out
 //! (docs/PROTOCOL.md, section 3, points 3 and 4). A round-2 package leaves only when all of that
 //! agrees. A participant that signed two different round-1 packages is shown by its own signatures.
 

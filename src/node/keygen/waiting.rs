@@ -1,11 +1,12 @@
 //! What a session does while it waits: it watches who can be reached, sends things again, keeps
 //! deadlines, and knows whom it waits for.
 //!
-//! Networks lose messages, so nothing is sent only once. Everything that was sent to a participant is
-//! sent again when its channel opens anew, and every few seconds to participants that are awaited.
-//! With it goes `session_response` with `accepted: true`, which means "I am in this session and still
-//! wait": a participant that has ended the session answers it with its reason, and one that still has
-//! something to send sends it again. So the end reaches everyone who can be reached.
+//! Networks lose messages, so nothing is sent only once. Everything that was sent to a participant
+//! is sent again when its channel opens anew, and every few seconds to participants that are
+//! awaited. With it goes `session_response` with `accepted: true`, which means "I am in this
+//! session and still wait": a participant that has ended the session answers it with its reason,
+//! and one that still has something to send sends it again. So the end reaches everyone who can be
+//! reached.
 
 use super::effect::Effect;
 use super::progress::{Delivery, Dialect, Progress, Reach};

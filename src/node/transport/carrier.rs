@@ -1,8 +1,9 @@
 //! What a carrier is: something that moves the frames of secure channels, and says when it can.
 //!
-//! A carrier is one file that implements [`Carrier`] and one line in `carriers`. Secure channels do not
-//! know their carriers: the transport picks one for every flush, the first in the list that is open.
-//! So a carrier that opens, stalls or breaks changes nothing that a session or a wallet could see.
+//! A carrier is one file that implements [`Carrier`] and one line in `carriers`. Secure channels do
+//! not know their carriers: the transport picks one for every flush, the first in the list that is
+//! open. So a carrier that opens, stalls or breaks changes nothing that a session or a wallet could
+//! see.
 
 use std::collections::VecDeque;
 

@@ -1,8 +1,8 @@
 //! One secure channel to one peer, as the transport keeps it: the handshake, its repeats, and the
 //! sealed frames that wait for an acknowledgement (docs/PROTOCOL.md, section 4).
 //!
-//! A handshake begins on the relay at once. Frames move to a data channel when that is open; what was
-//! not acknowledged by then is sent again there.
+//! A handshake begins on the relay at once. Frames move to a data channel when that is open; what
+//! was not acknowledged by then is sent again there.
 
 use zeroize::Zeroizing;
 

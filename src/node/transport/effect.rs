@@ -18,8 +18,8 @@ pub(crate) struct CarrierSpec {
     pub window: Window,
     /// Whether it works only while the signaling server does.
     pub needs_server: bool,
-    /// Whether handshakes use it whenever it is open, whatever carries the rest: they then go beside
-    /// offer and answer, and cost no time of their own.
+    /// Whether handshakes use it whenever it is open, whatever carries the rest: they then go
+    /// beside offer and answer, and cost no time of their own.
     pub carries_handshakes: bool,
 }
 

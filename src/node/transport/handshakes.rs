@@ -1,9 +1,9 @@
 //! How secure channels come about: hellos, answers, proofs, and what happens when both ends begin.
 //!
-//! In a session each end handshakes once, and a handshake that fails is reported to the session. The
-//! members of a wallet may restart at any time: a member that comes to the server sends a hello to
-//! every member that is present, a second handshake replaces the channel once it is proven, and what
-//! does not fit is dropped. When both ends send a hello, that of the smaller peer id counts.
+//! In a session each end handshakes once, and a handshake that fails is reported to the session.
+//! The members of a wallet may restart at any time: a member that comes to the server sends a hello
+//! to every member that is present, a second handshake replaces the channel once it is proven, and
+//! what does not fit is dropped. When both ends send a hello, that of the smaller peer id counts.
 
 use super::channel::{Progress, SecureChannel, Stale};
 use super::effect::{Admission, Effect, SessionScope, Stage};

@@ -1,9 +1,10 @@
 //! Secure channels over carriers, for sessions and wallets alike.
 //!
-//! Its users name the peers that they want to talk to, by the id under which they do so: a session's
-//! id, or for a wallet's members the hex of the group id. The transport handshakes with them, seals
-//! and numbers their messages, picks the carrier anew for every flush, and sends again what was not
-//! acknowledged. Baseline peers have no secure channel: their messages pass through it in the clear.
+//! Its users name the peers that they want to talk to, by the id under which they do so: a
+//! session's id, or for a wallet's members the hex of the group id. The transport handshakes with
+//! them, seals and numbers their messages, picks the carrier anew for every flush, and sends again
+//! what was not acknowledged. Baseline peers have no secure channel: their messages pass through it
+//! in the clear.
 //!
 //! - `carrier` says what a carrier is; `carriers` has one file for each.
 //! - `channel` is one secure channel; `handshakes` makes them; `flush` hands frames to carriers.
@@ -153,7 +154,8 @@ impl Transport {
         }
     }
 
-    /// Something happened on a carrier that the driver runs by itself. Only what is sealed counts there.
+    /// Something happened on a carrier that the driver runs by itself. Only what is sealed counts
+    /// there.
     fn carrier_event(
         &mut self,
         ctx: &mut Ctx<'_>,
@@ -309,7 +311,8 @@ impl Transport {
     fn data_channel_text(&mut self, ctx: &mut Ctx<'_>, from: Address, text: &str) {
         let (message, msg_id) = match PeerMessage::parse(text) {
             Ok(parsed) => parsed,
-            // Of a newer protocol, or an acknowledgement that was never asked for: nothing is missing.
+            // Of a newer protocol, or an acknowledgement that was never asked for: nothing is
+            // missing.
             Err(error @ (WireError::UnknownType(_) | WireError::Missing { kind: "ack", .. })) => {
                 return self.ignored(&from.peer, error.to_string());
             }

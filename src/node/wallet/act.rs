@@ -1,4 +1,5 @@
-//! What the parts of a group want done, in their own terms: members by identifier, messages unwritten.
+//! What the parts of a group want done, in their own terms: members by identifier, messages
+//! unwritten.
 
 use crate::api::Event;
 use crate::audit::{Entry, Head};

@@ -1,5 +1,5 @@
-//! The audit log as the node writes it: an entry goes to the driver at once, and what must not happen before it is durable
-//! waits until the driver has answered.
+//! The audit log as the node writes it: an entry goes to the driver at once, and what must not
+//! happen before it is durable waits until the driver has answered.
 
 use std::collections::VecDeque;
 

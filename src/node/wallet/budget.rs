@@ -1,5 +1,5 @@
-//! How much of what costs disk each member may cause within an hour: requests of its own, and ceremonies. What honest people
-//! do stays far below.
+//! How much of what costs disk each member may cause within an hour: requests of its own, and
+//! ceremonies. What honest people do stays far below.
 
 use crate::frost::Identifier;
 use crate::node::Timestamp;

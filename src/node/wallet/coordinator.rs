@@ -1,5 +1,6 @@
-//! The ceremonies that this node coordinates, and the members that it does not ask for a while because a ceremony failed for
-//! them. Nothing depends on the member that coordinates: every signer judges for itself.
+//! The ceremonies that this node coordinates, and the members that it does not ask for a while
+//! because a ceremony failed for them. Nothing depends on the member that coordinates: every signer
+//! judges for itself.
 
 use crate::frost::Identifier;
 use crate::group::{CeremonyId, Outcome, RequestId, RoundMessage};
@@ -109,7 +110,8 @@ impl Coordinator {
         takes_part.then(|| self.end(id, Err(vec![Blame { member, fault }])))?
     }
 
-    /// Ends the ceremonies that wait for members in vain: for those that went away, or for too long.
+    /// Ends the ceremonies that wait for members in vain: for those that went away, or for too
+    /// long.
     pub(super) fn end_overdue(
         &mut self,
         now: Timestamp,
@@ -133,7 +135,8 @@ impl Coordinator {
         failed.into_iter().filter_map(|(id, blames)| self.end(&id, Err(blames))).collect()
     }
 
-    /// A member has a new secure channel, and knows nothing of what it had reserved over the old one.
+    /// A member has a new secure channel, and knows nothing of what it had reserved over the old
+    /// one.
     pub(super) fn restarted(&mut self, member: Identifier) -> Vec<Over> {
         let with_it = self.running.iter().filter(|(_, r)| r.ceremony.members().contains(&member));
         let void: Vec<CeremonyId> = with_it.map(|(id, _)| *id).collect();
@@ -146,8 +149,8 @@ impl Coordinator {
         Some(Over { request, signers: ceremony.members().to_vec(), result })
     }
 
-    /// Leaves a member out of a request's ceremonies: for good if what it sent proves its fault, else for a pause (in
-    /// milliseconds) that doubles each time.
+    /// Leaves a member out of a request's ceremonies: for good if what it sent proves its fault,
+    /// else for a pause (in milliseconds) that doubles each time.
     pub(super) fn leave_out(
         &mut self,
         now: Timestamp,
@@ -174,7 +177,8 @@ impl Coordinator {
         left_out.is_some_and(|left_out| left_out.for_good || left_out.until > now)
     }
 
-    /// A member has come back: what it did not do before is forgiven, unless it was wrong or was so too often.
+    /// A member has come back: what it did not do before is forgiven, unless it was wrong or was so
+    /// too often.
     pub(super) fn forgive(&mut self, member: Identifier) {
         for ((_, other), left_out) in self.left_out.iter_mut() {
             if *other == member && !left_out.for_good && left_out.times < FORGIVEN {

@@ -1,6 +1,6 @@
-//! Health checks: the members sign a fixed text of their own domain, in as many groups as it takes for each of them to have
-//! signed once. After key generation they do so at once, and only then does the wallet count as ready. The first member of the
-//! roster sees to that, until everyone has.
+//! Health checks: the members sign a fixed text of their own domain, in as many groups as it takes
+//! for each of them to have signed once. After key generation they do so at once, and only then
+//! does the wallet count as ready. The first member of the roster sees to that, until everyone has.
 
 use crate::frost::Identifier;
 use crate::node::Timestamp;
@@ -45,7 +45,8 @@ pub(super) struct HealthCheck {
     /// Members that have signed in any check, as they say themselves.
     have_signed: Set<Identifier>,
     ready: bool,
-    /// The next check that nobody asks for: not before `next`, not without everyone before `patience`.
+    /// The next check that nobody asks for: not before `next`, not without everyone before
+    /// `patience`.
     next: Timestamp,
     patience: Timestamp,
     by_itself: u32,
@@ -108,8 +109,8 @@ impl HealthCheck {
         self.last.as_ref()
     }
 
-    /// When the first member next lets everyone sign that can be reached, if some of these have not and enough can: at first it
-    /// waits a while for all, and after each check longer than before.
+    /// When the first member next lets everyone sign that can be reached, if some of these have not
+    /// and enough can: at first it waits a while for all, and after each check longer than before.
     pub(super) fn due(
         &self,
         here: &Set<Identifier>,
@@ -122,7 +123,8 @@ impl HealthCheck {
         due.then(|| if all_here { self.next } else { self.next.max(self.patience) })
     }
 
-    /// A check begins that nobody asked for. `pause` is how long the next one waits at least, in milliseconds.
+    /// A check begins that nobody asked for. `pause` is how long the next one waits at least, in
+    /// milliseconds.
     pub(super) fn begins_by_itself(&mut self, now: Timestamp, pause: u64) {
         self.next = now.after((pause << self.by_itself.min(8)).min(LONGEST_PAUSE));
         self.by_itself += 1;

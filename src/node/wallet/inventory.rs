@@ -1,5 +1,6 @@
-//! What the other members hold of a wallet's requests, as far as they have said, and what they are to be sent of it: a member
-//! that was away gets what it lacks, over each new secure channel and once what is held here is durable.
+//! What the other members hold of a wallet's requests, as far as they have said, and what they are
+//! to be sent of it: a member that was away gets what it lacks, over each new secure channel and
+//! once what is held here is durable.
 
 use crate::frost::Identifier;
 use crate::group::{InventoryItem, RequestId};
@@ -47,7 +48,8 @@ impl Inventory {
         self.versions.remove(&member);
     }
 
-    /// Whether a member's messages are of that version at least. Version 1 needs no word of the member.
+    /// Whether a member's messages are of that version at least. Version 1 needs no word of the
+    /// member.
     pub(super) fn understands(&self, member: Identifier, version: u32) -> bool {
         version <= self.versions.get(&member).copied().unwrap_or(1)
     }
@@ -72,7 +74,8 @@ impl Inventory {
         self.owed.remove(&due).map(|owed| (due, owed))
     }
 
-    /// The answer was not sent in full: the rest follows after a pause, unless a newer inventory comes.
+    /// The answer was not sent in full: the rest follows after a pause, unless a newer inventory
+    /// comes.
     pub(super) fn answer_rest(&mut self, member: Identifier, owed: Owed) {
         if !self.owed.contains_key(&member) {
             self.owed.insert(member, owed);

@@ -38,9 +38,11 @@ pub(in crate::node) enum WalletCommand {
 
 /// What happens to the wallets.
 pub(in crate::node) enum Input {
-    /// A wallet to take into use. One that nothing can be signed with is reported, and stays as it is.
+    /// A wallet to take into use. One that nothing can be signed with is reported, and stays as it
+    /// is.
     Open(Box<StoredWallet>),
-    /// A secure channel with a member stands. The identity at its other end is the one that the certificate names.
+    /// A secure channel with a member stands. The identity at its other end is the one that the
+    /// certificate names.
     ChannelOpened {
         /// The wallet's session id.
         session: SessionId,
@@ -65,7 +67,8 @@ pub(in crate::node) enum Input {
         /// `None`: nothing does, it cannot be reached.
         carrier: Option<CarrierId>,
     },
-    /// The signaling server has this node again. A member that restarted meanwhile finds by a message that its channel is gone.
+    /// The signaling server has this node again. A member that restarted meanwhile finds by a
+    /// message that its channel is gone.
     Registered,
     /// The driver has stored the entry of that number of a wallet's audit log, or failed to.
     EntryStored {

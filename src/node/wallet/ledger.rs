@@ -1,5 +1,6 @@
-//! The requests of one wallet and its members' votes: the part of consensus that is the same for all members that have
-//! received the same. A statement is taken once, and judged by its signature, never by the member that passed it on.
+//! The requests of one wallet and its members' votes: the part of consensus that is the same for
+//! all members that have received the same. A statement is taken once, and judged by its signature,
+//! never by the member that passed it on.
 
 use super::refusal::LedgerError;
 use super::rules::Rules;
@@ -33,7 +34,8 @@ pub(super) enum VoteOutcome {
     Duplicate,
     /// The member's vote from now on.
     Accepted,
-    /// The member signed this one with the same number and the contrary decision: its votes count no longer.
+    /// The member signed this one with the same number and the contrary decision: its votes count
+    /// no longer.
     Equivocation(Vote),
 }
 
@@ -46,7 +48,8 @@ pub(super) struct RequestEntry {
     operation: Operation,
     votes: Map<Identifier, Vote>,
     completed: Option<Completed>,
-    /// Votes that newer ones of their members have replaced. Two with one number are an equivocation, however old they are.
+    /// Votes that newer ones of their members have replaced. Two with one number are an
+    /// equivocation, however old they are.
     older: Vec<Vote>,
     /// Members that signed two different votes with one number: their votes do not count here.
     equivocations: Map<Identifier, Equivocation>,
@@ -183,8 +186,8 @@ impl Ledger {
         self.iter().filter(move |(_, entry)| entry.state(now, rules) == RequestState::Approved)
     }
 
-    /// Takes a request. True when it is new. `admit` says whether its proposer may cause one more to be stored; it is asked
-    /// about nothing else.
+    /// Takes a request. True when it is new. `admit` says whether its proposer may cause one more
+    /// to be stored; it is asked about nothing else.
     ///
     /// # Errors
     /// Why it is refused.

@@ -1,10 +1,12 @@
-//! The wallets of this node and what their members do together: they propose, vote, and what enough of them approve is
-//! carried out (docs/PROTOCOL.md, section 5). A machine of the node: it takes inputs, hands out effects, and knows members
-//! and messages, but nothing of secure channels, carriers or servers.
+//! The wallets of this node and what their members do together: they propose, vote, and what enough
+//! of them approve is carried out (docs/PROTOCOL.md, section 5). A machine of the node: it takes
+//! inputs, hands out effects, and knows members and messages, but nothing of secure channels,
+//! carriers or servers.
 //!
-//! Everything that a member sends and that this node does goes into the wallet's audit log, from which it starts again. What
-//! must not be taken back leaves only once it is in the log durably: this node's own requests and votes, that its signature
-//! share leaves, and that it has signed in a health check.
+//! Everything that a member sends and that this node does goes into the wallet's audit log, from
+//! which it starts again. What must not be taken back leaves only once it is in the log durably:
+//! this node's own requests and votes, that its signature share leaves, and that it has signed in a
+//! health check.
 
 mod act;
 mod audit_log;

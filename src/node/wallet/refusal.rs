@@ -6,7 +6,8 @@ use crate::group::{MAX_INVENTORY, OperationError, OutcomeError};
 use crate::node::ceremony::Fault;
 use crate::wire::PeerId;
 
-/// Why this node does not sign for a coordinator. The text reads on from the coordinator's name, and is sent to it as it is.
+/// Why this node does not sign for a coordinator. The text reads on from the coordinator's name,
+/// and is sent to it as it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refusal {
     #[error("asked a member that cannot write its audit log: {0}")]

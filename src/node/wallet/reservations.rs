@@ -1,4 +1,5 @@
-//! What this node has reserved for the ceremonies that it takes part in: nonces, for as long as the ceremony may take.
+//! What this node has reserved for the ceremonies that it takes part in: nonces, for as long as the
+//! ceremony may take.
 
 use crate::frost::Identifier;
 use crate::group::{CeremonyId, MAX_ITEMS, RequestId, RoundMessage};
@@ -6,7 +7,8 @@ use crate::node::Timestamp;
 use crate::node::ceremony::{Contribution, Part, Step};
 use crate::node::ctx::Ctx;
 
-/// Most ceremonies of one coordinator for which something is reserved, and most items of them together.
+/// Most ceremonies of one coordinator for which something is reserved, and most items of them
+/// together.
 const MAX_OF_ONE: usize = 16;
 const MAX_ITEMS_OF_ONE: usize = 2 * MAX_ITEMS;
 
@@ -64,7 +66,8 @@ impl Reservations {
         self.position(ceremony, coordinator).map(|index| &self.all[index])
     }
 
-    /// Hands a coordinator's message to its ceremony. A reservation that is over goes, and its secrets with it.
+    /// Hands a coordinator's message to its ceremony. A reservation that is over goes, and its
+    /// secrets with it.
     pub(super) fn receive(
         &mut self,
         ctx: &mut Ctx<'_>,

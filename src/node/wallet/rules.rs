@@ -1,4 +1,5 @@
-//! What the statements of a wallet's members are judged by: who the members are, and what the key is.
+//! What the statements of a wallet's members are judged by: who the members are, and what the key
+//! is.
 
 use crate::agreement::Member;
 use crate::frost::{GroupKey, Identifier, Suite};

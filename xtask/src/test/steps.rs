@@ -39,7 +39,8 @@ pub fn format(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
 /// What TypeScript's compiler checks, each folder with its tsconfig.json.
 const TYPED: [&str; 2] = ["www", "tests/e2e"];
 
-/// The UI (www/ui/api.d.ts has the types of src/api), both surfaces of it, and the end-to-end tests.
+/// The UI (www/ui/api.d.ts has the types of src/api), both surfaces of it, and the end-to-end
+/// tests.
 pub fn types(suite: &Suite<'_>, log: &mut Log) -> Result<()> {
     for folder in TYPED {
         let mut tsc = suite.tools.wasm.node.command("node")?;

@@ -1,4 +1,5 @@
-//! How health checks go: the ceremonies of one that this node coordinates, and what follows from a signature of one.
+//! How health checks go: the ceremonies of one that this node coordinates, and what follows from a
+//! signature of one.
 
 use super::Group;
 use crate::api::{Event, Timestamp};
@@ -9,7 +10,8 @@ use crate::node::ctx::Ctx;
 use crate::node::wallet::health_check::Next;
 
 impl Group {
-    /// When the clock begins a check that nobody asks for. The first member of the roster sees to that.
+    /// When the clock begins a check that nobody asks for. The first member of the roster sees to
+    /// that.
     pub(super) fn next_check(&self) -> Option<Timestamp> {
         let first = self.rules.identifiers().next() == Some(self.rules.me());
         let (total, threshold) = (self.rules.total(), self.rules.threshold());

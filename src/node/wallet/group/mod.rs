@@ -1,4 +1,5 @@
-//! One wallet and its members, as this node sees them: the parts that know one thing each, and what goes from one to the other.
+//! One wallet and its members, as this node sees them: the parts that know one thing each, and what
+//! goes from one to the other.
 
 mod checking;
 mod signing;
@@ -56,7 +57,8 @@ pub(super) struct Group {
     carriers: Map<Identifier, CarrierId>,
     busy: bool,
     acts: Vec<Act>,
-    /// Something has happened since the group was settled last, and when the clock makes something due.
+    /// Something has happened since the group was settled last, and when the clock makes something
+    /// due.
     touched: bool,
     due: Option<Timestamp>,
 }
@@ -115,7 +117,8 @@ impl Group {
         Ok(group)
     }
 
-    /// Goes through the audit log again, each entry at its time: the same requests are taken, and the same make room.
+    /// Goes through the audit log again, each entry at its time: the same requests are taken, and
+    /// the same make room.
     fn replay(&mut self, log: impl Iterator<Item = (Timestamp, Body)>) {
         for (now, body) in log {
             // What was refused then is refused again.

@@ -1,5 +1,6 @@
-//! How requests are carried out: this node picks members that approve and can be reached and coordinates a ceremony with them,
-//! or takes part in the ceremony of another member that it finds in order.
+//! How requests are carried out: this node picks members that approve and can be reached and
+//! coordinates a ceremony with them, or takes part in the ceremony of another member that it finds
+//! in order.
 
 use super::Group;
 use crate::api::{Event, RequestState, Timestamp};
@@ -14,7 +15,8 @@ use crate::node::wallet::ledger::{Completed, RequestEntry};
 use crate::node::wallet::refusal::Refusal;
 use crate::node::wallet::reservations::Reservation;
 
-/// How long an approver waits for the proposer, or for an approver before it, to begin, in milliseconds.
+/// How long an approver waits for the proposer, or for an approver before it, to begin, in
+/// milliseconds.
 const GRACE: u64 = 1_000;
 
 impl Group {
@@ -50,8 +52,8 @@ impl Group {
         }
     }
 
-    /// From when on this node coordinates a request, if it may: the proposer at once, then the approvers that can be reached,
-    /// one after the other, should those before them do nothing.
+    /// From when on this node coordinates a request, if it may: the proposer at once, then the
+    /// approvers that can be reached, one after the other, should those before them do nothing.
     fn turn(&self, now: Timestamp, id: &RequestId, entry: &RequestEntry) -> Option<Timestamp> {
         let since = entry.approved_since()?;
         let (me, proposer) = (self.rules.me(), entry.proposer());
@@ -80,7 +82,8 @@ impl Group {
         turns.filter(|at| *at > now).min()
     }
 
-    /// The signers: this node if it approves, and others that approve and can be reached. `None` while there are too few.
+    /// The signers: this node if it approves, and others that approve and can be reached. `None`
+    /// while there are too few.
     fn choose(&self, now: Timestamp, id: &RequestId) -> Option<Vec<Identifier>> {
         let me = self.rules.me();
         let ready = |member: &Identifier| {
@@ -130,7 +133,8 @@ impl Group {
         }
     }
 
-    /// A member has a new secure channel, and nothing any more of what it had reserved over the old one.
+    /// A member has a new secure channel, and nothing any more of what it had reserved over the old
+    /// one.
     pub(super) fn restarted(&mut self, ctx: &mut Ctx<'_>, member: Identifier) {
         for over in self.coordinator.restarted(member) {
             self.over(ctx, over);
@@ -160,7 +164,8 @@ impl Group {
     fn failed(&mut self, ctx: &mut Ctx<'_>, request: Option<RequestId>, blames: &[Blame]) {
         let culprits: Vec<Identifier> = blames.iter().map(|blame| blame.member).collect();
         let reason = blames.first().map(|blame| blame.fault.to_string()).unwrap_or_default();
-        // A member that was not there, or refused, may have had a reason: the network's, or another member's.
+        // A member that was not there, or refused, may have had a reason: the network's, or another
+        // member's.
         let proven = blames.first().filter(|blame| blame.fault.is_proven() && blames.len() == 1);
         let culprit = proven.map(|blame| blame.member);
         self.write(ctx, &Body::Aborted { request, reason: reason.clone(), culprit });
@@ -260,7 +265,8 @@ impl Group {
         Ok((items, part))
     }
 
-    /// A coordinator has sent what this node's contribution needs: it leaves once the audit log says so durably.
+    /// A coordinator has sent what this node's contribution needs: it leaves once the audit log
+    /// says so durably.
     fn contribute(
         &mut self,
         ctx: &mut Ctx<'_>,

@@ -16,8 +16,8 @@ use crate::node::wallet::ledger::{Completed, Lacking, RequestEntry, VoteOutcome}
 
 /// Shortest life of a request, in milliseconds.
 const MIN_REQUEST_LIFE: u64 = 10_000;
-/// About how many bytes of requests and signatures answer one inventory at once. The rest follows a second later, so that a
-/// secure channel's queue never overflows.
+/// About how many bytes of requests and signatures answer one inventory at once. The rest follows a
+/// second later, so that a secure channel's queue never overflows.
 const ANSWER_SIZE: usize = 512 * 1024;
 /// So many bytes of a request count as one against its proposer's budget.
 const BUDGET_UNIT: usize = 64 * 1024;
@@ -32,7 +32,8 @@ impl Group {
         }
     }
 
-    /// Proposes an operation to the other members, and approves it here. `lifetime` is in milliseconds.
+    /// Proposes an operation to the other members, and approves it here. `lifetime` is in
+    /// milliseconds.
     pub(in crate::node::wallet) fn request(
         &mut self,
         ctx: &mut Ctx<'_>,
@@ -135,7 +136,8 @@ impl Group {
         }
     }
 
-    /// A member sent different members different votes under one number: everyone has to see both, also in the audit log.
+    /// A member sent different members different votes under one number: everyone has to see both,
+    /// also in the audit log.
     fn pass_on_equivocation(&mut self, ctx: &mut Ctx<'_>, votes: [Vote; 2]) {
         let [Vote { request, member, .. }, _] = votes;
         let last = self.ledger.get(&request).and_then(|entry| entry.vote(member));
@@ -152,8 +154,9 @@ impl Group {
         self.report(Event::Ignored { peer_id, reason });
     }
 
-    /// Takes an outcome that is new here, and passes it on to everyone: the member that made it may be gone before all have
-    /// received it, and a member that lacks it would ask those that have it to sign once more.
+    /// Takes an outcome that is new here, and passes it on to everyone: the member that made it may
+    /// be gone before all have received it, and a member that lacks it would ask those that have it
+    /// to sign once more.
     pub(super) fn take_outcome(
         &mut self,
         ctx: &mut Ctx<'_>,
@@ -179,8 +182,8 @@ impl Group {
 
     // ---- what goes to members ----
 
-    /// Sends a statement about a request to all other members that can know such a request, at once or once all that was
-    /// written so far is durable.
+    /// Sends a statement about a request to all other members that can know such a request, at once
+    /// or once all that was written so far is durable.
     fn send_statement(&mut self, id: &RequestId, message: &GroupMessage, durably: bool) {
         let version = self.ledger.get(id).map_or(1, |entry| entry.operation().version());
         for member in self.others() {
@@ -210,8 +213,8 @@ impl Group {
         }
     }
 
-    /// Whether a request is not known here yet: channels to different members are not in step. The member that mentions it is
-    /// asked for it.
+    /// Whether a request is not known here yet: channels to different members are not in step. The
+    /// member that mentions it is asked for it.
     pub(super) fn lacks(&mut self, from: Identifier, id: &RequestId) -> bool {
         let lacks = from != self.rules.me() && !self.ledger.knows(id);
         if lacks && self.inventory.ask(from, id) {

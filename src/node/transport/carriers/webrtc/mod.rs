@@ -2,8 +2,8 @@
 //!
 //! Of two peers the one with the smaller peer id offers, the other answers (docs/PROTOCOL.md,
 //! section 1). Offers and candidates may come before the session is accepted or the description is
-//! known: they are kept, bounded. An offer that nobody answers is repeated as it is. An attempt that
-//! does not open in time is replaced by a new one. An answerer always takes the newest offer.
+//! known: they are kept, bounded. An offer that nobody answers is repeated as it is. An attempt
+//! that does not open in time is replaced by a new one. An answerer always takes the newest offer.
 
 mod connection;
 mod peer;
