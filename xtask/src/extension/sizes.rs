@@ -79,13 +79,11 @@ impl Sizes {
         format!("of budget: wasm {module:.2}, popup {popup:.2}")
     }
 
-    /// Whether the module is at most 90 % over its budget, and the popup at most 10 %. The budgets
-    /// are goals, which are printed; these are the limits. A third each of the module's excess is:
-    /// secure channels, certificates and invites; the second ciphersuite, which repeats the code of
-    /// the FROST library; requests, votes, signing and audit logs.
+    /// Whether the module is at most 110 % over its budget, and the popup at most 10 %. The budgets
+    /// are goals, which are printed; these are the limits (docs/decisions/costs.md).
     pub fn within_limits(&self) -> bool {
         let fits = |bytes: usize, limit: usize| bytes <= limit;
-        fits(self.packed, MODULE_BUDGET + MODULE_BUDGET * 9 / 10)
+        fits(self.packed, MODULE_BUDGET + MODULE_BUDGET * 11 / 10)
             && fits(self.popup, POPUP_BUDGET + POPUP_BUDGET / 10)
     }
 }
