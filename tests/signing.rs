@@ -54,7 +54,7 @@ fn members_sign_what_enough_of_them_approve() {
 #[test]
 fn what_carries_messages_to_each_member_is_shown_and_reported() {
     let group = Group::new(3, 2, 13, Suite::default());
-    for member in group.group_id(0).members {
+    for member in group.view(0).members {
         assert_eq!(member.carrier, member.online.then_some(DIRECT), "{}", member.peer_id);
         let carried: Vec<_> = group.world.seats[0]
             .events
@@ -78,7 +78,7 @@ fn the_key_is_ready_once_everyone_has_signed_a_test() {
                 group.world.seats[seat].events.iter().any(|(_, e)| ready(e)),
                 "{k} of {n}: seat {seat}"
             );
-            assert!(group.group_id(seat).ready);
+            assert!(group.view(seat).ready);
         }
     }
 }
@@ -213,7 +213,7 @@ fn nothing_is_signed_when_the_trail_cannot_be_written() {
     group.vote(1, &id, true);
     group.world.run_for(60_000);
     assert!((0..3).all(|s| !Group::is_signed(&group.world, s, &id)), "the vote was never said");
-    assert!(group.group_id(1).problem.is_some());
+    assert!(group.view(1).problem.is_some());
     group.vote(2, &id, true);
     assert!(group.world.run_until_true(|w| [0, 2].iter().all(|s| Group::is_signed(w, *s, &id))));
 }

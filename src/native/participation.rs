@@ -15,7 +15,7 @@ use super::open::open_store;
 use super::report::Reporter;
 use super::store::Store;
 use super::stun;
-use crate::api::{Command, Error, Event, ReasonKind};
+use crate::api::{Command, Error, Event, ReasonKind, SessionView};
 use crate::keystore::{Kind, WalletInfo};
 use crate::node::{Config, Deadlines};
 use crate::wire::SessionId;
@@ -158,12 +158,7 @@ impl Participation {
             {
                 self.session = Some(session_id.clone());
                 self.joined = true;
-                let waiting = self
-                    .driver
-                    .view()
-                    .sessions
-                    .into_iter()
-                    .any(|s| s.session_id == session_id && s.needs_decision);
+                let waiting = self.session(&session_id).is_some_and(|s| s.needs_decision);
                 let accept =
                     Command::Accept { session_id, allow_unverified: self.allow_unverified };
                 match if waiting { self.driver.command(accept) } else { Ok(()) } {
@@ -185,12 +180,7 @@ impl Participation {
                 self.reporter.result("group key", &pubkey);
                 self.store.remember_server(&self.server);
                 // Only members with a proven identity sign together.
-                let proven = self
-                    .driver
-                    .view()
-                    .sessions
-                    .iter()
-                    .any(|s| s.session_id == session_id && s.verified_only);
+                let proven = self.session(&session_id).is_some_and(|s| s.verified_only);
                 if !(proven && self.driver.has_wallets()) {
                     return Some(Ok(()));
                 }
@@ -229,6 +219,11 @@ impl Participation {
         let text = format!("timed out after {seconds} s: {what}");
         self.reporter.aborted(self.session.as_ref().map(SessionId::as_str), &text, None);
         Failure::told(Exit::TimedOut)
+    }
+
+    /// What the node shows of a session.
+    fn session(&self, id: &SessionId) -> Option<SessionView> {
+        self.driver.view().sessions.into_iter().find(|session| session.session_id == *id)
     }
 
     /// A session without verified identities is joined only by explicit choice.

@@ -82,17 +82,17 @@ impl Group {
 
     /// Everyone has signed a test, and everyone knows.
     pub fn all_ready(world: &World) -> bool {
-        let ready = |node: &Node| node.view().groups.iter().any(|group_id| group_id.ready);
+        let ready = |node: &Node| node.view().groups.iter().any(|group| group.ready);
         world.seats.iter().all(|seat| seat.node().is_some_and(ready))
     }
 
-    pub fn group_id(&self, seat: usize) -> GroupView {
+    pub fn view(&self, seat: usize) -> GroupView {
         let view = self.world.seats[seat].node().unwrap().view();
-        view.groups.into_iter().find(|group_id| group_id.pubkey == self.pubkey).unwrap()
+        view.groups.into_iter().find(|group| group.pubkey == self.pubkey).unwrap()
     }
 
     pub fn requests(&self, seat: usize) -> Vec<RequestView> {
-        self.group_id(seat).requests
+        self.view(seat).requests
     }
 
     pub fn ask(&mut self, seat: usize, content: &str) -> String {
@@ -124,7 +124,7 @@ impl Group {
 
     pub fn is_signed(world: &World, seat: usize, id: &str) -> bool {
         let Some(view) = world.seats[seat].node().map(Node::view) else { return false };
-        let requests = view.groups.into_iter().flat_map(|group_id| group_id.requests);
+        let requests = view.groups.into_iter().flat_map(|group| group.requests);
         requests
             .into_iter()
             .any(|request| request.id == id && request.state == RequestState::Signed)

@@ -89,11 +89,11 @@ fn decide(group: &mut Group, luck: &mut Luck, seat: usize) {
     if !group.world.is_alive(seat) {
         return;
     }
-    let Some(group_id) = group.world.seats[seat].node().unwrap().view().groups.into_iter().next()
+    let Some(view) = group.world.seats[seat].node().unwrap().view().groups.into_iter().next()
     else {
         return;
     };
-    for request in group_id.requests {
+    for request in view.requests {
         if luck.percent(60) {
             let approves = luck.percent(80);
             let command = Command::vote(request.id, approves);

@@ -15,7 +15,7 @@ impl Group {
     pub(super) fn next_check(&self) -> Option<Timestamp> {
         let first = self.rules.identifiers().next() == Some(self.rules.me());
         let (total, threshold) = (self.rules.total(), self.rules.threshold());
-        if first { self.health.due(&self.here, total, threshold) } else { None }
+        if first { self.health.due(&self.here(), total, threshold) } else { None }
     }
 
     pub(super) fn check_by_itself(&mut self, ctx: &mut Ctx<'_>) {
@@ -28,7 +28,7 @@ impl Group {
     /// Begins a health check, unless one runs.
     pub(in crate::node::wallet) fn start_health_check(&mut self, ctx: &mut Ctx<'_>) {
         self.touched = true;
-        if self.health.begin(self.rules.identifiers(), &self.here) {
+        if self.health.begin(self.rules.identifiers(), &self.here()) {
             self.next_groups(ctx);
         }
     }

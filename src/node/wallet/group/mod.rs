@@ -51,9 +51,7 @@ pub(super) struct Group {
     budget: Budget,
     /// How long a round of a ceremony may take with one item, in milliseconds.
     patience: u64,
-    /// The members that can be reached, this node among them.
-    here: Set<Identifier>,
-    /// What carries messages to the others of them.
+    /// What carries messages to the other members that can be reached.
     carriers: Map<Identifier, CarrierId>,
     busy: bool,
     acts: Vec<Act>,
@@ -100,7 +98,6 @@ impl Group {
             health_operation: check.map_err(|error| UnusableWallet::Key(error.to_string()))?,
             budget: Budget::default(),
             patience: ctx.config.deadlines.sign,
-            here: [me].into_iter().collect(),
             carriers: Map::default(),
             busy: false,
             acts: Vec::new(),
@@ -243,10 +240,8 @@ impl Group {
         }
         self.touched = true;
         if let Some(carrier) = carrier {
-            self.here.insert(member);
             self.carriers.insert(member, carrier);
         } else {
-            self.here.remove(&member);
             self.carriers.remove(&member);
         }
         let (pubkey, peer_id) = (self.pubkey.clone(), peer.clone());
@@ -335,8 +330,14 @@ impl Group {
 
     // ---- helpers ----
 
+    /// Whether a member can be reached. This node can.
     fn is_here(&self, member: Identifier) -> bool {
-        self.here.contains(&member)
+        member == self.rules.me() || self.carriers.contains_key(&member)
+    }
+
+    /// The members that can be reached, this node among them.
+    fn here(&self) -> Set<Identifier> {
+        self.carriers.keys().copied().chain([self.rules.me()]).collect()
     }
 
     fn report(&mut self, event: Event) {

@@ -126,7 +126,7 @@ impl Group {
 
     /// Ends the ceremonies that wait for members in vain.
     pub(super) fn end_overdue(&mut self, ctx: &mut Ctx<'_>) {
-        let here = &self.here;
+        let here = self.here();
         let is_here = |member: Identifier| here.contains(&member);
         for over in self.coordinator.end_overdue(ctx.now, is_here) {
             self.over(ctx, over);
