@@ -9,34 +9,21 @@ import { cp, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after } from "node:test";
 
-import { startBrowser } from "./lib/chromium.mjs";
+import { sharedBrowser } from "./lib/chromium.mjs";
 import { exportDatabase, importDatabase, layOut } from "./lib/database.mjs";
 import { shared } from "./lib/extension.mjs";
+import { verified } from "./lib/noble.mjs";
 import { ask, cardOf } from "./lib/requests.mjs";
 import { Screen } from "./lib/screen.mjs";
 import { inProject } from "./lib/settings.mjs";
 import { scenario } from "./lib/stage.mjs";
 
-const noble = await import(inProject("tests/interop/node_modules/@noble/curves/secp256k1.js"));
-
 const installed = shared();
-/** @type {ReturnType<typeof startBrowser> | null} */
-let starting = null;
+const browsers = sharedBrowser();
 after(async () => {
   await installed.close();
-  await (await starting)?.close();
+  await browsers.close();
 });
-
-const bytes = (/** @type {string} */ hex) => Uint8Array.from(Buffer.from(hex, "hex"));
-
-/**
- * The libraries of others agree that the key signed the digest.
- * @param {Record<string, any>} signature an event
- */
-function verified({ pubkey, suite, digest, signature }) {
-  if (suite === "secp256k1-tr") assert.ok(noble.schnorr.verify(bytes(signature), bytes(digest), bytes(pubkey.slice(2))));
-  else assert.ok(noble.secp256k1_FROST.verify(bytes(signature), bytes(digest), bytes(pubkey)));
-}
 
 /**
  * Opens what carol's browser kept, signs with alice, and looks at what is kept then.
@@ -127,8 +114,7 @@ for (const { name } of fixtures) {
 
   scenario(`the page goes on with what the build of ${name} kept`, async (stage) => {
     const server = await stage.server();
-    starting ??= startBrowser();
-    const context = await (await starting).person();
+    const context = await browsers.person();
     stage.add({ name: "browser of carol", report: () => "", close: () => context.close() });
     const plain = await context.newPage();
     await plain.goto(`${server.page}_locales/en/messages.json`); // of the same origin, and without a node

@@ -7,17 +7,16 @@ import assert from "node:assert/strict";
 import { after } from "node:test";
 
 import { aborts, allMade } from "./lib/agree.mjs";
-import { startBrowser } from "./lib/chromium.mjs";
+import { sharedBrowser, startBrowser } from "./lib/chromium.mjs";
 import { online, shared } from "./lib/extension.mjs";
 import { Screen } from "./lib/screen.mjs";
 import { scenario } from "./lib/stage.mjs";
 
 const installed = shared();
-/** @type {ReturnType<typeof startBrowser> | null} */
-let starting = null;
+const browsers = sharedBrowser();
 after(async () => {
   await installed.close();
-  await (await starting)?.close();
+  await browsers.close();
 });
 
 const FINGERPRINT = /^([a-z2-7]{4}-){7}[a-z2-7]{4}$/;
@@ -147,8 +146,7 @@ scenario("an invite opened as a link of the page: joined, and gone from the addr
   const server = await stage.server();
   const cli = host(stage, server, "cli", "--total", "2", "--threshold", "2");
   const { uri } = await cli.until("invite");
-  starting ??= startBrowser();
-  const context = await (await starting).person();
+  const context = await browsers.person();
   const page = new Screen(await context.newPage(), "page");
   stage.add({ name: "page", report: (s) => page.report(s), close: () => context.close() });
   await page.page.goto(`${server.page}#${uri.slice("frostmesh:".length)}`);
@@ -222,8 +220,7 @@ scenario("an invite is read from its QR code with the camera, and joined", async
 
 scenario("without a camera the page says so, and a pasted invite does", async (stage) => {
   const server = await stage.server();
-  starting ??= startBrowser();
-  const context = await (await starting).person();
+  const context = await browsers.person();
   const page = new Screen(await context.newPage(), "page");
   stage.add({ name: "page", report: (s) => page.report(s), close: () => context.close() });
   await page.page.goto(server.page);

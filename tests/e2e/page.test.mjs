@@ -8,13 +8,12 @@ import assert from "node:assert/strict";
 import { after } from "node:test";
 
 import { allKeep, allMade } from "./lib/agree.mjs";
-import { startBrowser } from "./lib/chromium.mjs";
+import { sharedBrowser } from "./lib/chromium.mjs";
 import { Screen } from "./lib/screen.mjs";
 import { scenario } from "./lib/stage.mjs";
 
-/** @type {ReturnType<typeof startBrowser> | null} */
-let starting = null;
-after(async () => (await starting)?.close());
+const browsers = sharedBrowser();
+after(() => browsers.close());
 
 /**
  * The page in the browser of another person; `prepare` runs in it before anything else.
@@ -24,8 +23,7 @@ after(async () => (await starting)?.close());
  * @param {() => void} [prepare]
  */
 async function openPage(stage, server, name, prepare) {
-  starting ??= startBrowser();
-  const context = await (await starting).person();
+  const context = await browsers.person();
   stage.add({ name: `browser of ${name}`, report: () => "", close: () => context.close() });
   const screen = await openTab(stage, context, server, name);
   if (prepare) await screen.page.addInitScript(prepare);

@@ -10,39 +10,23 @@ import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after } from "node:test";
 
-import { startBrowser } from "./lib/chromium.mjs";
+import { sharedBrowser } from "./lib/chromium.mjs";
 import { online, shared } from "./lib/extension.mjs";
+import { verified } from "./lib/noble.mjs";
 import { Screen } from "./lib/screen.mjs";
-import { inProject } from "./lib/settings.mjs";
 import { scenario } from "./lib/stage.mjs";
 import { eventually } from "./lib/wait.mjs";
 import { verifyEvent } from "nostr-tools/pure";
 
-const noble = await import(inProject("tests/interop/node_modules/@noble/curves/secp256k1.js"));
-
 const installed = shared();
-/** @type {ReturnType<typeof startBrowser> | null} */
-let starting = null;
+const browsers = sharedBrowser();
 after(async () => {
   await installed.close();
-  await (await starting)?.close();
+  await browsers.close();
 });
 
-const bytes = (/** @type {string} */ hex) => Uint8Array.from(Buffer.from(hex, "hex"));
 const sha256 = (/** @type {(string | Uint8Array)[]} */ ...parts) => parts.reduce((hash, part) => hash.update(part), createHash("sha256")).digest();
 const tagged = (/** @type {string} */ tag, /** @type {string | Uint8Array} */ data) => sha256(sha256(tag), sha256(tag), data).toString("hex");
-
-/**
- * The libraries of others agree that the key signed the digest.
- * @param {Event} event
- */
-function verified({ pubkey, suite, digest, signature }) {
-  if (suite === "secp256k1-tr") {
-    assert.ok(noble.schnorr.verify(bytes(signature), bytes(digest), bytes(pubkey.slice(2))), "BIP-340, by noble");
-  } else {
-    assert.ok(noble.secp256k1_FROST.verify(bytes(signature), bytes(digest), bytes(pubkey)), "RFC 9591, by noble");
-  }
-}
 
 const flags = (/** @type {Stage} */ stage, /** @type {Server} */ server, /** @type {string} */ name) => ["--server", server.url, "--peer-id", name, ...stage.local(name), "--json", "-v"];
 
@@ -269,8 +253,7 @@ scenario("a log that was edited, cut or is an old one is found", async (stage) =
 
 /** @param {Stage} stage @param {Site} server @param {string} name */
 async function openPage(stage, server, name) {
-  starting ??= startBrowser();
-  const context = await (await starting).person();
+  const context = await browsers.person();
   stage.add({ name: `browser of ${name}`, report: () => "", close: () => context.close() });
   const screen = new Screen(await context.newPage(), `page of ${name}`);
   stage.add({ name: screen.name, report: (s) => screen.report(s), close: async () => {} });

@@ -50,6 +50,16 @@ export async function startBrowser({ camera } = {}) {
   };
 }
 
+/** One browser without extensions for all tests of a file. It starts with the first person that a test wants. */
+export function sharedBrowser() {
+  /** @type {ReturnType<typeof startBrowser> | null} */
+  let starting = null;
+  return {
+    person: async () => (await (starting ??= startBrowser())).person(),
+    close: async () => (await starting)?.close(),
+  };
+}
+
 /** A browser with the unpacked extension and a profile of its own. */
 export async function startWithExtension() {
   const profile = await mkdtemp(join(tmpdir(), "frostmesh-e2e-profile-"));
